@@ -1,0 +1,396 @@
+"""The vocabulary in which recipes declare themselves.
+
+A recipe is a function ``run(frames, params, out)`` with a declaration. It reads
+lazy frames and writes products as they are made; it knows neither paths nor the
+database. This module imports neither astropy.io, SQLAlchemy nor Prefect, so that
+association, QC, reports and flows can read every recipe without running it.
+
+Conventions: header keywords are written without ``HIERARCH`` (``ESO DET OUT1 GAIN``);
+images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Value = bool | int | float | str
+Header = Mapping[str, Value]
+Columns = Mapping[str, NDArray[Any]]
+Kind = Literal["raw", "image", "table", "pixels", "cube"]
+Scope = Literal["ifu", "exposure", "target"]
+
+
+class Planes(NamedTuple):
+    """Some rows of an image or planes of a cube; all three of one shape."""
+
+    data: NDArray[np.float32]
+    dq: NDArray[np.uint32]
+    stat: NDArray[np.float32]
+
+
+class Pixels(NamedTuple):
+    """Some rows of a pixel table, each ``[n]``.
+
+    ``xpos``/``ypos``: float32 [pix] until scipost, then [rad] or [deg] (see the
+    header); ``wavelength``: float32 [Angstrom], air; ``data``: float32 [count or
+    1e-20 erg/s/cm**2/Angstrom]; ``dq``: uint32; ``stat``: float32 variance;
+    ``origin``: uint32, ``(x - xoffset) << 24 | y << 11 | ifu << 6 | slice``.
+    """
+
+    xpos: NDArray[np.float32]
+    ypos: NDArray[np.float32]
+    wavelength: NDArray[np.float32]
+    data: NDArray[np.float32]
+    dq: NDArray[np.uint32]
+    stat: NDArray[np.float32]
+    origin: NDArray[np.uint32]
+
+
+class Segment(NamedTuple):
+    """The consecutive rows ``start:stop`` of one slice in a pixel table.
+
+    Rows of a segment are ordered by detector row, then column, so wavelength rises
+    along it and a range of wavelengths is (nearly) one range of rows.
+    """
+
+    exposure: int
+    ifu: int
+    slice: int
+    start: int
+    stop: int
+
+
+class Table(NamedTuple):
+    """One table extension: columns (1-D, or 2-D for array cells), units, keywords."""
+
+    columns: Columns
+    units: Mapping[str, str]
+    header: Header = {}
+
+
+# --- what a recipe reads ---------------------------------------------------------
+
+
+class Frame(Protocol):
+    """One input. ``name`` is the file name, for messages; ``header`` merges the
+    primary header with that of the frame's own extension."""
+
+    name: str
+    tag: str
+    ifu: int | None
+    header: Header
+
+
+class RawFrame(Frame, Protocol):
+    """One IFU of a raw exposure, pre- and overscan included."""
+
+    shape: tuple[int, int]
+
+    def read(self, rows: slice) -> NDArray[np.uint16]:
+        """Return raw counts [adu] of some rows, native uint16[n_rows, nx]."""
+
+
+class ImageFrame(Frame, Protocol):
+    """A trimmed detector image (MASTER_BIAS, MASTER_FLAT, OBJECT_RED ...)."""
+
+    shape: tuple[int, int]
+
+    def read(self, rows: slice) -> Planes:
+        """Return DATA, DQ and STAT of some rows."""
+
+
+class TableFrame(Frame, Protocol):
+    """A file of table extensions."""
+
+    names: tuple[str, ...]
+
+    def read(self, name: str | None = None) -> Table:
+        """Return the extension ``name``, or the first one of this frame's IFU."""
+
+
+class PixelTable(Frame, Protocol):
+    """Pixels of one or more IFUs and exposures with their coordinates."""
+
+    n_rows: int
+    segments: Sequence[Segment]
+
+    def read(self, rows: slice) -> Pixels:
+        """Return some rows."""
+
+    def flat_spectrum(self) -> Table | None:
+        """Return the lamp-flat spectrum (lambda, data), if there is one."""
+
+
+class CubeFrame(Frame, Protocol):
+    """A data cube; ``header`` holds the WCS of its DATA extension."""
+
+    shape: tuple[int, int, int]
+
+    def read(self, planes: slice) -> Planes:
+        """Return DATA, DQ (NaN counts as MISSING_DATA) and STAT of some planes."""
+
+
+Frames = Mapping[str, Sequence[Any]]
+
+
+# --- what a recipe writes --------------------------------------------------------
+
+
+class Writer(Protocol):
+    """A product under way. ``header`` and ``qc`` may be filled until the run ends;
+    ``qc`` takes names without ``ESO`` (``QC BIAS MASTER1 RON``)."""
+
+    header: MutableMapping[str, Value]
+    qc: MutableMapping[str, Value]
+
+
+class ImageWriter(Writer, Protocol):
+    """A detector or sky image."""
+
+    def write(self, rows: slice, planes: Planes) -> None:
+        """Store DATA, DQ and STAT of some rows."""
+
+
+class TableWriter(Writer, Protocol):
+    """A file of table extensions."""
+
+    def write(self, name: str, table: Table) -> None:
+        """Append the table as extension ``name`` (``""``: named by the IFU)."""
+
+
+class PixelWriter(Writer, Protocol):
+    """A pixel table."""
+
+    def write(self, rows: slice, pixels: Pixels) -> None:
+        """Store some rows."""
+
+    def write_flat_spectrum(self, table: Table) -> None:
+        """Append the lamp-flat spectrum."""
+
+
+class CubeWriter(Writer, Protocol):
+    """A cube."""
+
+    def write(self, planes: slice, data: Planes) -> None:
+        """Store DATA and STAT of some planes (DQ too where the format has it)."""
+
+    def write_images(self, images: "Mapping[str, Image2D]") -> None:
+        """Append reconstructed images as extensions."""
+
+
+class Image2D(NamedTuple):
+    """A small image held whole, with its own keywords (WCS, filter ...)."""
+
+    planes: Planes
+    unit: str
+    header: Header = {}
+
+
+class Outputs(Protocol):
+    """Where a recipe opens its products; ``like`` names the input whose header the
+    product inherits, ``number`` the running number of numbered products (from 1)."""
+
+    def image(
+        self,
+        tag: str,
+        shape: tuple[int, int],
+        *,
+        unit: str,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> ImageWriter:
+        """Open an image product."""
+
+    def table(
+        self,
+        tag: str,
+        *,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> TableWriter:
+        """Open a table product."""
+
+    def pixels(
+        self,
+        tag: str,
+        n_rows: int,
+        *,
+        unit: str,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> PixelWriter:
+        """Open a pixel table."""
+
+    def cube(
+        self,
+        tag: str,
+        shape: tuple[int, int, int],
+        *,
+        unit: str,
+        wcs: Header,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> CubeWriter:
+        """Open a cube."""
+
+
+# --- declarations ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Input:
+    """Frames a recipe consumes, named by their FITS category tag.
+
+    ``per_ifu``: the frame belongs to one IFU (raw exposures, MASTER_BIAS ...);
+    otherwise it serves all (EXTINCT_TABLE ...). ``raw``: listed as ``RAWi`` in the
+    provenance, else as ``CALi``. ``n_max``: 0 for no limit.
+    """
+
+    tag: str
+    kind: Kind
+    n_min: int = 1
+    n_max: int = 0
+    raw: bool = False
+    per_ifu: bool = True
+    optional: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Frame a recipe writes.
+
+    File name: the tag, then ``_0001`` when ``numbered``, then ``-01`` (the IFU) for
+    recipes of scope ``ifu``. ``optional``: written only on request or when possible.
+    """
+
+    tag: str
+    kind: Kind
+    doc: str
+    unit: str = ""
+    numbered: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class QC:
+    """Number a product carries; ``#`` in the name stands for a running number.
+
+    ``name`` is the FITS keyword without ``ESO``; ``product`` the tag that carries it.
+    """
+
+    name: str
+    product: str
+    unit: str
+    doc: str
+    optional: bool = False
+
+
+class Params(BaseModel):
+    """Base of all recipe parameters: immutable, unknown names refused.
+
+    Field names and defaults are those of the genuine pipeline; options that it does
+    not have say so in their documentation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def param(default: Any, *, unit: str = "", doc: str, **bounds: Any) -> Any:
+    """Declare one recipe parameter; ``bounds`` are pydantic's gt, ge, lt, le."""
+    return Field(default, description=doc, json_schema_extra={"unit": unit}, **bounds)
+
+
+Run = Callable[[Frames, Any, Outputs], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A declared recipe; ``run`` knows neither paths nor the database.
+
+    ``scope`` ``ifu``: called once per IFU with the frames of that IFU; ``exposure``
+    and ``target``: called once with the frames of all IFUs.
+    """
+
+    name: str
+    version: str
+    scope: Scope
+    inputs: tuple[Input, ...]
+    products: tuple[Product, ...]
+    qc: tuple[QC, ...]
+    params: type[Params]
+    doc: str
+    run: Run
+
+    def input(self, tag: str) -> Input:
+        """Return the declaration of the input ``tag``."""
+        return next(i for i in self.inputs if i.tag == tag)
+
+    def product(self, tag: str) -> Product:
+        """Return the declaration of the product ``tag``."""
+        return next(p for p in self.products if p.tag == tag)
+
+
+REGISTRY: dict[str, Recipe] = {}
+
+
+def recipe(
+    *,
+    name: str,
+    version: str = "1.0",
+    scope: Scope,
+    params: type[Params],
+    inputs: Sequence[Input],
+    products: Sequence[Product],
+    qc: Sequence[QC],
+) -> Callable[[Run], Recipe]:
+    """Turn a function into a registered `Recipe`; its docstring is the manual."""
+
+    def register(run: Run) -> Recipe:
+        if name in REGISTRY:
+            raise ValueError(f"recipe {name!r} is declared twice")
+        REGISTRY[name] = Recipe(
+            name,
+            version,
+            scope,
+            tuple(inputs),
+            tuple(products),
+            tuple(qc),
+            params,
+            (run.__doc__ or "").strip(),
+            run,
+        )
+        return REGISTRY[name]
+
+    return register
+
+
+def blocks(n_rows: int, size: int = 64) -> Iterator[slice]:
+    """Cut ``n_rows`` rows into consecutive slices of at most ``size``."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+class BadInput(Exception):
+    """An input cannot be used: says which file, which keyword and what to do."""
+
+    def __init__(self, problem: str, *, file: str = "", keyword: str = "", remedy: str) -> None:
+        self.problem, self.file, self.keyword, self.remedy = problem, file, keyword, remedy
+        where = ", ".join(part for part in (file, keyword) if part)
+        super().__init__(f"{where + ': ' if where else ''}{problem}. Remedy: {remedy}")
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Told how far a long step is."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Report ``done`` of ``total`` parts."""
