@@ -12,6 +12,7 @@ from hypothesis import settings
 settings.register_profile("phoenix", deadline=None)  # the first call compiles
 settings.load_profile("phoenix")
 
+PACKAGES = "esorex cpl-plugin-muse fitsverify chromium (Debian)"
 REQUIRED = os.environ.get("PHOENIX_REQUIRE_REFEREE") == "1"
 
 
@@ -19,7 +20,7 @@ def _program(name: str) -> str:
     """Return the path of a Debian program, or skip (fail where it is required)."""
     path = shutil.which(name)
     if path is None:
-        message = f"{name} is not installed: apt-get install esorex cpl-plugin-muse fitsverify chromium"
+        message = f"{name} is missing: install {PACKAGES}"
         if REQUIRED:
             pytest.fail(message)
         pytest.skip(message)
