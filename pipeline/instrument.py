@@ -40,6 +40,23 @@ class Quadrant:
     pre_y: slice
 
 
+def _half(n: int, scan: int, far: bool) -> tuple[slice, slice, slice, slice]:
+    """Return the illuminated part, its trimmed place, the overscan and the prescan.
+
+    Along one axis a frame is prescan, near half, its overscan, the overscan of the far
+    half, far half, prescan.
+    """
+    if far:
+        start = n + 3 * scan
+        return (
+            slice(start, start + n),
+            slice(n, 2 * n),
+            slice(start - scan, start),
+            slice(start + n, start + n + scan),
+        )
+    return slice(scan, scan + n), slice(0, n), slice(scan + n, n + 2 * scan), slice(0, scan)
+
+
 @dataclass(frozen=True)
 class Size:
     """Dimensions of one instrument size.
@@ -77,7 +94,9 @@ class Size:
     @property
     def raw_shape(self) -> tuple[int, int]:
         """Rows and columns of a raw frame [pix]."""
-        return 2 * (self.quadrant_ny + 2 * self.scan), 2 * (self.quadrant_nx + 2 * self.scan)
+        return 2 * (self.quadrant_ny + 2 * self.scan), 2 * (
+            self.quadrant_nx + 2 * self.scan
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -100,23 +119,16 @@ class Size:
         return self.stack_width / self.slice_width
 
     def quadrants(self) -> tuple[Quadrant, ...]:
-        """Return the four ports (1 lower left, 2 lower right, 3 upper right, 4 upper left)."""
-        nx, ny, s = self.quadrant_nx, self.quadrant_ny, self.scan
+        """Return the four ports: lower left, lower right, upper right, upper left."""
         ports = ((1, False, False), (2, False, True), (3, True, True), (4, True, False))
-        return tuple(
-            Quadrant(
-                number=number,
-                raw_y=slice(ny + 3 * s, 2 * ny + 3 * s) if upper else slice(s, s + ny),
-                raw_x=slice(nx + 3 * s, 2 * nx + 3 * s) if right else slice(s, s + nx),
-                trim_y=slice(ny, 2 * ny) if upper else slice(0, ny),
-                trim_x=slice(nx, 2 * nx) if right else slice(0, nx),
-                over_x=slice(nx + 2 * s, nx + 3 * s) if right else slice(nx + s, nx + 2 * s),
-                pre_x=slice(2 * nx + 3 * s, 2 * nx + 4 * s) if right else slice(0, s),
-                over_y=slice(ny + 2 * s, ny + 3 * s) if upper else slice(ny + s, ny + 2 * s),
-                pre_y=slice(2 * ny + 3 * s, 2 * ny + 4 * s) if upper else slice(0, s),
+        quadrants = []
+        for number, upper, right in ports:
+            raw_y, trim_y, over_y, pre_y = _half(self.quadrant_ny, self.scan, upper)
+            raw_x, trim_x, over_x, pre_x = _half(self.quadrant_nx, self.scan, right)
+            quadrants.append(
+                Quadrant(number, raw_y, raw_x, trim_y, trim_x, over_x, pre_x, over_y, pre_y)
             )
-            for number, upper, right in ports
-        )
+        return tuple(quadrants)
 
     def sky_slice(self, ccd_slice: int) -> int:
         """Return the sky slice (1-based) of a CCD slice (1-based)."""
@@ -180,7 +192,9 @@ def size_of(shape: tuple[int, int]) -> Size:
     for size in SIZES.values():
         if shape in (size.raw_shape, size.shape):
             return size
-    known = ", ".join(f"{s.name} {s.raw_shape[1]} x {s.raw_shape[0]}" for s in SIZES.values())
+    known = ", ".join(
+        f"{s.name} {s.raw_shape[1]} x {s.raw_shape[0]}" for s in SIZES.values()
+    )
     raise ValueError(f"no MUSE detector has {shape[1]} x {shape[0]} pixels ({known})")
 
 

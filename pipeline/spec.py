@@ -11,6 +11,7 @@ images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Value = bool | int | float | str
 Header = Mapping[str, Value]
 Columns = Mapping[str, NDArray[Any]]
+NO_HEADER: Header = MappingProxyType({})
 Kind = Literal["raw", "image", "table", "pixels", "cube"]
 Scope = Literal["ifu", "exposure", "target"]
 
@@ -69,15 +71,18 @@ class Table(NamedTuple):
 
     columns: Columns
     units: Mapping[str, str]
-    header: Header = {}
+    header: Header = NO_HEADER
 
 
 # --- what a recipe reads ---------------------------------------------------------
 
 
 class Frame(Protocol):
-    """One input. ``name`` is the file name, for messages; ``header`` merges the
-    primary header with that of the frame's own extension."""
+    """One input.
+
+    ``name`` is the file name, for messages; ``header`` merges the primary header with
+    that of the frame's own extension.
+    """
 
     name: str
     tag: str
@@ -141,8 +146,11 @@ Frames = Mapping[str, Sequence[Any]]
 
 
 class Writer(Protocol):
-    """A product under way. ``header`` and ``qc`` may be filled until the run ends;
-    ``qc`` takes names without ``ESO`` (``QC BIAS MASTER1 RON``)."""
+    """A product under way.
+
+    ``header`` and ``qc`` may be filled until the run ends; ``qc`` takes names without
+    ``ESO`` (``QC BIAS MASTER1 RON``).
+    """
 
     header: MutableMapping[str, Value]
     qc: MutableMapping[str, Value]
@@ -187,12 +195,15 @@ class Image2D(NamedTuple):
 
     planes: Planes
     unit: str
-    header: Header = {}
+    header: Header = NO_HEADER
 
 
 class Outputs(Protocol):
-    """Where a recipe opens its products; ``like`` names the input whose header the
-    product inherits, ``number`` the running number of numbered products (from 1)."""
+    """Where a recipe opens its products.
+
+    ``like`` names the input whose header the product inherits, ``number`` the running
+    number of numbered products (from 1).
+    """
 
     def image(
         self,
@@ -382,7 +393,9 @@ def blocks(n_rows: int, size: int = 64) -> Iterator[slice]:
 class BadInput(Exception):
     """An input cannot be used: says which file, which keyword and what to do."""
 
-    def __init__(self, problem: str, *, file: str = "", keyword: str = "", remedy: str) -> None:
+    def __init__(
+        self, problem: str, *, file: str = "", keyword: str = "", remedy: str
+    ) -> None:
         self.problem, self.file, self.keyword, self.remedy = problem, file, keyword, remedy
         where = ", ".join(part for part in (file, keyword) if part)
         super().__init__(f"{where + ': ' if where else ''}{problem}. Remedy: {remedy}")

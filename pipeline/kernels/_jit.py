@@ -19,7 +19,7 @@ from numba import config, njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 _KERNELS = Path(__file__).parent
-_IMPORT = re.compile(r"^from pipeline\.(kernels\.(\w+)|flags|instrument) import", re.MULTILINE)
+_IMPORT = re.compile(r"^from pipeline\.(kernels\.(\w+)|flags|instrument) import", re.M)
 
 
 @cache
@@ -51,6 +51,7 @@ def kernel(function: F) -> F:
     Fast-math and parallel reductions change results between machines; threads
     over IFUs or slabs use the cores, since kernels release the GIL.
     """
-    config.CACHE_DIR = _cache_folder(Path(function.__code__.co_filename).resolve())
+    source = Path(function.__code__.co_filename).resolve()
+    setattr(config, "CACHE_DIR", _cache_folder(source))  # noqa: B010 (mypy cannot see it)
     compiler = njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
     return cast(F, compiler(function))
