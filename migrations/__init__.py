@@ -1,0 +1,1 @@
+"""Revisions of the catalogue, one tree for SQLite and PostgreSQL."""
