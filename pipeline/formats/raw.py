@@ -1,0 +1,180 @@
+"""Raw exposures: one uint16 image extension ``CHANnn`` per IFU, plain or compressed."""
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.scan import Unit, scan
+from pipeline.instrument import size_of
+from pipeline.spec import BadInput
+
+_CHANNEL = re.compile(r"CHAN(\d\d)$")
+
+
+@dataclass
+class RawImage:
+    """One IFU of a raw file; implements `pipeline.spec.RawFrame`."""
+
+    path: Path
+    tag: str
+    ifu: int
+    unit: Unit
+    primary: fits.Header = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self.path.name
+
+    @cached_property
+    def header(self) -> Keywords:
+        """Keywords of the primary header and, over them, of the extension."""
+        merged, own = read_cards(self.primary), read_cards(self.unit.header)
+        own.pop("EXTNAME", None)
+        merged.update(own)
+        merged.comments.update(own.comments)
+        return merged
+
+    @cached_property
+    def compressed(self) -> bool:
+        """Whether the extension is a tile-compressed image."""
+        return bool(self.unit.header.get("ZIMAGE", False))
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, pre- and overscan included."""
+        prefix = "Z" if self.compressed else ""
+        header = self.unit.header
+        return int(header[f"{prefix}NAXIS2"]), int(header[f"{prefix}NAXIS1"])
+
+    def read(self, rows: slice) -> NDArray[np.uint16]:
+        """Return raw counts [adu] of some rows, native uint16[n_rows, nx]."""
+        start, stop, _ = rows.indices(self.shape[0])
+        if self.compressed:
+            return self._plane[start:stop]
+        nx = self.shape[1]
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            data = os.pread(fd, 2 * nx * (stop - start), self.unit.offset + 2 * nx * start)
+        finally:
+            os.close(fd)
+        if len(data) < 2 * nx * (stop - start):
+            raise _bad(self, "is truncated", "fetch the file again")
+        counts = np.frombuffer(data, ">u2").astype(np.uint16).reshape(stop - start, nx)
+        counts ^= np.uint16(0x8000)
+        return counts
+
+    @cached_property
+    def _plane(self) -> NDArray[np.uint16]:
+        """The whole image of a compressed extension, held once it is asked for."""
+        try:
+            with fits.open(self.path, memmap=False) as units:
+                data = units[f"CHAN{self.ifu:02d}"].data
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _bad(
+                self, f"cannot be decompressed ({error})", "fetch it again"
+            ) from error
+        return np.ascontiguousarray(data, dtype=np.uint16)
+
+
+def open_raw(path: Path, tag: str) -> dict[int, RawImage]:
+    """Return the IFUs of a raw file, in ascending order; nothing but headers is read.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged, has no ``CHANnn`` or these are not raw MUSE images.
+    """
+    path = Path(path)
+    units = scan(path)
+    frames = {}
+    for unit in units[1:]:
+        channel = _CHANNEL.match(unit.name)
+        if channel is None:
+            continue
+        frame = RawImage(path, tag, int(channel[1]), unit, units[0].header)
+        _check(frame)
+        frames[frame.ifu] = frame
+    if not frames:
+        raise BadInput(
+            "has no extension of an IFU",
+            file=path.name,
+            keyword="EXTNAME",
+            remedy=f"give {tag} a raw MUSE exposure, with extensions CHAN01 .. CHAN24",
+        )
+    return dict(sorted(frames.items()))
+
+
+def _check(frame: RawImage) -> None:
+    """Refuse an extension that holds no raw image of 16 bits and a known size."""
+    header = frame.unit.header
+    bits = header.get("ZBITPIX") if frame.compressed else header.get("BITPIX")
+    if bits != 16 or header.get("BZERO", 0) != 32768:
+        raise _bad(
+            frame,
+            f"has BITPIX {bits} and BZERO {header.get('BZERO', 0)} where raw frames have "
+            "16 and 32768",
+            "give a raw exposure, not a product",
+        )
+    try:
+        size_of(frame.shape)
+    except (ValueError, KeyError) as error:
+        raise _bad(frame, str(error), "give an unbinned, whole raw exposure") from error
+
+
+def _bad(frame: RawImage, problem: str, remedy: str) -> BadInput:
+    """Return the complaint about one IFU of a file."""
+    return BadInput(problem, file=frame.name, keyword=f"CHAN{frame.ifu:02d}", remedy=remedy)
+
+
+def write_raw(
+    path: Path,
+    primary: fits.Header,
+    ifus: Mapping[int, tuple[NDArray[np.uint16], fits.Header]],
+    compress: bool = False,
+) -> None:
+    """Write a raw exposure, with CHECKSUM and DATASUM, aside and then in its place.
+
+    Parameters
+    ----------
+    path
+        The file; ``.fits.fz`` by custom when compressed.
+    primary
+        Cards of the primary header.
+    ifus
+        By IFU the counts, uint16[ny, nx] [adu], and the cards of the extension; taken
+        one after the other, so a lazy mapping needs the memory of one IFU.
+    compress
+        Tile-compress with Rice, row by row.
+    """
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(_hdu_bytes(fits.PrimaryHDU(header=primary), alone=True))
+            for ifu, (counts, header) in ifus.items():
+                kind = fits.CompImageHDU if compress else fits.ImageHDU
+                name = f"CHAN{ifu:02d}"
+                options = {"compression_type": "RICE_1"} if compress else {}
+                hdu = kind(counts, header.copy(), name=name, uint=True, **options)
+                file.write(_hdu_bytes(hdu, alone=False))
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _hdu_bytes(hdu: fits.PrimaryHDU | fits.ImageHDU, alone: bool) -> bytes:
+    """Return one unit as it stands in a file."""
+    units = fits.HDUList([hdu] if alone else [fits.PrimaryHDU(), hdu])
+    buffer = io.BytesIO()
+    units.writeto(buffer, checksum=True)
+    return buffer.getvalue()[0 if alone else 2880 :]
