@@ -1,0 +1,160 @@
+"""From the header of a raw file to its record, or to the reason why it has none.
+
+Classification follows the DPR keywords as the MUSE rule file does: the category, the
+words of the type, the technique. A file that cannot be used is *quarantined* with the
+keyword at fault and the remedy; it is never dropped and never an error of the batch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from association.records import RawRecord, Setup
+
+Value = bool | int | float | str
+Header = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A raw file that is set aside, and what to do about it."""
+
+    name: str
+    path: str
+    keyword: str
+    reason: str
+    remedy: str
+
+
+TAGS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
+    ("BIAS", frozenset({"BIAS"}), frozenset({"CALIB"})),
+    ("DARK", frozenset({"DARK"}), frozenset({"CALIB"})),
+    ("ILLUM", frozenset({"FLAT", "LAMP", "ILLUM"}), frozenset({"CALIB"})),
+    ("FLAT", frozenset({"FLAT", "LAMP"}), frozenset({"CALIB"})),
+    ("SKYFLAT", frozenset({"FLAT", "SKY"}), frozenset({"CALIB"})),
+    ("MASK", frozenset({"WAVE", "MASK"}), frozenset({"CALIB"})),
+    ("ARC_LSF", frozenset({"WAVE", "LSF"}), frozenset({"CALIB"})),
+    ("ARC", frozenset({"WAVE"}), frozenset({"CALIB"})),
+    ("STD", frozenset({"STD"}), frozenset({"CALIB"})),
+    ("ASTROMETRY", frozenset({"ASTROMETRY"}), frozenset({"CALIB"})),
+    ("SKY", frozenset({"SKY"}), frozenset({"CALIB", "SCIENCE"})),
+    ("OBJECT", frozenset({"OBJECT"}), frozenset({"SCIENCE"})),
+)
+"""Tag, words of DPR.TYPE, allowed DPR.CATG; the words must be exactly these."""
+
+_DPR = "ESO DPR CATG", "ESO DPR TYPE", "ESO DPR TECH"
+_NEEDED = ("MJD-OBS", "EXPTIME", "ESO INS MODE", "ESO DET READ CURID")
+_FIX = "correct the header or ask the observatory for the file again, then ingest it again"
+
+
+def classify(header: Header) -> tuple[str | None, str]:
+    """Return the tag of a raw frame, or None and the reason.
+
+    Examples
+    --------
+    >>> classify({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "WAVE", "ESO DPR TECH": "IFU"})
+    ('ARC', '')
+    """
+    if str(header.get("INSTRUME", "MUSE")).strip() != "MUSE":
+        return None, f"INSTRUME is {header['INSTRUME']}, not MUSE"
+    for keyword in _DPR:
+        if keyword not in header:
+            return None, f"{keyword} is missing"
+    catg, kind, tech = (str(header[keyword]).strip().upper() for keyword in _DPR)
+    if tech != "IFU":
+        return None, f"ESO DPR TECH is {tech}, only IFU frames are reduced"
+    words = frozenset(kind.split(","))
+    for tag, wanted, categories in TAGS:
+        if words == wanted and catg in categories:
+            return tag, ""
+    return None, f"no recipe takes frames of ESO DPR CATG {catg} and TYPE {kind}"
+
+
+def raw_record(
+    name: str, path: str, header: Header, chips: Mapping[int, str]
+) -> RawRecord | Quarantined:
+    """Return the record of a raw file.
+
+    Parameters
+    ----------
+    name : str
+        File name, the identity of the exposure.
+    path : str
+        Where it is.
+    header : mapping
+        Primary header, keywords without ``HIERARCH``.
+    chips : mapping of int to str
+        DET.CHIP.ID of each IFU in the file (from its CHANnn extensions).
+    """
+    tag, reason = classify(header)
+    if tag is None:
+        return Quarantined(name, path, "ESO DPR TYPE", reason, _FIX)
+    if not chips:
+        return Quarantined(name, path, "EXTNAME", "there is no CHANnn extension", _FIX)
+    for keyword in _NEEDED:
+        if keyword not in header:
+            return Quarantined(name, path, keyword, f"{keyword} is missing", _FIX)
+    try:
+        return _record(name, path, tag, header, chips)
+    except (TypeError, ValueError) as error:
+        return Quarantined(name, path, "", f"a keyword has no valid value ({error})", _FIX)
+
+
+def _record(
+    name: str, path: str, tag: str, header: Header, chips: Mapping[int, str]
+) -> RawRecord:
+    """Read the keywords of a complete header."""
+
+    def text(keyword: str) -> str:
+        return str(header.get(keyword, "")).strip()
+
+    def number(keyword: str, default: float = 0.0) -> float:
+        return float(header.get(keyword, default))
+
+    temperature = header.get("ESO INS TEMP4 VAL")
+    return RawRecord(
+        name=name,
+        path=path,
+        tag=tag,
+        mjd_obs=number("MJD-OBS"),
+        exptime_s=number("EXPTIME"),
+        setup=setup_of(header),
+        chips=dict(chips),
+        temperature=None if temperature is None else float(temperature),
+        tpl_start=text("ESO TPL START"),
+        tpl_id=text("ESO TPL ID"),
+        tpl_nexp=int(number("ESO TPL NEXP", 1)),
+        tpl_expno=int(number("ESO TPL EXPNO", 1)),
+        obs_id=int(number("ESO OBS ID")),
+        prog_id=text("ESO OBS PROG ID"),
+        target=text("ESO OBS TARG NAME") or text("OBJECT"),
+        ra=number("RA"),
+        dec=number("DEC"),
+        posang=number("ESO INS DROT POSANG"),
+        lamps=lit_lamps(header),
+    )
+
+
+def setup_of(header: Header) -> Setup:
+    """Return the instrument setup that a raw or product header describes."""
+
+    def text(keyword: str) -> str:
+        return str(header.get(keyword, "")).strip()
+
+    mode = text("ESO INS MODE")
+    blue = "Blue" if mode.endswith("-N") else "Clear"
+    return Setup(
+        mode=mode,
+        readout=text("ESO DET READ CURID"),
+        opti1=text("ESO INS OPTI1 NAME") or blue,
+        opti2=text("ESO INS OPTI2 NAME") or mode.partition("-")[0],
+    )
+
+
+def lit_lamps(header: Header) -> tuple[str, ...]:
+    """Return the names of the lamps that were on with an open shutter."""
+    lamps = range(1, int(header.get("ESO INS LAMPNUM", 0)) + 1)
+    return tuple(
+        str(header.get(f"ESO INS LAMP{n} NAME", f"CU-LAMP{n}"))
+        for n in lamps
+        if header.get(f"ESO INS LAMP{n} ST") and header.get(f"ESO INS SHUT{n} ST")
+    )
