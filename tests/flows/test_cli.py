@@ -1,0 +1,49 @@
+"""The command line answers quickly and says what went wrong in one line."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+from phoenix.store import Store
+from tests.phoenix.rawfiles import raw_file
+
+HEAVY = {"prefect", "numba", "matplotlib", "mpdaf", "sqlalchemy", "astropy", "numpy"}
+
+
+@pytest.fixture
+def phoenix(tmp_path):
+    def call(*words):
+        return CliRunner().invoke(
+            main, ["--store", str(tmp_path / "store"), *words], catch_exceptions=False
+        )
+
+    return call
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom flows.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]"), done.stdout
+
+
+def test_ingest_reports_what_it_found(phoenix, tmp_path):
+    raw_file(tmp_path / "raw", "BIAS", 61284.5)
+    (tmp_path / "raw" / "rubbish.fits").write_bytes(b"rubbish")
+    done = phoenix("ingest", str(tmp_path / "raw"))
+    assert "1 accepted, 1 quarantined" in done.output
+    assert "rubbish.fits" in done.output and "Remedy" in done.output
+
+
+def test_a_store_in_use_is_one_line(phoenix, tmp_path):
+    (tmp_path / "raw").mkdir()
+    with Store(tmp_path / "store").writing():
+        done = phoenix("ingest", str(tmp_path / "raw"))
+    assert done.exit_code == 1
+    assert "Remedy" in done.output and "Traceback" not in done.output
