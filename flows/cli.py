@@ -14,8 +14,25 @@ if TYPE_CHECKING:
 MONTH = click.argument("month", metavar="YYYY-MM")
 
 
+class Commands(click.Group):
+    """Commands whose known errors are one line with the remedy and exit code 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except Exception as error:
+            from phoenix.errors import PhoenixError
+            from pipeline.spec import BadInput
+
+            if isinstance(error, PhoenixError | BadInput):
+                raise click.ClickException(str(error)) from error
+            raise
+
+
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96}
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
 )
 @click.option(
     "--store",
