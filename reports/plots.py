@@ -15,7 +15,7 @@ from reports.summary import CubeSummary
 AXIS = "#7f8a97"
 LINE = "#3b82f6"
 SECOND = "#e0732c"
-STYLE = {
+STYLE: Any = {
     "font.size": 9.0,
     "axes.edgecolor": AXIS,
     "axes.labelcolor": AXIS,

@@ -44,7 +44,8 @@ def wavelengths(cube: CubeFrame) -> NDArray[np.float64]:
     h = cube.header
     step = float(h.get("CD3_3", h.get("CDELT3", 1.0)))
     first, pixel = float(h.get("CRVAL3", 0.0)), float(h.get("CRPIX3", 1.0))
-    return first + (np.arange(cube.shape[0]) + 1 - pixel) * step
+    planes = np.arange(1, cube.shape[0] + 1, dtype=np.float64)
+    return first + (planes - pixel) * step
 
 
 def white_light(cube: CubeFrame, size: int = 64) -> NDArray[np.float32]:

@@ -1,0 +1,170 @@
+"""The page of one data product from the catalogue and its cube."""
+
+from pathlib import Path
+
+from phoenix.db.models import Idp, Product, RawFile, Score
+from phoenix.store import Store
+from pipeline.formats.cube import open_cube
+from pipeline.spec import CubeFrame
+from reports.associations import associations, dated
+from reports.contexts import Fact, Figure, Link, Problem, ProductPage, ProductRow, Tone
+from reports.plots import plot_snr, plot_spectrum, save_image
+from reports.score_bits import bits
+from reports.states import TONES, chip
+from reports.summary import summarise
+
+KINDS = {
+    "SCBS": "single object",
+    "SCBC": "combined object",
+    "SCBX": "sky",
+    "SCBD": "deep object",
+}
+FACTS = {
+    "OBJECT": "Target designation",
+    "PROG_ID": "Observing run",
+    "RA": "Right ascension of the image centre [deg]",
+    "DEC": "Declination of the image centre [deg]",
+    "DATE-OBS": "Start of the first exposure (UTC)",
+    "MJD-OBS": "Start of the first exposure [d]",
+    "MJD-END": "End of the last exposure [d]",
+    "EXPTIME": "Exposure time of a pixel [s]",
+    "TEXPTIME": "Sum of the exposure times [s]",
+    "NCOMBINE": "Number of raw science exposures",
+    "WAVELMIN": "Shortest wavelength [nm]",
+    "WAVELMAX": "Longest wavelength [nm]",
+    "SPEC_RES": "Resolving power",
+    "SKY_RES": "Image quality, FWHM [arcsec]",
+    "SKY_RERR": "Error of the image quality [arcsec]",
+    "PIXNOISE": "Noise of a voxel [erg/s/cm**2/Angstrom]",
+    "ABMAGLIM": "5 sigma limit of a point source [AB mag]",
+    "SPECSYS": "Frame of the wavelengths",
+    "PROCSOFT": "Software that made it",
+}
+
+IMAGE_CAPTION = "White light; North is up, East left; arcsinh stretch."
+SPECTRUM_CAPTION = (
+    "Brightest source, aperture of 0.6 arcsec around spaxel ({}, {}), with its error; "
+    "below, the median of the fainter half of the field."
+)
+SNR_CAPTION = (
+    "Signal to noise of each spaxel against its signal: with the noise measured in the "
+    "data (DER_SNR) and with the one that the variance predicts."
+)
+
+
+def products_folder() -> str:
+    """Return the folder of the product pages beside the month's page."""
+    return "products"
+
+
+def _links(idp: Idp, up: str) -> tuple[Link, ...]:
+    """Return links to the files of a data product, ``up`` leading to the store."""
+    files = (
+        ("cube", idp.path),
+        ("white light", idp.image_path),
+        ("preview", idp.preview_path),
+        ("log", idp.log_path),
+    )
+    return tuple(Link(label, f"{up}{path}") for label, path in files if path)
+
+
+def product_row(idp: Idp, up: str = "../") -> ProductRow:
+    """Return a data product as a row of the score table."""
+    block = idp.block
+    tag = "SKY" if idp.code == "SCBX" else "OBJECT"
+    raws = [member.raw for member in block.members if member.tag == tag]
+    status = chip(idp.state, "; ".join(idp.report))
+    return ProductRow(
+        name=idp.name,
+        href=f"{products_folder()}/{idp.name}.html",
+        preview=f"{products_folder()}/{idp.name}.png",
+        target=block.target,
+        mode=block.mode,
+        kind=KINDS.get(idp.code, idp.kind),
+        date=_date(raws, block.tpl_start),
+        exptime_s=sum(raw.exptime_s for raw in raws),
+        n_exposures=len(raws),
+        bits=bits(idp.flag),
+        n_red=idp.n_red,
+        n_total=idp.n_total,
+        nearest=dated(associations(block)),
+        closeness=idp.association_score,
+        limiting=idp.association_by,
+        status=status,
+        links=_links(idp, up),
+    )
+
+
+def _date(raws: list[RawFile], otherwise: str) -> str:
+    """Return when a product was observed, to the minute."""
+    names = sorted(raw.name for raw in raws)
+    text = names[0].removeprefix("MUSE.") if names else otherwise
+    return text[:16].replace("T", " ")
+
+
+def _flag(score: Score) -> Fact:
+    value = score.verdict if score.value is None else f"{score.value:.6g}"
+    return Fact(score.name, value, "", score.reason, TONES.get(score.verdict, "fact"))
+
+
+def _qc(product: Product) -> tuple[Fact, ...]:
+    """Return the QC1 values of a product."""
+    values = (
+        (q.name, q.text if q.number is None else f"{q.number:.6g}") for q in product.qc1
+    )
+    return tuple(Fact(name, value or "") for name, value in values)
+
+
+def _facts(cube: CubeFrame) -> tuple[Fact, ...]:
+    header = cube.header
+    return tuple(
+        Fact(key, _text(header[key]), "", doc)
+        for key, doc in FACTS.items()
+        if key in header
+    )
+
+
+def _text(value: object) -> str:
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def _provenance(idp: Idp) -> tuple[Fact, ...]:
+    """Return the recipe calls behind a product, the last one first."""
+    facts = []
+    for job in reversed(idp.block.jobs):
+        inputs = ", ".join(dict.fromkeys(Path(i.path).name for i in job.inputs))
+        title = f"{job.recipe} {job.version}" + (f" IFU {job.ifu}" if job.ifu else "")
+        facts.append(Fact(title, f"{job.wall_s:.1f}", "s", inputs))
+    return tuple(facts)
+
+
+def product_page(idp: Idp, store: Store, month_href: str, generated: str) -> ProductPage:
+    """Return the context of a product's page and write its figures beside it."""
+    folder = store.pages / products_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    cube = open_cube(store.absolute(idp.path or idp.product.path), "DATACUBE_FINAL")
+    summary = summarise(cube)
+    save_image(summary.white, folder / f"{idp.name}.png")
+    plot_spectrum(summary, folder / f"{idp.name}_spectrum.svg")
+    plot_snr(summary, folder / f"{idp.name}_snr.svg")
+    y, x = summary.centre
+    tone: Tone = "bad"
+    return ProductPage(
+        row=product_row(idp, up="../../"),
+        month_href=f"../{month_href}",
+        generated=generated,
+        image=Figure(f"{idp.name}.png", IMAGE_CAPTION),
+        figures=(
+            Figure(f"{idp.name}_spectrum.svg", SPECTRUM_CAPTION.format(x + 1, y + 1)),
+            Figure(f"{idp.name}_snr.svg", SNR_CAPTION),
+        ),
+        associations=associations(idp.block),
+        flags=tuple(_flag(s) for s in idp.product.scores),
+        facts=_facts(cube),
+        qc=_qc(idp.product),
+        provenance=_provenance(idp),
+        findings=tuple(
+            Problem(text.split(":", 1)[0], chip(tone), text.split(":", 1)[-1].strip())
+            for text in idp.report
+        ),
+    )
