@@ -15,6 +15,7 @@ from pipeline.static import TABLES
 from pipeline.static.arc_lines import line_catalogue
 from pipeline.static.files import write_static
 from pipeline.static.geometry import ASTROMETRY, geometry_table
+from pipeline.static.lsf import lsf_profile
 from pipeline.static.photometry import (
     STANDARDS,
     extinction,
@@ -22,6 +23,7 @@ from pipeline.static.photometry import (
     standard_star,
     telluric_regions,
 )
+from pipeline.static.sky import read_spectrum, sky_continuum, sky_lines
 
 MEMBERS = {
     "rascal-0.3.11": ["rascal/arc_lines/all_nist.csv"],
@@ -100,6 +102,18 @@ def _write_from_packages(sources: Path, out: Path) -> None:
         source=["mpdaf 3.6 obj/filters/filter_list.fits", "GALEV, Kotulla et al. 2009"],
         licence=BSD3,
     )
+    sky = read_spectrum(sources / "pypeit/data/sky_spec/paranal_sky.fits")
+    for tag, extension in (
+        ("SKY_LINES", sky_lines(sky)),
+        ("SKY_CONTINUUM", sky_continuum(sky)),
+    ):
+        write_static(
+            out / f"{tag.lower()}.fits",
+            tag,
+            [extension],
+            source=["pypeit 2.0.1 sky_spec/paranal_sky.fits", "OH levels fitted by us"],
+            licence=BSD3,
+        )
 
 
 def _write_own(out: Path) -> None:
@@ -125,6 +139,13 @@ def _write_own(out: Path) -> None:
             "GEOMETRY_TABLE",
             [geometry_table(size)],
             source=["nominal arrangement of the image slicer"],
+            licence=OWN,
+        )
+        write_static(
+            out / f"lsf_profile_{size.name}.fits",
+            "LSF_PROFILE",
+            [lsf_profile(size)],
+            source=["resolution plotted in the MUSE user manual, ESO-261650"],
             licence=OWN,
         )
 
