@@ -98,7 +98,8 @@ def _string_card(start: str, value: str, comment: str, plain: bool) -> str:
     text = ascii_text.replace("'", "''")
     room = CARD - len(start) - 2
     if len(text) <= room:
-        return _commented(f"{start}'{text:<8}'", comment)
+        quoted = f"'{text:<8}'"
+        return _commented(start + (f"{quoted:<20}" if plain else quoted), comment)
     if not plain:
         return f"{start}'{text[:room]}'".ljust(CARD)
     pieces = list(_pieces(text, CARD - 13))

@@ -1,6 +1,5 @@
 """Raw exposures: one uint16 image extension ``CHANnn`` per IFU, plain or compressed."""
 
-import io
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.scan import Unit, scan
+from pipeline.formats.stream import unit_bytes
 from pipeline.instrument import size_of
 from pipeline.spec import BadInput
 
@@ -160,21 +160,13 @@ def write_raw(
     aside = path.with_name(f".{path.name}.part")
     try:
         with aside.open("wb") as file:
-            file.write(_hdu_bytes(fits.PrimaryHDU(header=primary), alone=True))
+            file.write(unit_bytes(fits.PrimaryHDU(header=primary)))
             for ifu, (counts, header) in ifus.items():
                 kind = fits.CompImageHDU if compress else fits.ImageHDU
                 name = f"CHAN{ifu:02d}"
                 options = {"compression_type": "RICE_1"} if compress else {}
                 hdu = kind(counts, header.copy(), name=name, uint=True, **options)
-                file.write(_hdu_bytes(hdu, alone=False))
+                file.write(unit_bytes(hdu))
         aside.rename(path)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _hdu_bytes(hdu: fits.PrimaryHDU | fits.ImageHDU, alone: bool) -> bytes:
-    """Return one unit as it stands in a file."""
-    units = fits.HDUList([hdu] if alone else [fits.PrimaryHDU(), hdu])
-    buffer = io.BytesIO()
-    units.writeto(buffer, checksum=True)
-    return buffer.getvalue()[0 if alone else 2880 :]

@@ -1,0 +1,194 @@
+"""FITS files written in blocks, in any order, without holding them in memory.
+
+All images of a file are declared first, so that every position is known::
+
+    file = StreamedFits(path, [Part(primary), Part(keywords, "f4", (n_rows, 1)), ...])
+    file.write(1, start, values)     # some rows of part 1; any order, any thread
+    file.parts[0].keywords["ESO QC ..."] = 1.0      # until close
+    file.append(bin_table_hdu)       # small units, put at the end by close
+    file.close()                     # headers, DATASUM, CHECKSUM, DATAMD5, fsync
+
+The data sums accumulate while blocks are written; headers are put in place last. Room
+for keywords to come is kept as ``spare`` cards; a header that outgrows its room moves
+what is behind it. The caller names a hidden file and renames it when all is well.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
+from pipeline.formats.checksum import fold, seal, words_sum
+
+_BITPIX = {"f4": -32, "i4": 32}
+_CHUNK = 512 * BLOCK
+
+
+@dataclass
+class Part:
+    """One header-data unit: keywords (filled until the end), type and shape of the data.
+
+    ``kind``: ``f4`` or ``i4`` (unsigned integers go in as their bits); ``shape``: slowest
+    axis first, ``()`` for a header alone; ``spare``: cards to come.
+    """
+
+    keywords: Keywords = field(default_factory=Keywords)
+    kind: str = "f4"
+    shape: tuple[int, ...] = ()
+    spare: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of data, without padding."""
+        return 4 * int(np.prod(self.shape, dtype=np.int64)) if self.shape else 0
+
+    def block(self, first: bool, data_sum: int, capacity: int) -> bytes:
+        """Return the header as bytes, with its checksums."""
+        cards = [*self._structure(first), *(self._card(k) for k in self.keywords)]
+        cards.append(card("CHECKSUM", "0" * 16, "HDU checksum"))
+        cards.append(card("DATASUM", str(data_sum), "data unit checksum"))
+        return seal(header_block(cards, capacity), data_sum)
+
+    def _structure(self, first: bool) -> Iterator[str]:
+        """Yield the cards that describe the layout."""
+        if first:
+            yield card("SIMPLE", True, "file does conform to FITS standard")
+        else:
+            yield card("XTENSION", "IMAGE", "IMAGE extension")
+        bits = _BITPIX[self.kind] if self.shape else 8
+        yield card("BITPIX", bits, "number of bits per data pixel")
+        yield card("NAXIS", len(self.shape), "number of data axes")
+        for i, length in enumerate(reversed(self.shape), 1):
+            yield card(f"NAXIS{i}", length, f"length of data axis {i}")
+        if first:
+            yield card("EXTEND", True, "FITS dataset may contain extensions")
+        else:
+            yield card("PCOUNT", 0, "required keyword; must = 0")
+            yield card("GCOUNT", 1, "required keyword; must = 1")
+
+    def _card(self, keyword: str) -> str:
+        """Return the card of one keyword."""
+        comment = self.keywords.comments.get(keyword, "")
+        return card(keyword, self.keywords[keyword], comment)
+
+
+class StreamedFits:
+    """A FITS file under way; see the module."""
+
+    def __init__(self, path: Path, parts: list[Part]) -> None:
+        self.path, self.parts = path, parts
+        self._lock = Lock()
+        self._sums = [0] * len(parts)
+        self._tail: list[bytes] = []
+        self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
+        self._length = sum(self._room) + sum(_padded(part.size) for part in parts)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        os.posix_fallocate(self._fd, 0, self._length)
+
+    @staticmethod
+    def _least_room(i: int, part: Part) -> int:
+        """Return the bytes kept for a header."""
+        return _padded(len(part.block(i == 0, 0, 0)) + part.spare * CARD)
+
+    def _data_start(self, i: int) -> int:
+        """Return where the data of part ``i`` start."""
+        before = sum(_padded(part.size) for part in self.parts[:i])
+        return sum(self._room[: i + 1]) + before
+
+    def write(self, i: int, start: int, values: NDArray[Any]) -> None:
+        """Store rows ``start ...`` of part ``i``; each row once, in any order."""
+        part = self.parts[i]
+        n_columns = int(np.prod(part.shape[1:], dtype=np.int64))
+        if values.dtype.itemsize != 4 or values.size % n_columns:
+            raise TypeError(
+                f"{values.dtype}{values.shape} do not fill rows of {part.shape}"
+            )
+        if start < 0 or start + values.size // n_columns > part.shape[0]:
+            raise ValueError(f"rows from {start} do not fit into {part.shape}")
+        values = np.ascontiguousarray(values)
+        total = words_sum(values)
+        swapped = values.view(np.uint32).byteswap()
+        position = self._data_start(i) + 4 * start * n_columns
+        _write_all(self._fd, swapped, position)
+        with self._lock:
+            self._sums[i] += total
+
+    def append(self, hdu: fits.BinTableHDU | fits.ImageHDU) -> None:
+        """Put a small unit behind all parts."""
+        self._tail.append(unit_bytes(hdu))
+
+    def close(self) -> None:
+        """Complete the headers and bring everything to the disk."""
+        for data in self._tail:
+            _write_all(self._fd, data, self._length)
+            self._length += len(data)
+        if "DATAMD5" in self.parts[0].keywords:
+            self.parts[0].keywords["DATAMD5"] = self._data_md5()
+        for i, part in enumerate(self.parts):
+            block = part.block(i == 0, fold(self._sums[i]), self._room[i])
+            if len(block) > self._room[i]:
+                self._make_room(self._data_start(i), len(block) - self._room[i])
+                self._room[i] = len(block)
+            start = self._data_start(i) - self._room[i]
+            _write_all(self._fd, block, start)
+        os.fsync(self._fd)
+        os.close(self._fd)
+
+    def abort(self) -> None:
+        """Give up: close and remove the file."""
+        os.close(self._fd)
+        self.path.unlink(missing_ok=True)
+
+    def _data_md5(self) -> str:
+        """Return the MD5 of all data units with their padding, headers left out."""
+        digest = hashlib.md5(usedforsecurity=False)
+        for i, part in enumerate(self.parts):
+            start = self._data_start(i)
+            for position in range(start, start + _padded(part.size), _CHUNK):
+                stop = min(position + _CHUNK, start + _padded(part.size))
+                digest.update(os.pread(self._fd, stop - position, position))
+        for data in self._tail:
+            digest.update(data)
+        return digest.hexdigest()
+
+    def _make_room(self, position: int, amount: int) -> None:
+        """Move everything from ``position`` on by ``amount`` bytes, the end first."""
+        os.posix_fallocate(self._fd, 0, self._length + amount)
+        stop = self._length
+        while stop > position:
+            start = max(position, stop - _CHUNK)
+            data = os.pread(self._fd, stop - start, start)
+            _write_all(self._fd, data, start + amount)
+            stop = start
+        self._length += amount
+
+
+def unit_bytes(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> bytes:
+    """Return one unit as it stands in a file, with CHECKSUM and DATASUM."""
+    alone = isinstance(hdu, fits.PrimaryHDU)
+    units = fits.HDUList([hdu] if alone else [fits.PrimaryHDU(), hdu])
+    buffer = io.BytesIO()
+    units.writeto(buffer, checksum=True)
+    return buffer.getvalue()[0 if alone else BLOCK :]
+
+
+def _padded(size: int) -> int:
+    """Round up to whole FITS blocks."""
+    return -(-size // BLOCK) * BLOCK
+
+
+def _write_all(fd: int, data: bytes | NDArray[Any], position: int) -> None:
+    """Write data whole: the system may take less than it is given."""
+    view = memoryview(data if isinstance(data, bytes) else data.data).cast("B")
+    while view:
+        written = os.pwrite(fd, view, position)
+        view, position = view[written:], position + written

@@ -1,0 +1,197 @@
+"""Files of table extensions: TRACE_TABLE, WAVECAL_TABLE, LINE_CATALOG ...
+
+The tables of one IFU stand in a file whose primary header has EXTNAME ``CHANnn``, or as
+extension ``CHANnn`` of a merged file; those of no IFU keep their own names.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from pipeline.formats.cards import Keywords, card, header_block, read_cards
+from pipeline.formats.product import product_keywords
+from pipeline.formats.scan import Unit, scan
+from pipeline.formats.stream import Part, StreamedFits
+from pipeline.spec import BadInput, Table, Value
+
+_CHANNEL = re.compile(r"CHAN(\d\d)$")
+
+_LETTER = {"f8": "D", "f4": "E", "i8": "K", "i4": "J", "i2": "I", "u1": "B", "b1": "L"}
+
+
+@dataclass
+class TableFile:
+    """The tables of a file; implements `pipeline.spec.TableFrame`.
+
+    An image extension (LSF_PROFILE) reads as a table of one column, ``image``.
+    """
+
+    path: Path
+    tag: str
+    ifu: int | None
+    header: Keywords = field(repr=False)
+    units: dict[str, tuple[int, Unit]] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self.path.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the extensions."""
+        return tuple(self.units)
+
+    def read(self, name: str | None = None) -> Table:
+        """Return the extension ``name``, or the first one of this frame's IFU."""
+        if name is None:
+            name = self.names[0] if self.names else ""
+        if name not in self.units:
+            raise BadInput(
+                f"has no extension {name!r}, only {', '.join(self.names) or 'none'}",
+                file=self.name,
+                keyword="EXTNAME",
+                remedy=f"give another {self.tag}",
+            )
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> Mapping[str, Table]:
+        """All tables, read at the first call."""
+        with fits.open(self.path, memmap=False) as units:
+            return {name: _table(units[number]) for name, (number, _) in self.units.items()}
+
+
+def _table(unit: fits.BinTableHDU | fits.ImageHDU) -> Table:
+    """Return an extension in native byte order, strings without trailing blanks."""
+    header = read_cards(unit.header)
+    if not isinstance(unit, fits.BinTableHDU):
+        image = np.asarray(unit.data)
+        return Table(
+            {"image": _native(image)}, {"image": str(header.get("BUNIT", ""))}, header
+        )
+    columns, units = {}, {}
+    for column in unit.columns:
+        values = np.asarray(unit.data[column.name])
+        columns[column.name] = (
+            np.char.rstrip(values.astype(str))
+            if values.dtype.kind == "S"
+            else _native(values)
+        )
+        units[column.name] = str(column.unit or "")
+    return Table(columns, units, header)
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """Return a contiguous copy in native byte order."""
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+
+
+def open_tables(path: Path, tag: str) -> dict[int | None, TableFile]:
+    """Return the tables of a file by IFU (None: for all IFUs).
+
+    A file without any extension (ASTROMETRY_WCS) gives a frame with a header alone.
+    """
+    path = Path(path)
+    units = scan(path)
+    primary = read_cards(units[0].header)
+    own = _CHANNEL.match(str(primary.get("EXTNAME", "")))
+    found: dict[int | None, dict[str, tuple[int, Unit]]] = {}
+    for number, unit in enumerate(units[1:], 1):
+        channel = own or _CHANNEL.match(unit.name)
+        ifu = int(channel[1]) if channel else None
+        found.setdefault(ifu, {})[unit.name or f"TABLE{number}"] = (number, unit)
+    if not found:
+        found[int(own[1]) if own else None] = {}
+    return {ifu: _frame(path, tag, ifu, primary, tables) for ifu, tables in found.items()}
+
+
+def _frame(
+    path: Path,
+    tag: str,
+    ifu: int | None,
+    primary: Keywords,
+    tables: dict[str, tuple[int, Unit]],
+) -> TableFile:
+    """Return the frame of one IFU with the keywords of the file and of its table."""
+    header = Keywords(primary)
+    if ifu is not None and tables:
+        own = read_cards(next(iter(tables.values()))[1].header)
+        own.pop("EXTNAME", None)
+        header.update(own)
+        header.comments.update(own.comments)
+    return TableFile(path, tag, ifu, header, tables)
+
+
+class TableProduct:
+    """A table product under way; implements `pipeline.spec.TableWriter`."""
+
+    def __init__(self, path: Path, header: Keywords) -> None:
+        self.path, self.header = path, header
+        self.qc: dict[str, Value] = {}
+        self._tables: dict[str, Table] = {}
+
+    def write(self, name: str, table: Table) -> None:
+        """Append the table as extension ``name`` (``""``: without a name)."""
+        if name in self._tables:
+            raise ValueError(f"{self.path.name}: extension {name!r} is written twice")
+        self._tables[name] = table
+
+    def close(self) -> None:
+        """Write the file."""
+        file = StreamedFits(self.path, [Part(product_keywords(self.header, self.qc))])
+        try:
+            for name, table in self._tables.items():
+                file.append(table_unit(name, table))
+        except BaseException:
+            file.abort()
+            raise
+        file.close()
+
+    def abort(self) -> None:
+        """Give the file up."""
+        self.path.unlink(missing_ok=True)
+
+
+def table_unit(name: str, table: Table) -> fits.BinTableHDU | fits.ImageHDU:
+    """Return a table as extension ``name``; a single column ``image`` is an image."""
+    words = header_block([card(k, v) for k, v in table.header.items() if k != "EXTNAME"])
+    header = fits.Header.fromstring(words)
+    if set(table.columns) == {"image"}:
+        unit = fits.ImageHDU(table.columns["image"], header)
+        if table.units.get("image"):
+            unit.header["BUNIT"] = table.units["image"]
+    else:
+        columns = [
+            _column(key, v, table.units.get(key)) for key, v in table.columns.items()
+        ]
+        unit = fits.BinTableHDU.from_columns(columns, header=header)
+    if name:
+        unit.header["EXTNAME"] = name
+    return unit
+
+
+def _column(name: str, values: np.ndarray, unit: str | None) -> fits.Column:
+    """Return one FITS column, an array in each cell for 2-D values."""
+    values = np.asarray(values)
+    if values.dtype.kind == "U":
+        values = np.char.encode(values, "ascii")
+    if values.dtype.kind == "S":
+        letter, width = "A", max(values.dtype.itemsize, 1)
+    else:
+        letter = {
+            "f8": "D",
+            "f4": "E",
+            "i8": "K",
+            "i4": "J",
+            "i2": "I",
+            "u1": "B",
+            "b1": "L",
+        }[values.dtype.str[1:]]
+        width = int(np.prod(values.shape[1:], dtype=int))
+    return fits.Column(name, f"{width}{letter}", unit or None, array=values)
