@@ -1,0 +1,198 @@
+"""Pixel tables as functions: detector pixels and where they lie.
+
+Coordinates are never stored. `SlicePixels` numbers the pixels of one IFU in the order of
+the genuine pixel table (slice by slice, row by row, column by column) and evaluates any
+part of it; `DetectorPixels` is a whole pixel table (`pipeline.spec.PixelTable`) in 12
+bytes a pixel, the detector image.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.algorithms.geometry import SliceMap
+from pipeline.kernels.pixels import count_pixels, fill_pixels, line_spans
+from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value
+
+Correction = Callable[[int, Pixels], None]
+"""Changes DATA, STAT or DQ of pixels of one slice (its number from 1) in place."""
+
+_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
+
+
+class SlicePixels:
+    """The pixels of one IFU between two wavelengths.
+
+    Parameters
+    ----------
+    slices
+        Polynomials of the IFU.
+    shift
+        Added to the wavelengths [Angstrom].
+    low, high
+        Wavelengths kept [Angstrom], after the shift, both ends included.
+    corrections
+        Applied in this order to whatever `take` returns.
+
+    Attributes
+    ----------
+    shortest, longest : float
+        Extreme wavelengths [Angstrom].
+    """
+
+    def __init__(
+        self,
+        slices: SliceMap,
+        *,
+        shift: float = 0.0,
+        low: float = -np.inf,
+        high: float = np.inf,
+        corrections: Sequence[Correction] = (),
+    ) -> None:
+        self.slices = slices
+        self.corrections = tuple(corrections)
+        self._range = (shift, low, high)
+        ny, nx = slices.shape
+        self._spans = line_spans(slices.left, slices.right, ny, nx)
+        self._starts, self.shortest, self.longest = count_pixels(
+            *self._spans, slices.wave, ny, *self._range
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """Number of pixels."""
+        return int(self._starts[-1])
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Consecutive table rows of each slice."""
+        bounds = self._starts[:: self.slices.shape[0]]
+        return [
+            Segment(0, self.slices.ifu, int(number), int(start), int(stop))
+            for number, start, stop in zip(
+                self.slices.numbers, bounds[:-1], bounds[1:], strict=True
+            )
+        ]
+
+    def table_rows(self, index: int, rows: slice) -> slice:
+        """Return the table rows of slice ``index`` (from 0) in some detector rows."""
+        ny = self.slices.shape[0]
+        return slice(
+            int(self._starts[index * ny + rows.start]),
+            int(self._starts[index * ny + rows.stop]),
+        )
+
+    def take(self, index: int, rows: slice, planes: Planes) -> Pixels:
+        """Return slice ``index`` (from 0) in some detector rows.
+
+        ``planes`` holds exactly those rows, [n_rows, nx] each.
+        """
+        ny = self.slices.shape[0]
+        start, stop = index * ny + rows.start, index * ny + rows.stop
+        return self._fill(start, stop, planes, rows.start)
+
+    def spread(self, rows: slice, planes: Planes) -> Iterator[tuple[slice, Pixels]]:
+        """Yield the pixels of all slices in some detector rows with their table rows."""
+        for index in range(len(self.slices.numbers)):
+            where = self.table_rows(index, rows)
+            if where.stop > where.start:
+                yield where, self.take(index, rows, planes)
+
+    def _fill(self, start: int, stop: int, planes: Planes, top: int) -> Pixels:
+        """Evaluate the lines ``start:stop`` of one slice."""
+        n = int(self._starts[stop] - self._starts[start])
+        pixels = Pixels._make(np.empty(n, dtype) for dtype in _TYPES)
+        s, ny = self.slices, self.slices.shape[0]
+        fill_pixels(
+            (start, stop),
+            ny,
+            self._spans,
+            (s.left, s.right),
+            s.wave,
+            s.place,
+            (s.labels, s.offsets),
+            self._range,
+            (planes.data, planes.dq, planes.stat),
+            top,
+            tuple(pixels),
+        )
+        number = int(s.numbers[start // ny])
+        for correct in self.corrections:
+            correct(number, pixels)
+        return pixels
+
+    def _lines(self, rows: slice) -> tuple[int, int]:
+        """Return the first line that holds some table rows and the one after the last."""
+        first = int(np.searchsorted(self._starts, rows.start, "right")) - 1
+        return first, int(np.searchsorted(self._starts, rows.stop, "left"))
+
+    def read(self, rows: slice, planes: Planes) -> Pixels:
+        """Return some table rows; ``planes`` is the whole detector image."""
+        ny = self.slices.shape[0]
+        start, stop = self._lines(rows)
+        result = Pixels._make(np.empty(rows.stop - rows.start, dtype) for dtype in _TYPES)
+        while start < stop:
+            end = min(stop, (start // ny + 1) * ny)
+            first = int(self._starts[start])
+            keep = slice(max(rows.start - first, 0), rows.stop - first)
+            there = max(first - rows.start, 0)
+            for target, column in zip(
+                result, self._fill(start, end, planes, 0), strict=True
+            ):
+                part = column[keep]
+                target[there : there + len(part)] = part
+            start = end
+        return result
+
+
+@dataclass
+class DetectorPixels:
+    """A pixel table that is a reduced detector image and the polynomials of its IFU.
+
+    ``image`` is an OBJECT_RED or the like, on disk or in memory; it is read whole at the
+    first use.
+    """
+
+    pixels: SlicePixels
+    image: ImageFrame
+    header: Header
+    tag: str = "PIXTABLE_OBJECT"
+    flat: Table | None = None
+    name: str = ""
+    _planes: Planes | None = field(default=None, repr=False)
+
+    @property
+    def ifu(self) -> int | None:
+        """Number of the IFU."""
+        return self.pixels.slices.ifu
+
+    @property
+    def n_rows(self) -> int:
+        """Number of pixels."""
+        return self.pixels.n_rows
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """Consecutive rows of each slice."""
+        return self.pixels.segments
+
+    def read(self, rows: slice) -> Pixels:
+        """Return some rows."""
+        if self._planes is None:
+            self._planes = self.image.read(slice(0, self.image.shape[0]))
+        start, stop, _ = rows.indices(self.n_rows)
+        return self.pixels.read(slice(start, stop), self._planes)
+
+    def flat_spectrum(self) -> Table | None:
+        """Return the lamp-flat spectrum, if there is one."""
+        return self.flat
+
+
+def origin_keywords(slices: SliceMap) -> dict[str, Value]:
+    """Return the keywords that decode the columns in ``origin``."""
+    prefix = f"ESO DRS MUSE PIXTABLE EXP0 IFU{slices.ifu:02d}"
+    return {
+        f"{prefix} SLICE{number:02d} XOFFSET": int(offset)
+        for number, offset in zip(slices.numbers, slices.offsets, strict=True)
+    }

@@ -1,0 +1,204 @@
+"""Pixel tables on disk: one image of width 1 per column, or one binary table.
+
+The form is that of the genuine pipeline (MUSE pipeline manual, appendix A). Both forms
+are read, the first is written. Rows are read with ``pread`` in whatever blocks are asked
+for; nothing stays in memory.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.scan import Unit, scan
+from pipeline.spec import BadInput, Pixels, Segment, Table, blocks
+
+COLUMNS = ("xpos", "ypos", "lambda", "data", "dq", "stat", "origin")
+TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
+FLAT_SPECTRUM = "PIXTABLE_FLAT_FIELD"
+_BLOCK = 4_000_000
+
+
+@dataclass
+class PixelTableFile:
+    """A pixel table on disk; implements `pipeline.spec.PixelTable`.
+
+    The rows of a segment stand in the order of the file: by detector row and column when
+    a first-stage recipe wrote it; later recipes of the genuine pipeline sort the rows of
+    each slice by wavelength.
+    """
+
+    path: Path
+    tag: str
+    units: Mapping[str, Unit] = field(repr=False)
+    header: Keywords = field(repr=False)
+    ifu: int | None = None
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self.path.name
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Number of pixels."""
+        return self._columns["data"].n_rows
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """Consecutive rows of one slice, IFU and exposure; found from ``origin``."""
+        starts: list[int] = []
+        labels: list[int] = []
+        previous = -1
+        for rows in blocks(self.n_rows, _BLOCK):
+            label = (self._read("origin", rows) & 0x7FF).astype(np.int64)
+            changed = np.flatnonzero(np.diff(label, prepend=previous))
+            starts.extend(int(i) + rows.start for i in changed)
+            labels.extend(int(value) for value in label[changed])
+            previous = int(label[-1])
+        return _split_by_exposure(starts, labels, self._exposures(), self.n_rows)
+
+    def read(self, rows: slice) -> Pixels:
+        """Return some rows."""
+        start, stop, _ = rows.indices(self.n_rows)
+        return Pixels._make(self._read(name, slice(start, stop)) for name in COLUMNS)
+
+    def flat_spectrum(self) -> Table | None:
+        """Return the lamp-flat spectrum (lambda, data), if there is one."""
+        unit = self.units.get(FLAT_SPECTRUM)
+        if unit is None:
+            return None
+        n_rows = unit.shape[0]
+        places = _table_columns(unit)
+        columns = {
+            name: _fetch(self.path, place, slice(0, n_rows)).astype(np.float64)
+            for name, place in places.items()
+        }
+        units = {
+            name: str(unit.header.get(f"TUNIT{i + 1}", "")) for i, name in enumerate(places)
+        }
+        return Table(columns, units, read_cards(unit.header))
+
+    def _read(self, name: str, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column in native byte order."""
+        values = _fetch(self.path, self._columns[name], rows)
+        return values.view(np.uint32) if name in ("dq", "origin") else values
+
+    @cached_property
+    def _columns(self) -> dict[str, "_Place"]:
+        """Where each column lies in the file."""
+        if "data" in self.units:
+            places = {
+                name: _Place(u.offset, 4, _TYPE[int(u.header["BITPIX"])], u.shape[0])
+                for name, u in self.units.items()
+                if name in COLUMNS
+            }
+        else:
+            tables = [u for u in self.units.values() if "data" in _table_columns(u)]
+            places = _table_columns(tables[0]) if tables else {}
+        missing = [name for name in COLUMNS if name not in places]
+        if missing:
+            raise BadInput(
+                f"is no pixel table: column {missing[0]!r} is missing",
+                file=self.name,
+                keyword="EXTNAME",
+                remedy=f"give {self.tag} a pixel table, or correct its tag",
+            )
+        return places
+
+    def _exposures(self) -> list[tuple[int, int]]:
+        """Return number and first row of the exposures in a combined table."""
+        found = []
+        number = 1
+        while (keyword := f"ESO DRS MUSE PIXTABLE EXP{number} FIRST") in self.header:
+            found.append((number, int(self.header[keyword])))
+            number += 1
+        return found
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A column: where it starts [byte], from row to row [byte], its type, its length."""
+
+    offset: int
+    stride: int
+    dtype: str
+    n_rows: int
+
+
+_TYPE = {-32: ">f4", 32: ">i4"}
+_FORM = {"E": ">f4", "J": ">i4", "D": ">f8"}
+
+
+def _table_columns(unit: Unit) -> dict[str, _Place]:
+    """Return the columns of a binary table; none for an image."""
+    header = unit.header
+    if header.get("XTENSION", "").strip() != "BINTABLE":
+        return {}
+    places, offset = {}, unit.offset
+    for i in range(1, int(header["TFIELDS"]) + 1):
+        form = str(header[f"TFORM{i}"]).strip().removeprefix("1")
+        if form not in _FORM:
+            return {}
+        place = _Place(offset, int(header["NAXIS1"]), _FORM[form], int(header["NAXIS2"]))
+        places[str(header[f"TTYPE{i}"]).strip()] = place
+        offset += np.dtype(place.dtype).itemsize
+    return places
+
+
+def _fetch(path: Path, place: _Place, rows: slice) -> NDArray[Any]:
+    """Read some rows of one column into a native, contiguous array."""
+    stored = np.dtype(place.dtype)
+    n = max(rows.stop - rows.start, 0)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        data = os.pread(fd, n * place.stride, place.offset + rows.start * place.stride)
+    finally:
+        os.close(fd)
+    values: NDArray[Any] = np.empty(0, stored)
+    if n:
+        values = np.ndarray((n,), stored, data, strides=(place.stride,))
+    return values.astype(stored.newbyteorder("="))
+
+
+def _split_by_exposure(
+    starts: list[int], labels: list[int], exposures: list[tuple[int, int]], n_rows: int
+) -> list[Segment]:
+    """Return segments from the rows where slice or IFU change."""
+    first_rows = [row for _, row in exposures]
+    bounds = sorted({*starts, *first_rows})
+    segments = []
+    for start, stop in zip(bounds, [*bounds[1:], n_rows], strict=True):
+        label = labels[bisect_right(starts, start) - 1]
+        place = bisect_right(first_rows, start) - 1
+        exposure = exposures[place][0] if place >= 0 else 0
+        segments.append(Segment(exposure, label >> 6, label & 0x3F, start, stop))
+    return segments
+
+
+def open_pixtable(path: Path, tag: str) -> PixelTableFile:
+    """Return a pixel table; nothing but headers is read.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged or no pixel table.
+    """
+    path = Path(path)
+    units = scan(path)
+    header = read_cards(units[0].header)
+    channel = str(header.get("EXTNAME", ""))
+    ifu = int(channel[4:]) if channel.startswith("CHAN") and channel[4:].isdigit() else None
+    table = PixelTableFile(path, tag, {u.name: u for u in units[1:]}, header, ifu)
+    if table.n_rows == 0:
+        raise BadInput(
+            "has no pixels", file=path.name, keyword="NAXIS2", remedy="make it again"
+        )
+    return table
