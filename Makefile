@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MONTH := 2026-09
 DEMO := demo
+DEVELOP := [test,lint]
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .PHONY: demo test lint bench docs clean
@@ -30,7 +31,7 @@ $(VENV)/.run: $(VENV)/.uv $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.run $(REQUIREMENTS)
-	$(call install,[test,lint])
+	$(call install,$(DEVELOP))
 	@touch $@
 
 ## demo: simulate a mini month with its defects, reduce, score, certify, release it
