@@ -21,7 +21,7 @@ class Limit:
     """Bounds for one QC keyword of one product.
 
     ``keyword`` is written without ``ESO``; ``#`` stands for a number. A fixed limit has
-    bounds ``low`` and ``high``, both inclusive. One of kind ``trend`` allows ``n_mad``
+    bounds ``low`` and ``high``, both inclusive. One of kind ``trend`` allows ``n_sigma``
     robust standard deviations around the trend's median, but never less than ``floor``
     (in the unit of the number) or ``floor_rel`` times the median.
     """
@@ -32,7 +32,7 @@ class Limit:
     kind: Kind = "fixed"
     low: float = -inf
     high: float = inf
-    n_mad: float = 5.0
+    n_sigma: float = 5.0
     floor: float = 0.0
     floor_rel: float = 0.0
     since: str = "2014-01-01"

@@ -27,6 +27,12 @@ NEGATIVE_LIMIT = 1e-4
 COSMIC_POISSON = 5.0
 """Odd counts must also be this many Poisson standard deviations off (ours)."""
 
+COSMIC_FLOOR = 0.1
+"""Relative difference between exposures that is never flagged (ours)."""
+
+SNR_FLOOR = 0.1
+"""Difference in ln(SNR) from the month that is never flagged (ours)."""
+
 CLOSENESS_LIMIT = 0.05
 """Association score below which a product is flagged: three cadences away (ours)."""
 
@@ -105,7 +111,7 @@ def cosmics_per_ccd(
     noise = (
         COSMIC_POISSON * sqrt(max(middle * exptime_s / 1000.0, 1.0)) * 1000.0 / exptime_s
     )
-    allowed = max(N_MAD * MAD_TO_SIGMA * mad, noise)
+    allowed = max(N_MAD * mad, noise)
     worst = max(rates, key=lambda ifu: (abs(rates[ifu] - middle), -ifu))
     verdict: Verdict = "green" if abs(rates[worst] - middle) <= allowed else "red"
     text = (
@@ -117,9 +123,9 @@ def cosmics_per_ccd(
 
 def cosmics_per_exposure(rate: float, trend: Trend | None) -> ProcessFlag:
     """Check the rate of an exposure [pixels per CCD and 1000 s] against the month's."""
-    return _against(
-        "COSMICS", rate, trend, f"{rate:.0f} rejected pixels per CCD and 1000 s"
-    )
+    floor = 0.0 if trend is None else COSMIC_FLOOR * abs(trend.median)
+    text = f"{rate:.0f} rejected pixels per CCD and 1000 s"
+    return _against("COSMICS", rate, trend, floor, text)
 
 
 def expected_snr(
@@ -157,7 +163,7 @@ def snr_against_counts(
     """Check the measured SNR against what the counts allow, relative to the month."""
     ratio = _log_ratio(measured, expected)
     text = f"SNR {measured:.2f}, the counts allow {expected:.2f}"
-    return _against("SNR_COUNTS", ratio, relation, text)
+    return _against("SNR_COUNTS", ratio, relation, SNR_FLOOR, text)
 
 
 def _log_ratio(measured: float, expected: float) -> float:
@@ -165,11 +171,13 @@ def _log_ratio(measured: float, expected: float) -> float:
     return log(measured / expected) if measured > 0 and expected > 0 else -inf
 
 
-def _against(name: str, value: float, trend: Trend | None, text: str) -> ProcessFlag:
-    """Flag a number beyond 5 MAD of its trend."""
+def _against(
+    name: str, value: float, trend: Trend | None, floor: float, text: str
+) -> ProcessFlag:
+    """Flag a number beyond 5 MAD, and beyond ``floor``, of its trend."""
     if trend is None:
         return ProcessFlag(name, "unknown", value, None, f"{text}; no trend yet")
-    limit = N_MAD * trend.sigma
+    limit = max(N_MAD * trend.sigma / MAD_TO_SIGMA, floor)
     off = abs(value - trend.median)
     verdict: Verdict = "green" if isfinite(value) and off <= limit else "red"
     return ProcessFlag(

@@ -77,7 +77,9 @@ def bounds(limit: Limit, trend: Trend | None) -> tuple[float, float] | None:
         return limit.low, limit.high
     if trend is None:
         return None
-    half = max(limit.n_mad * trend.sigma, limit.floor, limit.floor_rel * abs(trend.median))
+    half = max(
+        limit.n_sigma * trend.sigma, limit.floor, limit.floor_rel * abs(trend.median)
+    )
     return trend.median - half, trend.median + half
 
 
