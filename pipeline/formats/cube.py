@@ -1,0 +1,166 @@
+"""Data cubes on disk: DATA and STAT, and images in further extensions.
+
+A voxel without data is NaN in both; there is no DQ extension. Planes are written as
+they are made, in any order and from any thread, and read with ``pread``.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from pipeline.flags import Flag
+from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.headers import plane_keywords
+from pipeline.formats.product import product_keywords
+from pipeline.formats.scan import Unit, scan
+from pipeline.formats.stream import Part, StreamedFits
+from pipeline.spec import BadInput, Header, Image2D, Planes, Value
+
+_PLANES = ("DATA", "STAT")
+_SQUARES = {
+    "10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)": (
+        "10**(-40)erg**2.s**(-2).cm**(-4).angstrom**(-2)"
+    )
+}
+"""Units of variances that ESO's data standard spells out."""
+
+
+@dataclass
+class CubeFile:
+    """A cube on disk; implements `pipeline.spec.CubeFrame`."""
+
+    path: Path
+    tag: str
+    header: Keywords = field(repr=False)
+    units: dict[str, Unit] = field(repr=False)
+    ifu: int | None = None
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self.path.name
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, rows and columns."""
+        n_planes, ny, nx = self.units["DATA"].shape
+        return n_planes, ny, nx
+
+    def read(self, planes: slice) -> Planes:
+        """Return DATA, DQ (missing where not finite) and STAT of some planes.
+
+        Where the file has no STAT, the variance is 0.
+        """
+        data = self._plane("DATA", planes)
+        missing = np.uint32(Flag.MISSING_DATA)
+        dq = np.where(np.isfinite(data), np.uint32(0), missing).astype(np.uint32)
+        stat = self._plane("STAT", planes) if "STAT" in self.units else np.zeros_like(data)
+        return Planes(data, dq, stat)
+
+    def _plane(self, name: str, planes: slice) -> NDArray[np.float32]:
+        """Return some planes of one extension."""
+        unit = self.units[name]
+        n_planes, ny, nx = self.shape
+        start, stop, _ = planes.indices(n_planes)
+        stop = max(start, stop)
+        kind = np.dtype(">f8" if int(unit.header["BITPIX"]) == -64 else ">f4")
+        size = ny * nx * kind.itemsize
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            data = os.pread(fd, size * (stop - start), unit.offset + size * start)
+        finally:
+            os.close(fd)
+        values = np.frombuffer(data, kind).reshape(stop - start, ny, nx)
+        return values.astype(np.float32)
+
+
+def open_cube(path: Path, tag: str) -> CubeFile:
+    """Return a cube; nothing but headers is read.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    units = scan(path)
+    found = {u.name: u for u in units if len(u.shape) == 3 and u.header["BITPIX"] < 0}
+    first = next(iter(found.values()), None)
+    if first is None:
+        raise BadInput(
+            "holds no cube",
+            file=path.name,
+            keyword="NAXIS",
+            remedy=f"give {tag} a file with a cube in its extension DATA",
+        )
+    if "DATA" not in found:
+        found["DATA"] = first
+    primary, own = read_cards(units[0].header), read_cards(found["DATA"].header)
+    header = Keywords(primary, own.comments)
+    header.update({k: v for k, v in own.items() if k not in ("EXTNAME", "OBJECT")})
+    return CubeFile(path, tag, header, found)
+
+
+class CubeProduct:
+    """A cube under way; implements `pipeline.spec.CubeWriter`."""
+
+    def __init__(
+        self,
+        path: Path,
+        header: Keywords,
+        shape: tuple[int, int, int],
+        *,
+        unit: str,
+        wcs: Mapping[str, Value],
+        spare: int = 0,
+    ) -> None:
+        self.path, self.header = path, header
+        self.qc: dict[str, Value] = {}
+        parts = [Part(product_keywords(header, {}), spare=spare)]
+        for plane in _PLANES:
+            words = plane_keywords(plane, unit, present=_PLANES, wcs=wcs)
+            if plane == "STAT" and unit in _SQUARES:
+                words["BUNIT"] = _SQUARES[unit]
+            if "OBJECT" in header:
+                words["OBJECT"] = f"{header['OBJECT']} ({plane})"
+            parts.append(Part(words, "f4", shape))
+        self._file = StreamedFits(path, parts)
+
+    def write(self, planes: slice, data: Planes) -> None:
+        """Store DATA and STAT of some planes; flagged voxels become NaN."""
+        start = planes.start or 0
+        for i, values in enumerate((data.data, data.stat), 1):
+            if data.dq.any():
+                values = np.where(data.dq == 0, values, np.float32(np.nan))
+            self._file.write(i, start, values.astype(np.float32, copy=False))
+
+    def write_images(self, images: Mapping[str, Image2D]) -> None:
+        """Append images as extensions of their names."""
+        for name, image in images.items():
+            self._file.append(_image_unit(name, image))
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._file.parts[0].keywords = product_keywords(self.header, self.qc)
+        self._file.close()
+
+    def abort(self) -> None:
+        """Give the file up."""
+        self._file.abort()
+
+
+def _image_unit(name: str, image: Image2D) -> fits.ImageHDU:
+    """Return an image extension; its name keeps its case."""
+    data = np.where(image.planes.dq == 0, image.planes.data, np.float32(np.nan))
+    hdu = fits.ImageHDU(data.astype(np.float32))
+    words: Header = plane_keywords("DATA", image.unit, present=(), wcs=image.header)
+    for keyword, value in {**words, "EXTNAME": name}.items():
+        key = f"HIERARCH {keyword}" if " " in keyword or len(keyword) > 8 else keyword
+        hdu.header[key] = value
+    hdu.header["EXTNAME"] = name
+    return hdu

@@ -1,0 +1,92 @@
+"""Projective geometry of the field: from field or native coordinates to the grid.
+
+Gnomonic projections of one sphere onto two planes differ by a projective map, so pixel
+scale, rotation, a change of the tangent point and the grid's own scale are one 3 x 3
+matrix.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+
+
+@kernel
+def project(
+    x: NDArray[np.float32], y: NDArray[np.float32], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Map points by a projective matrix.
+
+    Parameters
+    ----------
+    x, y : float32[n]
+        Coordinates in the units that ``matrix`` expects.
+    matrix : float64[3, 3]
+        Acts on ``(x, y, 1)``; the result is divided by its third component.
+
+    Returns
+    -------
+    u, v : float32[n]
+        Mapped coordinates.
+    """
+    u = np.empty(x.shape[0], np.float32)
+    v = np.empty(x.shape[0], np.float32)
+    for i in range(x.shape[0]):
+        a, b = float(x[i]), float(y[i])
+        w = matrix[2, 0] * a + matrix[2, 1] * b + matrix[2, 2]
+        u[i] = (matrix[0, 0] * a + matrix[0, 1] * b + matrix[0, 2]) / w
+        v[i] = (matrix[1, 0] * a + matrix[1, 1] * b + matrix[1, 2]) / w
+    return u, v
+
+
+@kernel
+def plane_from_native(
+    phi: NDArray[np.float32], depth: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return tangent-plane coordinates of native spherical ones.
+
+    Parameters
+    ----------
+    phi, depth : float32[n]
+        Native longitude and native latitude minus 90 degrees [rad] (Calabretta &
+        Greisen 2002, as pixel tables keep them).
+
+    Returns
+    -------
+    x, y : float32[n]
+        Tangent-plane coordinates [arcsec]; float32 keeps 1e-5 arcsec of a field.
+    """
+    x = np.empty(phi.shape[0], np.float32)
+    y = np.empty(phi.shape[0], np.float32)
+    arcsec = 3600.0 * 180.0 / np.pi
+    for i in range(phi.shape[0]):
+        radius = arcsec * np.tan(-float(depth[i]))
+        x[i] = radius * np.sin(float(phi[i]))
+        y[i] = -radius * np.cos(float(phi[i]))
+    return x, y
+
+
+@kernel
+def native_from_plane(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return native spherical coordinates of tangent-plane ones.
+
+    Parameters
+    ----------
+    x, y : float64[n]
+        Tangent-plane coordinates [arcsec].
+
+    Returns
+    -------
+    phi, depth : float32[n]
+        Native longitude, 0 to 2 pi, and native latitude minus 90 degrees [rad].
+    """
+    phi = np.empty(x.shape[0], np.float32)
+    depth = np.empty(x.shape[0], np.float32)
+    arcsec = 3600.0 * 180.0 / np.pi
+    for i in range(x.shape[0]):
+        angle = np.arctan2(x[i], -y[i])
+        phi[i] = angle if angle >= 0.0 else angle + 2.0 * np.pi
+        depth[i] = -np.arctan(np.hypot(x[i], y[i]) / arcsec)
+    return phi, depth

@@ -1,0 +1,344 @@
+"""Rejection of cosmic rays by comparison with neighbours from other slices.
+
+Pixels that are neighbours on the sky but lie in different slices are far from each
+other on the detector, so a cosmic ray hits only one of them. A pixel is compared with
+the pixels of the 27 cells around it that come from other slices (or exposures), and
+with those of its own cell. All decisions rest on unmodified data.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+
+IRAF, MEAN, MEDIAN = 0, 1, 2
+"""Statistics: mean and its error from the variances, mean and standard deviation,
+median and median absolute deviation."""
+
+_MAD = 0.6745
+"""Median absolute deviation of a Gaussian of unit standard deviation."""
+
+
+@kernel
+def cell_extremes(
+    start: NDArray[np.int32],
+    order: NDArray[np.int32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    shape: tuple[int, int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return lowest and highest value and lowest variance of each cell.
+
+    Parameters
+    ----------
+    start, order : int32[n_cells + 1], int32[n_used]
+        Pixels by cell.
+    data, stat : float32[n]
+        Values and their variances.
+    shape : (int, int, int)
+        Planes, rows and columns of cells.
+
+    Returns
+    -------
+    lowest, highest, quietest : float32[nz, ny, nx]
+        Infinite, minus infinite and infinite in empty cells.
+    """
+    n_cells = start.shape[0] - 1
+    lowest = np.full(n_cells, np.inf, np.float32)
+    highest = np.full(n_cells, -np.inf, np.float32)
+    quietest = np.full(n_cells, np.inf, np.float32)
+    for cell in range(n_cells):
+        for k in range(start[cell], start[cell + 1]):
+            i = order[k]
+            lowest[cell] = min(lowest[cell], data[i])
+            highest[cell] = max(highest[cell], data[i])
+            quietest[cell] = min(quietest[cell], stat[i])
+    return lowest.reshape(shape), highest.reshape(shape), quietest.reshape(shape)
+
+
+@kernel
+def box_minimum(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the minimum of the 3 x 3 x 3 cells around each cell.
+
+    Parameters
+    ----------
+    values : float32[nz, ny, nx]
+        Not modified.
+
+    Returns
+    -------
+    minimum : float32[nz, ny, nx]
+        Cells beyond the border count as infinite.
+    """
+    nz, ny, nx = values.shape
+    along_x = values.copy()
+    for c in range(nz):
+        for b in range(ny):
+            for a in range(nx - 1):
+                along_x[c, b, a] = min(along_x[c, b, a], values[c, b, a + 1])
+            for a in range(1, nx):
+                along_x[c, b, a] = min(along_x[c, b, a], values[c, b, a - 1])
+    along_y = along_x.copy()
+    for c in range(nz):
+        for b in range(ny):
+            for n in (b - 1, b + 1):
+                if 0 <= n < ny:
+                    for a in range(nx):
+                        along_y[c, b, a] = min(along_y[c, b, a], along_x[c, n, a])
+    minimum = along_y.copy()
+    for c in range(nz):
+        for n in (c - 1, c + 1):
+            if 0 <= n < nz:
+                for b in range(ny):
+                    for a in range(nx):
+                        minimum[c, b, a] = min(minimum[c, b, a], along_y[n, b, a])
+    return minimum
+
+
+@kernel
+def median(values: NDArray[np.float32], n: int) -> float:
+    """Return the median of ``values[:n]``, whose order is changed."""
+    upper = _select(values, n, n // 2)
+    if n % 2 == 1:
+        return upper
+    lower = values[0]
+    for k in range(1, n // 2):
+        lower = max(lower, values[k])
+    return 0.5 * (float(lower) + upper)
+
+
+@kernel
+def _select(values: NDArray[np.float32], n: int, rank: int) -> float:
+    """Return the value of a rank and put the smaller ones before it (Hoare 1961)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[rank]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < rank:
+            low = i
+        if rank < i:
+            high = j
+    return float(values[rank])
+
+
+@kernel
+def _level_and_spread(
+    values: NDArray[np.float32], variances: NDArray[np.float32], n: int, statistic: int
+) -> tuple[float, float]:
+    """Return the centre of ``values[:n]`` and the spread that a limit is made of."""
+    if statistic == MEDIAN:
+        level = median(values, n)
+        for k in range(n):
+            values[k] = abs(values[k] - level)
+        return level, median(values, n)
+    level = 0.0
+    variance = 0.0
+    for k in range(n):
+        level += values[k]
+        variance += variances[k]
+    level /= n
+    if statistic == IRAF:
+        return level, np.sqrt(variance) / n
+    squares = 0.0
+    for k in range(n):
+        squares += (values[k] - level) ** 2
+    return level, np.sqrt(squares / (n - 1))
+
+
+@kernel
+def flag_outliers(
+    start: NDArray[np.int32],
+    order: NDArray[np.int32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    slit: NDArray[np.int32],
+    planes: tuple[int, int],
+    shape: tuple[int, int, int],
+    statistic: int,
+    sigma: float,
+) -> NDArray[np.uint8]:
+    """Flag pixels far above their neighbours from other slices.
+
+    Parameters
+    ----------
+    start, order : int32[n_cells + 1], int32[n_used]
+        Pixels by cell, see `pipeline.kernels.resample.sort_by_cell`.
+    data, stat : float32[n]
+        Values and their variances.
+    slit : int32[n]
+        Number that is the same for pixels of one slice of one exposure.
+    planes : (int, int)
+        First and last (exclusive) plane of cells whose pixels are judged; the planes
+        next to them must be there, too, where the cube has them.
+    shape : (int, int, int)
+        Planes, rows and columns of cells.
+    statistic : int
+        `IRAF`, `MEAN` or `MEDIAN`.
+    sigma : float
+        Limit above the level, in units of the spread.
+
+    Returns
+    -------
+    rejected : uint8[n]
+        1 for outliers.
+
+    Notes
+    -----
+    The spread of few values can be small by chance, so median absolute and standard
+    deviation are never taken smaller than the lowest variance around predicts. That
+    also decides most cells at once: where the highest value exceeds the lowest one
+    around by less than this smallest limit, no statistics are needed.
+    """
+    rejected = np.zeros(data.shape[0], np.uint8)
+    lowest, highest, quietest = cell_extremes(start, order, data, stat, shape)
+    lowest = box_minimum(lowest)
+    quietest = box_minimum(quietest)
+    scale = 0.0
+    if statistic == MEDIAN:
+        scale = _MAD
+    elif statistic == MEAN:
+        scale = 1.0
+    values = np.empty(256, np.float32)
+    variances = np.empty(256, np.float32)
+    _, ny, nx = shape
+    for c in range(planes[0], planes[1]):
+        for b in range(ny):
+            for a in range(nx):
+                if not highest[c, b, a] > -np.inf:
+                    continue
+                floor = scale * np.sqrt(max(quietest[c, b, a], np.float32(0.0)))
+                if highest[c, b, a] - lowest[c, b, a] <= sigma * floor:
+                    continue
+                cell = (c * ny + b) * nx + a
+                for k in range(start[cell], start[cell + 1]):
+                    i = order[k]
+                    if data[i] - lowest[c, b, a] <= sigma * floor:
+                        continue
+                    n = _count_around(start, c, b, a, shape)
+                    if n > values.shape[0]:
+                        values = np.empty(n, np.float32)
+                        variances = np.empty(n, np.float32)
+                    n_other, n = _gather(
+                        start, order, data, stat, slit, i, c, b, a, shape, values, variances
+                    )
+                    if n_other < 2 or n < 3:
+                        continue
+                    if data[i] <= _sharpest_source(
+                        start, order, data, stat, slit, i, c, b, a, shape
+                    ):
+                        continue
+                    level, spread = _level_and_spread(values, variances, n, statistic)
+                    if data[i] > level + sigma * max(spread, floor):
+                        rejected[i] = 1
+    return rejected
+
+
+@kernel
+def _count_around(
+    start: NDArray[np.int32], c: int, b: int, a: int, shape: tuple[int, int, int]
+) -> int:
+    """Return the number of pixels in the 27 cells around a cell."""
+    nz, ny, nx = shape
+    n = 0
+    for plane in range(max(c - 1, 0), min(c + 2, nz)):
+        for row in range(max(b - 1, 0), min(b + 2, ny)):
+            line = (plane * ny + row) * nx
+            n += start[line + min(a + 2, nx)] - start[line + max(a - 1, 0)]
+    return n
+
+
+@kernel
+def _gather(
+    start: NDArray[np.int32],
+    order: NDArray[np.int32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    slit: NDArray[np.int32],
+    i: int,
+    c: int,
+    b: int,
+    a: int,
+    shape: tuple[int, int, int],
+    values: NDArray[np.float32],
+    variances: NDArray[np.float32],
+) -> tuple[int, int]:
+    """Collect what pixel ``i`` of cell ``c, b, a`` is compared with.
+
+    Returns how many values come from other slices, which stand first, and how many
+    there are in all.
+    """
+    nz, ny, nx = shape
+    n = 0
+    for plane in range(max(c - 1, 0), min(c + 2, nz)):
+        for row in range(max(b - 1, 0), min(b + 2, ny)):
+            line = (plane * ny + row) * nx
+            for k in range(start[line + max(a - 1, 0)], start[line + min(a + 2, nx)]):
+                j = order[k]
+                if slit[j] != slit[i]:
+                    values[n] = data[j]
+                    variances[n] = stat[j]
+                    n += 1
+    n_other = n
+    own = (c * ny + b) * nx + a
+    for k in range(start[own], start[own + 1]):
+        j = order[k]
+        if slit[j] == slit[i]:
+            values[n] = data[j]
+            variances[n] = stat[j]
+            n += 1
+    return n_other, n
+
+
+@kernel
+def _sharpest_source(
+    start: NDArray[np.int32],
+    order: NDArray[np.int32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    slit: NDArray[np.int32],
+    i: int,
+    c: int,
+    b: int,
+    a: int,
+    shape: tuple[int, int, int],
+) -> float:
+    """Return how high a point source may rise at pixel ``i`` of cell ``c, b, a``.
+
+    The peak of a Gaussian of FWHM 2.2 pix or more exceeds its neighbours in the next
+    slices by less than twice their own range; two cells each way are looked at, since
+    the next slice may just miss the next row of cells. The second highest and second
+    lowest value stand for the extremes, so that one cosmic ray there does no harm.
+    """
+    nz, ny, nx = shape
+    highest, high = -np.inf, -np.inf
+    lowest, low = np.inf, np.inf
+    variance, n = 0.0, 0
+    for plane in range(max(c - 1, 0), min(c + 2, nz)):
+        for row in range(max(b - 2, 0), min(b + 3, ny)):
+            line = (plane * ny + row) * nx
+            for k in range(start[line + max(a - 2, 0)], start[line + min(a + 3, nx)]):
+                j = order[k]
+                if slit[j] == slit[i]:
+                    continue
+                value = float(data[j])
+                variance += stat[j]
+                n += 1
+                if value > highest:
+                    highest, high = value, highest
+                elif value > high:
+                    high = value
+                if value < lowest:
+                    lowest, low = value, lowest
+                elif value < low:
+                    low = value
+    noise = np.sqrt(max(variance, 0.0) / max(n, 1))
+    return float(high + 2.0 * max(high - low - 2.0 * noise, 0.0))

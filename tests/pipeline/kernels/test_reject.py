@@ -1,0 +1,115 @@
+"""Rejection of cosmic rays: a plain reference, sources kept, slabs alike."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, box_minimum, flag_outliers, median
+from pipeline.kernels.resample import cell_numbers, sort_by_cell
+
+SHAPE = (12, 9, 20)
+
+
+def field(seed=1, variance=25.0, source=0.0):
+    """One pixel a voxel, a slice a row, shifted at random; optionally a star."""
+    rng = np.random.default_rng(seed)
+    z, y, x = (a.ravel().astype(float) for a in np.indices(SHAPE))
+    slit = y.astype(np.int32)
+    shift = rng.uniform(-0.3, 0.3, (3, SHAPE[1]))
+    x, y, z = x + shift[0, slit], y + shift[1, slit], z + shift[2, slit]
+    signal = source * np.exp(-((x - 9.7) ** 2 + (y - 4.2) ** 2) / 2 / 1.1**2)
+    stat = (variance + signal).astype("f4")
+    data = (signal + rng.normal(0, 1, x.size) * np.sqrt(stat)).astype("f4")
+    return *(a.astype("f4") for a in (x, y, z)), data, stat, slit
+
+
+def flags(x, y, z, data, stat, slit, *, kind=MEDIAN, sigma=15.0, first=0, n=SHAPE[0]):
+    shape = (n, *SHAPE[1:])
+    start, order = sort_by_cell(cell_numbers(x, y, z, shape, first), int(np.prod(shape)))
+    return flag_outliers(start, order, data, stat, slit, (0, n), shape, kind, sigma)
+
+
+def reference(x, y, z, data, stat, slit, kind, sigma):
+    """The limit by plain numpy, for a field without sources."""
+    cx, cy, cz = (np.floor(a + 0.5).astype(int) for a in (x, y, z))
+    rejected = np.zeros(len(x), np.uint8)
+    for i in range(len(x)):
+        near = (abs(cx - cx[i]) <= 1) & (abs(cy - cy[i]) <= 1) & (abs(cz - cz[i]) <= 1)
+        own = (cx == cx[i]) & (cy == cy[i]) & (cz == cz[i])
+        used = near & ((slit != slit[i]) | own)
+        if (used & (slit != slit[i])).sum() < 2 or used.sum() < 3:
+            continue
+        values, quietest = data[used].astype(float), stat[near].min()
+        if kind == MEDIAN:
+            level = np.median(values)
+            spread = max(np.median(abs(values - level)), 0.6745 * np.sqrt(quietest))
+        elif kind == MEAN:
+            level, spread = values.mean(), max(values.std(ddof=1), np.sqrt(quietest))
+        else:
+            level, spread = values.mean(), np.sqrt(stat[used].sum()) / used.sum()
+        rejected[i] = data[i] > level + sigma * spread
+    return rejected
+
+
+@pytest.mark.parametrize(("kind", "sigma"), [(MEDIAN, 15.0), (MEDIAN, 8.0), (MEAN, 3.5)])
+def test_equals_the_plain_computation(kind, sigma):
+    pixels = field()
+    pixels[3][::97] += 300
+    expected = reference(*pixels, kind, sigma)
+    assert expected.sum() > 5
+    assert_array_equal(flags(*pixels, kind=kind, sigma=sigma), expected)
+
+
+def test_iraf_statistics_find_a_bright_hit():
+    pixels = field()
+    pixels[3][1000] += 1000
+    assert flags(*pixels, kind=IRAF, sigma=15.0)[1000]
+
+
+@pytest.mark.parametrize("peak", [300.0, 1000.0, 1e4, 1e6])
+def test_stars_are_kept(peak):
+    for seed in range(5):
+        assert flags(*field(seed, source=peak)).sum() == 0
+
+
+def test_noise_is_kept_even_at_the_border():
+    for seed in range(10):
+        assert flags(*field(seed)).sum() == 0
+
+
+def test_a_hit_along_a_slice_is_found():
+    x, y, z, data, stat, slit = field()
+    hit = (slit == 4) & (abs(x - 10) < 2.5) & (abs(z - 6) < 0.6)
+    data[hit] += 200
+    assert_array_equal(flags(x, y, z, data, stat, slit) > 0, hit)
+
+
+def test_slabs_equal_the_whole():
+    x, y, z, data, stat, slit = pixels = field()
+    data[::50] += 400
+    whole = flags(*pixels)
+    start, order = sort_by_cell(cell_numbers(x, y, z, (6, *SHAPE[1:]), 3), 6 * 9 * 20)
+    part = flag_outliers(
+        start, order, data, stat, slit, (1, 5), (6, *SHAPE[1:]), MEDIAN, 15.0
+    )
+    judged = (np.floor(z + 0.5) >= 4) & (np.floor(z + 0.5) < 8)
+    assert_array_equal(part[judged], whole[judged])
+    assert not part[~judged].any()
+
+
+def test_few_values_reject_nothing():
+    x, y, z, data, stat, slit = field()
+    keep = slit == 4
+    data[keep] += np.arange(keep.sum()) % 7 * 1000
+    assert flags(*(a[keep] for a in (x, y, z, data, stat, slit))).sum() == 0
+
+
+def test_selection_and_box():
+    rng = np.random.default_rng(3)
+    for n in range(1, 30):
+        values = rng.integers(0, 9, n).astype("f4")
+        assert median(values.copy(), n) == np.median(values)
+    cube = rng.normal(size=(3, 4, 5)).astype("f4")
+    padded = np.pad(cube, 1, constant_values=np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3))
+    assert_array_equal(box_minimum(cube), windows.min(axis=(3, 4, 5)))
