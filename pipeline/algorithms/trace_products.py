@@ -1,0 +1,73 @@
+"""What tracing leaves behind: the tables and the QC of a `Trace`."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline.algorithms.trace import Trace, evaluate
+from pipeline.instrument import Size
+from pipeline.spec import Table
+
+
+def trace_table(trace: Trace) -> Table:
+    """Return the TRACE_TABLE of the genuine pipeline (manual, A.3.5)."""
+    n_slices, _, n = trace.coefficients.shape
+    columns = {
+        "SliceNo": np.arange(1, n_slices + 1, dtype=np.int32),
+        "Width": trace.widths.astype(np.float32),
+    }
+    units = {"SliceNo": "No", "Width": "pix"}
+    for curve in range(3):
+        for power in range(n):
+            columns[f"tc{curve}_{power:02d}"] = trace.coefficients[:, curve, power].copy()
+        columns[f"MSE{curve}"] = trace.mse[:, curve].copy()
+    return Table(columns, units | {name: "pix" for name in columns if name not in units})
+
+
+def samples_table(trace: Trace) -> Table:
+    """Return the TRACE_SAMPLES: every place where a slice was measured (A.3.6)."""
+    found = np.isfinite(trace.edges).all(axis=2)
+    number, cut = np.nonzero(found)
+    left, right = trace.edges[found].T
+    columns = {
+        "slice": (number + 1).astype(np.int32),
+        "y": trace.y[cut].astype(np.float32),
+        "mid": ((left + right) / 2).astype(np.float32),
+        "left": left.astype(np.float32),
+        "right": right.astype(np.float32),
+    }
+    return Table(columns, {name: "pix" for name in columns if name != "slice"})
+
+
+def trace_qc(trace: Trace, size: Size) -> Iterator[tuple[str, float]]:
+    """Yield the QC TRACE keywords (manual, 9.3.5), without ``QC TRACE``."""
+    ny = trace.shape[0]
+    middle = trace.at(ny // 2)
+    ends = trace.at(np.array([1.0, ny]))[:, 0]
+    tilt = np.degrees(np.arctan((ends[:, 1] - ends[:, 0]) / (ny - 1)))
+    for name, s in (("SLICE_L", 0), ("SLICE_R", -1)):
+        yield f"{name} XPOS", float(middle[s, 0])
+        yield f"{name} TILT", float(tilt[s])
+    powers = np.arange(1, trace.coefficients.shape[2])
+    slopes = evaluate(trace.coefficients[:, :, 1:] * powers, np.arange(1.0, ny + 1))
+    corners = corner_slices(size)
+    for s, slope in enumerate(slopes.reshape(len(slopes), -1)):
+        yield f"SLICE{s + 1} MAXSLOPE", float(slope[np.argmax(np.abs(slope))])
+        if s + 1 in corners:
+            yield f"SLICE{s + 1} WIDTH", float(trace.widths[s])
+    gaps = np.array([b[1] - a[2] for a, b in pairwise(middle)])
+    for name, values in (("GAPS", gaps), ("WIDTHS", trace.widths)):
+        yield f"{name} MEDIAN", float(np.median(values))
+        yield f"{name} MEAN", float(values.mean())
+        yield f"{name} STDEV", float(values.std(ddof=1))
+        yield f"{name} MIN", float(values.min())
+        yield f"{name} MAX", float(values.max())
+
+
+def corner_slices(size: Size) -> tuple[int, ...]:
+    """Return the CCD slices at the corners of the field: 3, 10, 39 and 46."""
+    n = size.slices_per_stack
+    places = [size.sky_order.index(1) + 1, size.sky_order.index(n) + 1]
+    last = (size.n_stacks - 1) * n
+    return tuple(sorted(places) + sorted(last + place for place in places))
