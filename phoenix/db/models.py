@@ -128,6 +128,7 @@ class Block(Base):
     night: Mapped[str] = mapped_column(String(10), index=True)
     tpl_start: Mapped[str] = mapped_column(String(32), default="")
     mode: Mapped[str] = mapped_column(String(32), default="")
+    size_name: Mapped[str] = mapped_column(String(8), default="")
     obs_id: Mapped[int] = mapped_column(BigInteger, default=0)
     prog_id: Mapped[str] = mapped_column(String(32), default="")
     target: Mapped[str] = mapped_column(String(128), default="")
@@ -175,8 +176,8 @@ class Association(Base):
     """A calibration weighed for a block: chosen or not, and why.
 
     ``source``: product, promised (a block will make it), raw (an ILLUM) or static;
-    ``ifu`` is 0 for those that serve all IFUs; ``dt_d`` [d] and ``dtemp_k`` [K] are
-    calibration minus block.
+    ``step`` is the recipe call of the block that it is for; ``ifu`` is 0 for those that
+    serve all IFUs; ``dt_d`` [d] and ``dtemp_k`` [K] are calibration minus block.
     """
 
     __tablename__ = "association"
@@ -184,6 +185,7 @@ class Association(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     block_id: Mapped[int] = mapped_column(ForeignKey("block.id"))
+    step: Mapped[str] = mapped_column(String(64), default="")
     tag: Mapped[str] = mapped_column(String(32))
     ifu: Mapped[int] = mapped_column(default=0)
     chosen: Mapped[bool]
