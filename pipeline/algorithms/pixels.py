@@ -13,12 +13,12 @@ import numpy as np
 
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.kernels.pixels import count_pixels, fill_pixels, line_spans
-from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value
+from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value, blocks
 
 Correction = Callable[[int, Pixels], None]
 """Changes DATA, STAT or DQ of pixels of one slice (its number from 1) in place."""
 
-_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
+COLUMN_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
 
 
 class SlicePixels:
@@ -102,7 +102,7 @@ class SlicePixels:
     def _fill(self, start: int, stop: int, planes: Planes, top: int) -> Pixels:
         """Evaluate the lines ``start:stop`` of one slice."""
         n = int(self._starts[stop] - self._starts[start])
-        pixels = Pixels._make(np.empty(n, dtype) for dtype in _TYPES)
+        pixels = Pixels._make(np.empty(n, dtype) for dtype in COLUMN_TYPES)
         s, ny = self.slices, self.slices.shape[0]
         fill_pixels(
             (start, stop),
@@ -122,6 +122,21 @@ class SlicePixels:
             correct(number, pixels)
         return pixels
 
+    def scan(self, image: ImageFrame, size: int = 64) -> Iterator[tuple[int, Pixels]]:
+        """Yield slice index and pixels, block by block of the detector.
+
+        Only detector rows that hold pixels of the table are read.
+        """
+        n_slices = len(self.slices.numbers)
+        for rows in blocks(self.slices.shape[0], size):
+            there = [self.table_rows(index, rows) for index in range(n_slices)]
+            if not any(where.stop > where.start for where in there):
+                continue
+            planes = image.read(rows)
+            for index, where in enumerate(there):
+                if where.stop > where.start:
+                    yield index, self.take(index, rows, planes)
+
     def _lines(self, rows: slice) -> tuple[int, int]:
         """Return the first line that holds some table rows and the one after the last."""
         first = int(np.searchsorted(self._starts, rows.start, "right")) - 1
@@ -131,7 +146,9 @@ class SlicePixels:
         """Return some table rows; ``planes`` is the whole detector image."""
         ny = self.slices.shape[0]
         start, stop = self._lines(rows)
-        result = Pixels._make(np.empty(rows.stop - rows.start, dtype) for dtype in _TYPES)
+        result = Pixels._make(
+            np.empty(rows.stop - rows.start, dtype) for dtype in COLUMN_TYPES
+        )
         while start < stop:
             end = min(stop, (start // ny + 1) * ny)
             first = int(self._starts[start])

@@ -1,0 +1,156 @@
+"""Wavelength shift of an exposure against its arcs, from bright sky lines.
+
+Between the arcs of the day and the night the spectrograph drifts with temperature. The
+pixels around each line, over all slices, make one finely sampled spectrum; a Gaussian
+fitted to it gives the place of the line (MUSE pipeline manual, muse_scibasic).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit
+
+from pipeline.algorithms.geometry import SliceMap
+from pipeline.algorithms.pixels import COLUMN_TYPES, SlicePixels
+from pipeline.flags import Flag
+from pipeline.kernels.binning import add_to_spectrum, flag_outliers
+from pipeline.spec import ImageFrame, Pixels
+
+LEAST_SIGNIFICANCE = 5.0
+"""A line counts when its fitted area exceeds so many of its errors (ours)."""
+
+
+@dataclass(frozen=True)
+class LineFit:
+    """A sky line: its wavelength in the catalogue and as seen, with error [Angstrom]."""
+
+    wavelength: float
+    centre: float
+    error: float
+
+
+def sky_shift(fits: Sequence[LineFit]) -> float:
+    """Return what must be added to the wavelengths [Angstrom]; 0 without any line."""
+    if not fits:
+        return 0.0
+    weights = np.array([1.0 / fit.error**2 for fit in fits])
+    offsets = np.array([fit.wavelength - fit.centre for fit in fits])
+    return float(np.sum(weights * offsets) / np.sum(weights))
+
+
+def fit_sky_lines(
+    image: ImageFrame,
+    slices: SliceMap,
+    lines: Sequence[float],
+    *,
+    half_width: float,
+    bin_size: float,
+    reject: tuple[float, float, int],
+) -> list[LineFit]:
+    """Fit the sky lines that an exposure shows.
+
+    Parameters
+    ----------
+    image
+        Calibrated exposure [count].
+    slices
+        Polynomials of its IFU.
+    lines
+        Wavelengths [Angstrom, air]; negative for absorption.
+    half_width, bin_size
+        Of the window and of its bins [Angstrom].
+    reject
+        High and low clipping limit [sigma] and number of rounds.
+
+    Returns
+    -------
+    list of LineFit
+        The lines inside the wavelength range of all slices that are significant.
+    """
+    found = []
+    for signed in lines:
+        wavelength = abs(signed)
+        span = (wavelength - half_width, wavelength + half_width)
+        pixels = pixels_in_band(image, slices, *span)
+        if len(pixels.data) == 0:
+            continue
+        start, n_points = span[0], int(np.ceil(2 * half_width / bin_size)) + 1
+        grid = start + bin_size * np.arange(n_points)
+        sums = _spectrum(pixels, start, bin_size, n_points, reject)
+        used = sums[:, 0] > 0
+        if used.sum() < 8:
+            continue
+        flux = np.sign(signed) * sums[used, 1] / sums[used, 0]
+        error = np.sqrt(sums[used, 2]) / sums[used, 0]
+        fit = _fit_gaussian(grid[used], flux, error, wavelength)
+        if fit is not None:
+            found.append(fit)
+    return found
+
+
+def pixels_in_band(image: ImageFrame, slices: SliceMap, low: float, high: float) -> Pixels:
+    """Return all pixels between two wavelengths [Angstrom]; reads only their rows."""
+    parts = [part for _, part in SlicePixels(slices, low=low, high=high).scan(image)]
+    if not parts:
+        return Pixels._make(np.empty(0, kind) for kind in COLUMN_TYPES)
+    return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+
+def _spectrum(
+    pixels: Pixels,
+    start: float,
+    step: float,
+    n_points: int,
+    reject: tuple[float, float, int],
+) -> NDArray[np.float64]:
+    """Return the sums w, w d, w**2 v of the clipped mean spectrum, float64[n, 3]."""
+    columns = (pixels.wavelength, pixels.data, pixels.dq.copy(), pixels.stat)
+    high, low, n_rounds = reject
+    for round_ in range(n_rounds + 1):
+        sums = np.zeros((n_points, 3))
+        add_to_spectrum(*columns, start, step, sums)
+        if round_ < n_rounds:
+            mean = np.full(n_points, np.nan)
+            np.divide(sums[:, 1], sums[:, 0], out=mean, where=sums[:, 0] > 0)
+            flag_outliers(*columns, start, step, mean, high, low, int(Flag.BAD_OTHER))
+    return sums
+
+
+def _gaussian(
+    x: NDArray[np.float64], area: float, centre: float, sigma: float, level: float
+) -> NDArray[np.float64]:
+    """Return a Gaussian on a constant."""
+    shape = np.exp(-0.5 * ((x - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    return np.asarray(level + area * shape)
+
+
+def _fit_gaussian(
+    x: NDArray[Any],
+    flux: NDArray[Any],
+    error: NDArray[Any],
+    wavelength: float,
+) -> LineFit | None:
+    """Fit a line near the middle of a window; None when there is none."""
+    level = float(np.median(flux))
+    above = np.clip(flux - level, 0.0, None)
+    step = float(np.median(np.diff(x)))
+    peak = float(above.max())
+    if peak <= 0.0:
+        return None
+    area = float(above.sum() * step)
+    sigma = max(area / peak / np.sqrt(2 * np.pi), step)
+    first = (area, float(x[np.argmax(above)]), sigma, level)
+    try:
+        best, covariance = curve_fit(_gaussian, x, flux, first, error, absolute_sigma=True)
+    except RuntimeError:
+        return None
+    spread = np.sqrt(np.diag(covariance))
+    inside = x[0] < best[1] < x[-1] and 0.0 < abs(best[2]) < x[-1] - x[0]
+    if not (
+        inside and np.isfinite(spread).all() and best[0] > LEAST_SIGNIFICANCE * spread[0]
+    ):
+        return None
+    return LineFit(wavelength, float(best[1]), float(spread[1]))
