@@ -40,9 +40,9 @@ class MemoryRaw:
         """Rows and columns."""
         return self.data.shape[0], self.data.shape[1]
 
-    def read(self, rows: slice) -> NDArray[np.uint16]:
+    def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
         """Return raw counts [adu] of some rows."""
-        return np.ascontiguousarray(self.data[rows], dtype=np.uint16)
+        return np.ascontiguousarray(self.data[rows, columns], dtype=np.uint16)
 
 
 @dataclass

@@ -95,8 +95,8 @@ class RawFrame(Frame, Protocol):
 
     shape: tuple[int, int]
 
-    def read(self, rows: slice) -> NDArray[np.uint16]:
-        """Return raw counts [adu] of some rows, native uint16[n_rows, nx]."""
+    def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
+        """Return raw counts [adu], native uint16[n_rows, n_columns]."""
 
 
 class ImageFrame(Frame, Protocol):

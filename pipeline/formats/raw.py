@@ -56,11 +56,11 @@ class RawImage:
         header = self.unit.header
         return int(header[f"{prefix}NAXIS2"]), int(header[f"{prefix}NAXIS1"])
 
-    def read(self, rows: slice) -> NDArray[np.uint16]:
-        """Return raw counts [adu] of some rows, native uint16[n_rows, nx]."""
+    def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
+        """Return raw counts [adu], native uint16[n_rows, n_columns]."""
         start, stop, _ = rows.indices(self.shape[0])
         if self.compressed:
-            return self._plane[start:stop]
+            return np.ascontiguousarray(self._plane[start:stop, columns])
         nx = self.shape[1]
         fd = os.open(self.path, os.O_RDONLY)
         try:
@@ -69,7 +69,8 @@ class RawImage:
             os.close(fd)
         if len(data) < 2 * nx * (stop - start):
             raise _bad(self, "is truncated", "fetch the file again")
-        counts = np.frombuffer(data, ">u2").astype(np.uint16).reshape(stop - start, nx)
+        stored = np.frombuffer(data, ">u2").reshape(stop - start, nx)[:, columns]
+        counts = stored.astype(np.uint16, order="C")
         counts ^= np.uint16(0x8000)
         return counts
 

@@ -1,0 +1,248 @@
+"""Bias level of each read-out port from its overscan.
+
+Follows ``overscan``, ``ovscreject``, ``ovscsigma`` and ``ovscignore`` of the genuine
+recipes. With ``vpoly`` a polynomial in the row describes the level that the vertical
+overscan shows; its order grows while the fit improves. The pixels of one row all have the
+same abscissa, so their mean carries all that a least-squares fit needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import Legendre, Polynomial
+from numpy.typing import NDArray
+
+from pipeline.instrument import Quadrant, Size, size_of
+from pipeline.spec import BadInput, Params, RawFrame, Value, blocks, param
+
+COSMIC_SIGMA = 5.0
+"""Overscan pixels farther than this from the rest of their box are cosmic rays."""
+
+_BOX = 64
+
+
+class OverscanParams(Params):
+    """How the bias level of a frame follows from its overscan."""
+
+    overscan: str = param(
+        "vpoly",
+        doc='"none": stop when overscan levels differ (see ovscsigma); "offset": adjust '
+        'the data by the mean overscan level; "vpoly" or "vpoly:ORDER,FRMS,FCHISQ": '
+        "subtract a polynomial fitted to the vertical overscan of each quadrant, of at "
+        "most this order (15), higher ones as long as rms and chi**2 improve by these "
+        "factors (1.00001).",
+        pattern=r"^(none|offset|vpoly(:\d+(,[\d.]+(,[\d.]+)?)?)?)$",
+    )
+    ovscreject: str = param(
+        "dcr",
+        doc='Rejection of overscan pixels: "none", "dcr" (cosmic rays) or "fit" '
+        '("fit:SIGMA", clipping around a constant).',
+        pattern=r"^(none|dcr(:[\d.,]+)?|fit(:[\d.]+)?)$",
+    )
+    ovscsigma: float = param(
+        30.0,
+        unit="sigma",
+        doc="Largest difference of overscan levels between exposures (overscan=none); "
+        "rejection level of the polynomial fit (overscan=vpoly).",
+        gt=0,
+    )
+    ovscignore: int = param(
+        3,
+        unit="pix",
+        doc="Overscan pixels next to the data section that are ignored.",
+        ge=0,
+        le=29,
+    )
+
+    def polynomial_limits(self) -> tuple[int, float, float]:
+        """Return the largest order and the least improvements in rms and chi**2."""
+        words = self.overscan.partition(":")[2].split(",")
+        order, rms, chi_square = (*words, "", "")[:3]
+        return int(order or 15), float(rms or 1.00001), float(chi_square or 1.00001)
+
+
+@dataclass(frozen=True)
+class OverscanLevel:
+    """Bias level of a frame.
+
+    ``rows``: float64[ny, 2], level of the left and the right port in each trimmed row
+    [adu], to be subtracted; ``mean``, ``stdev``: by port, of all overscan pixels [adu];
+    ``keywords``: what the product says about it.
+    """
+
+    rows: NDArray[np.float64]
+    mean: tuple[float, ...]
+    stdev: tuple[float, ...]
+    keywords: Mapping[str, Value]
+
+
+def overscan_level(
+    raw: RawFrame, params: OverscanParams, reference: Mapping[str, Value] | None = None
+) -> OverscanLevel:
+    """Measure the overscan of a frame.
+
+    Parameters
+    ----------
+    raw
+        The frame.
+    params
+        The method.
+    reference
+        Header with ``ESO DRS MUSE OVSCn MEAN`` to which ``offset`` adjusts the level:
+        that of the master bias; without it nothing is subtracted.
+    """
+    size = size_of(raw.shape)
+    rows = np.zeros((size.shape[0], 2))
+    mean, stdev = [], []
+    keywords: dict[str, Value] = {}
+    for port in size.quadrants():
+        vertical = _vertical(raw, port, size, params)
+        horizontal = _clean(_horizontal(raw, port, params.ovscignore), params)
+        every = np.concatenate([vertical[~np.isnan(vertical)], horizontal])
+        mean.append(float(every.mean()))
+        stdev.append(float(every.std(ddof=1)))
+        name = f"ESO DRS MUSE OVSC{port.number}"
+        keywords[f"{name} MEAN"] = np.float32(mean[-1]).item()
+        keywords[f"{name} STDEV"] = np.float32(stdev[-1]).item()
+        column = 0 if port.raw_x.start < size.raw_shape[1] // 2 else 1
+        if params.overscan.startswith("vpoly"):
+            fit = _grow(vertical, _first_row(port) + 1.0, params)
+            trimmed = np.arange(port.raw_y.start, port.raw_y.stop) + 1.0
+            rows[port.trim_y, column] = fit(trimmed)
+            keywords.update(_coefficients(name, fit))
+        elif params.overscan == "offset" and reference is not None:
+            rows[port.trim_y, column] = mean[-1] - float(reference[f"{name} MEAN"])
+    return OverscanLevel(rows, tuple(mean), tuple(stdev), keywords)
+
+
+def _first_row(port: Quadrant) -> int:
+    """Return the first raw row of the vertical overscan."""
+    return int(min(port.raw_y.start, port.over_y.start))
+
+
+def _vertical(
+    raw: RawFrame, port: Quadrant, size: Size, params: OverscanParams
+) -> NDArray[np.float64]:
+    """Return the vertical overscan [adu], NaN where rejected, [n_rows, n_columns]."""
+    ignore = params.ovscignore
+    left = port.raw_x.start < size.raw_shape[1] // 2
+    columns = slice(
+        port.over_x.start + (ignore if left else 0),
+        port.over_x.stop - (0 if left else ignore),
+    )
+    start, stop = _first_row(port), max(port.raw_y.stop, port.over_y.stop)
+    pixels = np.empty((stop - start, columns.stop - columns.start))
+    for rows in blocks(stop - start, 256):
+        there = slice(start + rows.start, start + rows.stop)
+        pixels[rows] = raw.read(there, columns)
+    for rows in blocks(len(pixels), _BOX):
+        box = pixels[rows]
+        box[_outliers(box, params)] = np.nan
+    return pixels
+
+
+def _horizontal(raw: RawFrame, port: Quadrant, ignore: int) -> NDArray[np.float64]:
+    """Return the horizontal overscan [adu]."""
+    lower = port.raw_y.start < port.over_y.start
+    rows = slice(
+        port.over_y.start + (ignore if lower else 0),
+        port.over_y.stop - (0 if lower else ignore),
+    )
+    return raw.read(rows, port.raw_x).astype(float)
+
+
+def _clean(pixels: NDArray[np.float64], params: OverscanParams) -> NDArray[np.float64]:
+    """Return the pixels that are not rejected, [n]."""
+    return pixels[~_outliers(pixels, params)]
+
+
+def _outliers(pixels: NDArray[np.float64], params: OverscanParams) -> NDArray[np.bool_]:
+    """Mark rejected pixels: around the median, in units of a robust deviation."""
+    method, _, argument = params.ovscreject.partition(":")
+    if method == "none":
+        return np.zeros(pixels.shape, bool)
+    sigma = COSMIC_SIGMA
+    if argument and method == "fit":
+        sigma = float(argument)
+    middle = np.median(pixels)
+    distance = np.abs(pixels - middle)
+    usual = distance <= 8 * max(np.median(distance), 0.5)
+    width = max(float(np.sqrt(np.mean(distance[usual] ** 2))), 0.3)
+    return distance > sigma * width
+
+
+def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> Legendre:
+    """Fit polynomials of rising order to the overscan until they improve no more."""
+    max_order, least_rms, least_chi = params.polynomial_limits()
+    y = first + np.arange(len(pixels))
+    n = np.sum(~np.isnan(pixels), axis=1)
+    good = n > 0
+    level = np.nansum(pixels, axis=1)[good] / n[good]
+    y, n = y[good], n[good].astype(float)
+    inside = float(np.nansum((pixels[good] - level[:, None]) ** 2))
+    fit, squares = _fit(y, level, n, 0)
+    total = inside + squares
+    for order in range(1, max_order + 1):
+        higher, squares = _fit(y, level, n, order)
+        new = inside + squares
+        n_free = n.sum() - order - 1
+        rms_gain = np.sqrt(total / new)
+        chi_gain = (total / (n_free + 1)) / (new / n_free)
+        fit, total = higher, new
+        if rms_gain < least_rms and chi_gain < least_chi:
+            break
+    return _refine(y, level, n, fit, params.ovscsigma)
+
+
+def _fit(
+    y: NDArray[np.float64], level: NDArray[np.float64], n: NDArray[np.float64], order: int
+) -> tuple[Legendre, float]:
+    """Return a polynomial through row means and its weighted sum of squares."""
+    fit = Legendre.fit(y, level, order, w=np.sqrt(n))
+    return fit, float(np.sum(n * (level - fit(y)) ** 2))
+
+
+def _refine(
+    y: NDArray[np.float64],
+    level: NDArray[np.float64],
+    n: NDArray[np.float64],
+    fit: Legendre,
+    sigma: float,
+) -> Legendre:
+    """Fit once more without the rows that deviate by more than ``sigma``."""
+    pull = (level - fit(y)) * np.sqrt(n)
+    keep = np.abs(pull) <= sigma * max(float(np.std(pull)), 1e-6)
+    if keep.all():
+        return fit
+    return Legendre.fit(y[keep], level[keep], fit.degree(), w=np.sqrt(n[keep]))
+
+
+def _coefficients(name: str, fit: Legendre) -> dict[str, Value]:
+    """Return the polynomial in the plain raw row number (from 1) as keywords."""
+    plain = fit.convert(domain=[-1, 1], kind=Polynomial).coef
+    found: dict[str, Value] = {f"{name} POLY NCOEFF": len(plain)}
+    found.update({f"{name} POLY Y{k}": float(value) for k, value in enumerate(plain)})
+    return found
+
+
+def check_levels(levels: list[OverscanLevel], raws: list[RawFrame], sigma: float) -> None:
+    """Refuse exposures whose overscan differs from the first by ``sigma`` deviations.
+
+    Raises
+    ------
+    BadInput
+        For the first exposure that does.
+    """
+    first = levels[0]
+    for level, raw in zip(levels[1:], raws[1:], strict=True):
+        for port in range(4):
+            difference = abs(level.mean[port] - first.mean[port])
+            if difference > sigma * first.stdev[port]:
+                raise BadInput(
+                    f"overscan level {level.mean[port]:.2f} adu differs from "
+                    f"{first.mean[port]:.2f} of {raws[0].name}",
+                    file=raw.name,
+                    keyword=f"quadrant {port + 1}",
+                    remedy="use overscan=offset or vpoly, or frames of one day",
+                )

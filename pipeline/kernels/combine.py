@@ -1,0 +1,174 @@
+"""Combination of short stacks of images, with a noise model for the rejection.
+
+All kernels take part of a stack, [n_frames, ny, nx] in data, flags and variance. Values
+with flags do not take part while there are others; where there are none, all do, and
+the result carries all their flags.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+
+AVERAGE, MEDIAN, MINMAX, SIGCLIP = range(4)
+
+
+@kernel
+def combine(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    method: int,
+    n_low: int,
+    n_high: int,
+    n_keep: int,
+    low_sigma: float,
+    high_sigma: float,
+    efficiency: NDArray[np.float64],
+    out: NDArray[np.float32],
+    out_dq: NDArray[np.uint32],
+    out_stat: NDArray[np.float32],
+) -> None:
+    """Combine a stack pixel by pixel.
+
+    Parameters
+    ----------
+    data, dq, stat : float32, uint32, float32[n_frames, ny, nx]
+        Values, their flags and variances.
+    method : int
+        ``AVERAGE``, ``MEDIAN``, ``MINMAX`` or ``SIGCLIP``.
+    n_low, n_high, n_keep : int
+        Values that ``MINMAX`` rejects at either end, and how many it keeps at least.
+    low_sigma, high_sigma : float
+        Limits of ``SIGCLIP`` around the median.
+    efficiency : float64[n_frames + 1]
+        By the number of values: variance of the result over that of their mean.
+    out, out_dq, out_stat : [ny, nx]
+        Combined values, flags and variances.
+    """
+    n_frames, ny, nx = data.shape
+    values = np.empty(n_frames)
+    variances = np.empty(n_frames)
+    for y in range(ny):
+        for x in range(nx):
+            n, flags = _gather(data, dq, stat, y, x, values, variances)
+            low, high = 0, n
+            if method == MEDIAN:
+                low, high = (n - 1) // 2, n // 2 + 1
+            elif method == MINMAX:
+                low, high = _without_extremes(n, n_low, n_high, n_keep)
+            elif method == SIGCLIP:
+                low, high = _clip(values, variances, n, low_sigma, high_sigma)
+            total = 0.0
+            for k in range(low, high):
+                total += values[k]
+            out[y, x] = total / (high - low)
+            out_dq[y, x] = flags
+            if method in (MEDIAN, MINMAX):
+                low, high = 0, n
+            squares = 0.0
+            for k in range(low, high):
+                squares += variances[k]
+            m = high - low
+            out_stat[y, x] = squares / (m * m) * efficiency[m]
+
+
+@kernel
+def _gather(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    y: int,
+    x: int,
+    values: NDArray[np.float64],
+    variances: NDArray[np.float64],
+) -> tuple[int, np.uint32]:
+    """Sort the usable values of a pixel; return their number and the flags left."""
+    n_frames = data.shape[0]
+    n = 0
+    flags = np.uint32(0)
+    for i in range(n_frames):
+        if dq[i, y, x] == 0:
+            _insert(values, variances, n, data[i, y, x], stat[i, y, x])
+            n += 1
+        flags |= dq[i, y, x]
+    if n > 0:
+        return n, np.uint32(0)
+    for i in range(n_frames):
+        _insert(values, variances, i, data[i, y, x], stat[i, y, x])
+    return n_frames, flags
+
+
+@kernel
+def _insert(
+    values: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    n: int,
+    value: float,
+    variance: float,
+) -> None:
+    """Put a value, with its variance, in its place among ``n`` sorted ones."""
+    j = n - 1
+    while j >= 0 and values[j] > value:
+        values[j + 1] = values[j]
+        variances[j + 1] = variances[j]
+        j -= 1
+    values[j + 1] = value
+    variances[j + 1] = variance
+
+
+@kernel
+def _without_extremes(n: int, n_low: int, n_high: int, n_keep: int) -> tuple[int, int]:
+    """Return the bounds of what is left; at least ``n_keep``, high ones go first."""
+    spare = max(n - n_keep, 0)
+    high = min(n_high, spare)
+    return min(n_low, spare - high), n - high
+
+
+@kernel
+def _clip(
+    values: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    n: int,
+    low_sigma: float,
+    high_sigma: float,
+) -> tuple[int, int]:
+    """Return the bounds of the sorted values within the limits around the median.
+
+    The scale is the noise model of the median value, or 1.4826 times the median absolute
+    deviation where that is larger (lamps that vary): so one cosmic ray is rejected from
+    three values, which no clipping by the scatter alone can do. Of two values that
+    disagree the lower one stays, since cosmic rays only add.
+    """
+    if n < 2:
+        return 0, n
+    if n == 2:
+        limit = high_sigma * np.sqrt(2.0 * variances[0])
+        return 0, 1 if values[1] - values[0] > limit else 2
+    middle = (n - 1) // 2
+    centre = 0.5 * (values[middle] + values[n // 2])
+    model = 0.5 * (variances[middle] + variances[n // 2]) * (1.0 + 1.57 / n)
+    scale = max(np.sqrt(model), 1.4826 * _median_deviation(values, n, centre))
+    low, high = 0, n
+    while low < middle and values[low] < centre - low_sigma * scale:
+        low += 1
+    while high > n // 2 + 1 and values[high - 1] > centre + high_sigma * scale:
+        high -= 1
+    return low, high
+
+
+@kernel
+def _median_deviation(values: NDArray[np.float64], n: int, centre: float) -> float:
+    """Return the median distance of sorted values from their median (the lower one)."""
+    left, right = (n - 1) // 2, (n - 1) // 2 + 1
+    distance = 0.0
+    for _ in range((n + 1) // 2):
+        to_left = centre - values[left] if left >= 0 else np.inf
+        to_right = values[right] - centre if right < n else np.inf
+        if to_left <= to_right:
+            distance = to_left
+            left -= 1
+        else:
+            distance = to_right
+            right += 1
+    return distance
