@@ -100,16 +100,26 @@ def _master_step(
     )
 
 
+LAMPS = {"CU-LAMP3": "Ne", "CU-LAMP4": "Xe", "CU-LAMP5": "HgCd", "CU-LAMP6": "Ne"}
+"""Elements of the arc lamps (genuine pipeline)."""
+
+
 def _too_few(planner: Planner, members: CalibrationSet, recipe: str) -> tuple[str, ...]:
-    """Say that a set has fewer frames than the recipe needs, or arcs lack a lamp."""
+    """Say that a set has fewer frames than the recipe needs, or that arcs lack a lamp."""
     declared = next(
         (i for i in planner.recipes[recipe].inputs if i.tag == members.tag), None
     )
     wanted = declared.n_min if declared and not declared.optional else 1
     found = len(members.frames)
-    if found >= wanted:
+    if found < wanted:
+        return (f"{members.tag}: {found} frames, {recipe} needs {wanted}",)
+    if members.tag != "ARC":
         return ()
-    return (f"{members.tag}: {found} frames, {recipe} needs {wanted}",)
+    lit = {LAMPS.get(lamp, "") for frame in members.frames for lamp in frame.lamps}
+    return tuple(
+        f"ARC: no frame with the {element} lamp"
+        for element in sorted(set(LAMPS.values()) - lit)
+    )
 
 
 def _promises(

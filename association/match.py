@@ -329,11 +329,11 @@ def _beaten(judged: _Judged, winner: Choice | None) -> str:
     """Say why the winner is better."""
     assert winner is not None
     if judged.level != winner.level:
-        return f"level {judged.level}, {winner.record.name} has level {winner.level}"
+        return f"level {judged.level}, {winner.record.origin} has level {winner.level}"
     if judged.closeness != winner.closeness:
         ours, theirs = judged.closeness, winner.closeness
-        return f"closeness {ours:.3f}, {winner.record.name} has {theirs:.3f}"
-    return f"as close as {winner.record.name}, which is newer or comes first by name"
+        return f"closeness {ours:.3f}, {winner.record.origin} has {theirs:.3f}"
+    return f"as close as {winner.record.origin}, which is newer or comes first by name"
 
 
 def _too_far(group: Group, request: Request, rule: Rule) -> Rejection:
