@@ -1,0 +1,226 @@
+"""The pixel tables of one exposure as one: IFUs on one scale, lamp-flat spectrum undone.
+
+The lamp flat takes the spectrum of the lamp out of the data of each IFU. Here the mean
+spectrum of all IFUs is put back (``FFCORR`` of the genuine pipeline), so that a response
+curve is the throughput of instrument and telescope, the same for all exposures.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.smooth import smooth_spectrum
+from pipeline.kernels.spectrum import multiply_by_spectrum
+from pipeline.spec import BadInput, Header, Pixels, PixelTable, Segment, Table, blocks
+
+GRID_FIRST, GRID_LAST, GRID_STEP = 4150.0, 9800.0, 1.25
+"""Wavelengths at which the mean lamp spectrum is formed [Angstrom]; all that MUSE can
+record (genuine pipeline)."""
+
+LAMP_FLUX, SKY_FLUX = "ESO DRS MUSE FLAT FLUX LAMP", "ESO DRS MUSE FLAT FLUX SKY"
+"""Integrated flux of an IFU in the lamp flat and the twilight flat [count]."""
+
+BLOCK = 2_000_000
+"""Pixels read at once."""
+
+
+def group_exposures(tables: Sequence[PixelTable]) -> list[list[PixelTable]]:
+    """Sort pixel tables into exposures by ``DATE-OBS``, inside them by IFU.
+
+    Raises
+    ------
+    BadInput
+        If a table has no date or an IFU occurs twice in an exposure.
+    """
+    groups: dict[str, list[PixelTable]] = {}
+    for table in tables:
+        if "DATE-OBS" not in table.header:
+            raise BadInput(
+                "cannot be assigned to an exposure",
+                file=table.name,
+                keyword="DATE-OBS",
+                remedy="reduce the raw exposure again; its header lost the date",
+            )
+        groups.setdefault(str(table.header["DATE-OBS"]), []).append(table)
+    exposures = [
+        sorted(group, key=lambda t: t.ifu or 0) for _, group in sorted(groups.items())
+    ]
+    for group in exposures:
+        ifus = [table.ifu for table in group]
+        if len(set(ifus)) < len(ifus):
+            raise BadInput(
+                f"IFUs {ifus} of one exposure: one is given twice",
+                file=group[-1].name,
+                keyword="EXTNAME",
+                remedy="list each pixel table once in the set of frames",
+            )
+    return exposures
+
+
+def flux_scales(tables: Sequence[PixelTable]) -> list[float]:
+    """Return the factor of each table that brings it to the flux scale of the first.
+
+    The lamp does not light the IFUs equally; the twilight sky does, so its flux is
+    preferred. Without either keyword the factor is 1.
+    """
+    scales = []
+    for table in tables:
+        factor = 1.0
+        for keyword in (SKY_FLUX, LAMP_FLUX):
+            reference = float(tables[0].header.get(keyword, 0.0))
+            own = float(table.header.get(keyword, 0.0))
+            if reference > 0 and own > 0:
+                factor = reference / own
+                break
+        scales.append(factor)
+    return scales
+
+
+def mean_flat_spectrum(tables: Sequence[PixelTable]) -> NDArray[np.float64] | None:
+    """Return the mean lamp-flat spectrum of all IFUs on the common grid, smoothed.
+
+    Returns
+    -------
+    float64[n] or None
+        None if no table has one.
+
+    Raises
+    ------
+    BadInput
+        If only some tables have one.
+    """
+    flats = [table.flat_spectrum() for table in tables]
+    if all(flat is None for flat in flats):
+        return None
+    grid = np.arange(GRID_FIRST, GRID_LAST + GRID_STEP / 2, GRID_STEP)
+    total = np.zeros(grid.size)
+    low, high = GRID_FIRST, GRID_LAST
+    for table, flat in zip(tables, flats, strict=True):
+        if flat is None:
+            raise BadInput(
+                "has no lamp-flat spectrum but other tables of the exposure have",
+                file=table.name,
+                keyword="PIXTABLE_FLAT_FIELD",
+                remedy="reduce all IFUs with a master flat of the same pipeline version",
+            )
+        wavelength = np.asarray(flat.columns["lambda"], np.float64)
+        total += np.interp(grid, wavelength, np.asarray(flat.columns["data"], np.float64))
+        low, high = max(low, float(wavelength[0])), min(high, float(wavelength[-1]))
+    spectrum = total / len(tables)
+    covered = (grid >= low) & (grid <= high)
+    mode = str(tables[0].header.get("ESO INS MODE", "WFM-NOAO-N"))
+    smooth = smooth_spectrum(
+        grid[covered], spectrum[covered], np.ones(int(covered.sum())), "ppoly", mode
+    )
+    return np.asarray(np.interp(grid, grid[covered], smooth.values))
+
+
+@dataclass(frozen=True)
+class MergedPixels:
+    """All pixels of one exposure; a `pipeline.spec.PixelTable` itself.
+
+    Parameters
+    ----------
+    tables
+        Pixel tables of the IFUs.
+    scales
+        Factor of each, see `flux_scales`.
+    flat : float64[n] or None
+        Spectrum put back, see `mean_flat_spectrum`.
+    """
+
+    tables: tuple[PixelTable, ...]
+    scales: tuple[float, ...]
+    flat: NDArray[np.float64] | None
+    ifu: None = None
+
+    @property
+    def name(self) -> str:
+        """File name of the first table, for messages."""
+        return self.tables[0].name
+
+    @property
+    def tag(self) -> str:
+        """Tag of the tables."""
+        return self.tables[0].tag
+
+    @property
+    def header(self) -> Header:
+        """Keywords of the first table, slice offsets of all."""
+        offsets = {
+            key: value
+            for table in self.tables[1:]
+            for key, value in table.header.items()
+            if key.startswith("ESO DRS MUSE PIXTABLE EXP")
+        }
+        return {**self.tables[0].header, **offsets}
+
+    @property
+    def starts(self) -> list[int]:
+        """First row of each table."""
+        lengths = [0, *(table.n_rows for table in self.tables)]
+        return list(accumulate(lengths))[:-1]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of pixels of all tables."""
+        return sum(table.n_rows for table in self.tables)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Segments of all tables."""
+        return [
+            Segment(s.exposure, s.ifu, s.slice, s.start + first, s.stop + first)
+            for table, first in zip(self.tables, self.starts, strict=True)
+            for s in table.segments
+        ]
+
+    def flat_spectrum(self) -> Table | None:
+        """Return None: it is in the data."""
+        return None
+
+    def read(self, rows: slice) -> Pixels:
+        """Return some rows on the common scale; they may span tables."""
+        start, stop, _ = rows.indices(self.n_rows)
+        starts = self.starts
+        parts: list[Pixels] = []
+        while start < stop or not parts:
+            number = bisect_right(starts, start) - 1
+            table = self.tables[number]
+            end = min(stop, starts[number] + table.n_rows)
+            pixels = table.read(slice(start - starts[number], end - starts[number]))
+            self._rescale(pixels, self.scales[number])
+            parts.append(pixels)
+            start = end
+        if len(parts) == 1:
+            return parts[0]
+        return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+    def _rescale(self, pixels: Pixels, scale: float) -> None:
+        """Apply scale and lamp spectrum to DATA and STAT in place."""
+        if self.flat is None and scale == 1.0:
+            return
+        curve = np.full(1, scale) if self.flat is None else self.flat * scale
+        multiply_by_spectrum(
+            pixels.wavelength, pixels.data, pixels.stat, GRID_FIRST, GRID_STEP, curve
+        )
+
+    def walk(self, low: float, high: float) -> Iterator[Pixels]:
+        """Yield all pixels with wavelengths in ``low``..``high`` [Angstrom] in blocks."""
+        for rows in blocks(self.n_rows, BLOCK):
+            pixels = self.read(rows)
+            inside = (pixels.wavelength >= low) & (pixels.wavelength <= high)
+            if not inside.all():
+                pixels = Pixels._make(column[inside] for column in pixels)
+            yield pixels
+
+
+def merge(tables: Sequence[PixelTable]) -> MergedPixels:
+    """Return the pixel tables of one exposure as one."""
+    return MergedPixels(
+        tuple(tables), tuple(flux_scales(tables)), mean_flat_spectrum(tables)
+    )

@@ -1,0 +1,88 @@
+"""Smoothing of response curves and lamp-flat spectra."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.spectrum import local_cubic
+
+Method = Literal["none", "median", "ppoly"]
+
+CUBIC_REACH = 150.0
+"""Half width of the window of each cubic [Angstrom] (genuine pipeline)."""
+
+RUNNING_REACH = 15.0
+"""Half width of the running median or mean [Angstrom] (genuine pipeline)."""
+
+KAPPA, N_ROUNDS = 3.0, 10
+"""Rejection inside a window [rms] and its rounds."""
+
+CUT_ON = {"WFM-NOAO-N": 4775.0, "WFM-AO-N": 4700.0}
+"""Where the blue filter of an instrument mode has opened [Angstrom]; bluer parts fall so
+steeply that smoothing would harm them (genuine pipeline)."""
+
+
+class Smoothed(NamedTuple):
+    """A smoothed spectrum and its errors, float64[n]."""
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+def smooth_spectrum(
+    wavelength: NDArray[np.float64],
+    values: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    method: Method,
+    mode: str,
+) -> Smoothed:
+    """Smooth a spectrum redward of the blue cut-on of an instrument mode.
+
+    Parameters
+    ----------
+    wavelength : float64[n]
+        Rising [Angstrom].
+    values, errors : float64[n]
+        Spectrum and its errors.
+    method
+        ``none``; ``median``, a running median; ``ppoly``, a cubic around each point and
+        then a running mean.
+    mode
+        ``ESO INS MODE``.
+
+    Returns
+    -------
+    Smoothed
+        Errors grow by the scatter around the smooth curve.
+    """
+    if method == "none":
+        return Smoothed(values.copy(), errors.copy())
+    used = wavelength >= CUT_ON.get(mode, 0.0)
+    result = Smoothed(values.copy(), errors.copy())
+    x, y, e = wavelength[used], values[used], errors[used]
+    if method == "ppoly":
+        weight = 1.0 / np.maximum(e, 1e-3 * np.median(e) + 1e-12) ** 2
+        y, scatter = local_cubic(x, y, weight, CUBIC_REACH, KAPPA, N_ROUNDS)
+        e = np.hypot(e, scatter)
+        windows = _windows(x, RUNNING_REACH)
+        result.values[used] = [y[a:b].mean() for a, b in windows]
+        result.errors[used] = [
+            np.hypot(error, y[a:b].std()) for error, (a, b) in zip(e, windows, strict=True)
+        ]
+    else:
+        windows = _windows(x, RUNNING_REACH)
+        middle = [float(np.median(y[a:b])) for a, b in windows]
+        result.values[used] = middle
+        result.errors[used] = [
+            max(float(np.median(np.abs(y[a:b] - m))), float(np.median(e[a:b])))
+            for m, (a, b) in zip(middle, windows, strict=True)
+        ]
+    return result
+
+
+def _windows(x: NDArray[np.float64], reach: float) -> list[tuple[int, int]]:
+    """Return the range of points within ``reach`` of each point."""
+    low = np.searchsorted(x, x - reach, "left")
+    high = np.searchsorted(x, x + reach, "right")
+    return list(zip(low.tolist(), high.tolist(), strict=True))

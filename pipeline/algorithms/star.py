@@ -1,0 +1,234 @@
+"""The spectrum of a standard star from its pixels, without a model of the seeing.
+
+All profiles of the genuine pipeline assume a form; a Moffat function that misses the
+wings is wrong by several per cent. Here the radial profile is measured, in bands of
+wavelength, out to 8 arcsec; where the field cuts the star, its roundness stands in for
+the missing part. The spectrum is the fit of that profile in each bin.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from pipeline.algorithms.star_profiles import (
+    PEDESTAL,
+    RADII,
+    REACH,
+    ProfileKind,
+    half_width,
+    model_profile,
+    smooth_over_bands,
+    window_share,
+    with_wings,
+)
+from pipeline.kernels.star import (
+    radial_sums,
+    reject_deviant,
+    star_spectrum,
+    windowed_moments,
+)
+from pipeline.spec import BadInput, Pixels
+
+BAND = 300.0
+"""Width of the bands in which the profile is constant in shape [Angstrom] (ours)."""
+
+START_SIGMA, N_CENTRING = 3.0, 8
+"""First width of the window that finds the centre [pix] and the rounds."""
+
+N_ROUNDS = 4
+"""Rounds of spectrum, profile, rejection."""
+
+KAPPA, TOLERANCE = 6.0, 0.25
+"""Rejection of cosmic rays: errors, and share of the star's light (ours)."""
+
+
+class StarPixels(NamedTuple):
+    """Unflagged pixels around a star, each ``[n]``; ``dx``, ``dy`` from a guess [pix]."""
+
+    dx: NDArray[np.float32]
+    dy: NDArray[np.float32]
+    wavelength: NDArray[np.float32]
+    data: NDArray[np.float32]
+    stat: NDArray[np.float32]
+    used: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StarSpectrum:
+    """What was measured of a star.
+
+    Attributes
+    ----------
+    wavelength, flux, variance, sky : float64[n_bins]
+        Centres of the bins [Angstrom], total flux and its variance [count, count**2 per
+        pixel of 1.25 Angstrom], sky level; NaN where there are too few pixels.
+    bands : float64[n_bands]
+        Centres of the bands [Angstrom].
+    centre : float64[n_bands, 2]
+        Offset of the star from the guess [pix].
+    profile : float64[n_bands, n_radii]
+        Share of the light per pixel at `RADII`.
+    moments : float64[n_bands, 3]
+        Variances of the core in x and y and their covariance [pix**2].
+    """
+
+    wavelength: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    sky: NDArray[np.float64]
+    bands: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    profile: NDArray[np.float64]
+    moments: NDArray[np.float64]
+
+    @property
+    def fwhm(self) -> NDArray[np.float64]:
+        """Full width at half maximum in each band [pix]."""
+        return np.array([half_width(row) * 2 for row in self.profile])
+
+
+def near_star(pixels: Pixels, x: float, y: float) -> StarPixels:
+    """Return the pixels around a position; flagged ones are not kept."""
+    dx, dy = pixels.xpos - np.float32(x), pixels.ypos - np.float32(y)
+    near = (dx * dx + dy * dy < REACH**2) & (pixels.dq == 0) & np.isfinite(pixels.data)
+    return StarPixels(
+        dx[near],
+        dy[near],
+        pixels.wavelength[near],
+        pixels.data[near],
+        pixels.stat[near],
+        np.ones(int(near.sum()), np.bool_),
+    )
+
+
+def measure_star(
+    pixels: StarPixels, first: float, step: float, n_bins: int, kind: ProfileKind = "auto"
+) -> StarSpectrum:
+    """Measure the spectrum of a star.
+
+    Parameters
+    ----------
+    pixels
+        Pixels around it.
+    first, step, n_bins
+        Centre of the first bin, step [Angstrom] and number of bins.
+    kind
+        ``auto``: total flux with the measured profile. ``gaussian``, ``moffat``,
+        ``smoffat``: a function fitted to it (``smoffat``: its parameters smooth in
+        wavelength). ``circle``, ``square``: the light inside a window of radius or half
+        width 3 FWHM.
+
+    Raises
+    ------
+    BadInput
+        If there is no star.
+    """
+    bins = (first, step, n_bins)
+    n_bands = max(round(n_bins * step / BAND), 1)
+    bands = (first - step / 2, n_bins * step / n_bands, n_bands)
+    centre, moments = locate(pixels, bands)
+    place = (pixels.wavelength - bands[0]) / bands[1] - 0.5
+    x, y = (np.interp(place, np.arange(n_bands), centre[:, i]) for i in (0, 1))
+    radius = np.hypot(pixels.dx - x, pixels.dy - y).astype(np.float32)
+    columns = (radius, pixels.wavelength, pixels.data)
+    profile = _gaussian_start(moments)
+    for _ in range(N_ROUNDS):
+        fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile, RADII)
+        flux, sky = fit[:, 0].copy(), fit[:, 2].copy()
+        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, RADII)
+        profile = _solve_profile(sums)
+        model = (flux, sky, profile, RADII)
+        reject_deviant(
+            *columns, pixels.stat, pixels.used, bins, bands, *model, KAPPA, TOLERANCE
+        )
+        profile = with_wings(profile)
+    profile = model_profile(profile, kind)
+    fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile, RADII)
+    wavelength = np.asarray(first + step * np.arange(n_bins), np.float64)
+    middle = np.asarray(bands[0] + bands[1] * (np.arange(n_bands) + 0.5), np.float64)
+    share = np.interp(wavelength, middle, window_share(profile, kind))
+    return StarSpectrum(
+        wavelength,
+        fit[:, 0] * share,
+        fit[:, 1] * share**2,
+        fit[:, 2],
+        middle,
+        centre,
+        profile,
+        moments,
+    )
+
+
+def locate(
+    pixels: StarPixels, bands: tuple[float, float, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find the star's centre and width in each band by adaptive Gaussian windows.
+
+    Bernstein & Jarvis (2002, AJ 123, 583), section 3.1, with a round window.
+
+    Parameters
+    ----------
+    pixels
+        Pixels around the star.
+    bands
+        Blue edge of the first band, width [Angstrom] and number of bands.
+
+    Returns
+    -------
+    centre : float64[n_bands, 2]
+        Offset from the guess [pix], a smooth function of wavelength.
+    moments : float64[n_bands, 3]
+        Variances in x and y and their covariance [pix**2].
+
+    Raises
+    ------
+    BadInput
+        If there is no light above the sky.
+    """
+    blue, width, n_bands = bands
+    far = np.hypot(pixels.dx, pixels.dy) > REACH / 2
+    number = np.clip((pixels.wavelength - blue) / width, 0, n_bands - 1).astype(np.int64)
+    sky = np.array(
+        [np.median(pixels.data[far & (number == b)][::7]) for b in range(n_bands)],
+        np.float64,
+    )
+    centre = np.zeros((n_bands, 2))
+    sigma = START_SIGMA
+    for _ in range(N_CENTRING):
+        sums = windowed_moments(
+            pixels.dx, pixels.dy, pixels.wavelength, pixels.data, pixels.used,
+            bands, centre, sky, sigma,
+        )  # fmt: skip
+        light = sums[:, :1]
+        if not (light > 0).all():
+            raise BadInput(
+                "no star stands out from the sky",
+                remedy="check the pointing and that the frame is a standard star exposure",
+            )
+        window = sums[:, 3:] / light
+        centre = smooth_over_bands(centre + 2 * sums[:, 1:3] / light)
+        mean = np.median(window[:, :2])
+        sigma = float(np.sqrt(np.clip(mean * sigma**2 / (sigma**2 - mean), 0.5, 25.0)))
+    narrowing = sigma**2 / np.maximum(sigma**2 - window[:, :2], 1e-6)
+    return centre, np.column_stack([window[:, :2] * narrowing, window[:, 2]])
+
+
+def _gaussian_start(moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Gaussian profiles of the measured widths, float64[n_bands, n_radii]."""
+    variance = moments[:, :2].mean(axis=1)[:, np.newaxis]
+    return np.asarray(np.exp(-(RADII**2) / (2 * variance)) / (2 * np.pi * variance))
+
+
+def _solve_profile(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve the normal equations of all bands; the outermost light counts as sky."""
+    profile = np.zeros((len(sums), RADII.size))
+    for row, (diagonal, right, target) in zip(profile, sums, strict=True):
+        seen = diagonal > 0
+        banded = np.vstack([np.append(0.0, right[:-1]), np.where(seen, diagonal, 1.0)])
+        row[:] = solveh_banded(banded, target)
+        row -= row[PEDESTAL].mean()
+        row[-1] = 0.0
+    return profile

@@ -1,0 +1,163 @@
+"""Spectra on equal steps: applied to pixels, smoothed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+from pipeline.kernels.normal import cholesky, substitute
+
+
+@kernel
+def at_wavelength(
+    wavelength: float, first: float, step: float, values: NDArray[np.float64]
+) -> float:
+    """Interpolate a spectrum linearly; beyond its ends it keeps its last value.
+
+    Parameters
+    ----------
+    wavelength
+        Where [Angstrom].
+    first, step
+        Wavelength of the first value and the step between values [Angstrom].
+    values : float64[n]
+        The spectrum.
+    """
+    place = (wavelength - first) / step
+    if not place > 0.0:
+        return float(values[0])
+    i = int(place)
+    if i >= values.shape[0] - 1:
+        return float(values[values.shape[0] - 1])
+    rest = place - i
+    return float(values[i] * (1.0 - rest) + values[i + 1] * rest)
+
+
+@kernel
+def multiply_by_spectrum(
+    wavelength: NDArray[np.float32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    first: float,
+    step: float,
+    values: NDArray[np.float64],
+) -> None:
+    """Multiply pixels in place by a spectrum that has no error of its own.
+
+    Parameters
+    ----------
+    wavelength : float32[n]
+        Of the pixels [Angstrom].
+    data, stat : float32[n]
+        Values and variances, changed.
+    first, step, values
+        The spectrum, see `at_wavelength`.
+    """
+    for i in range(data.shape[0]):
+        factor = at_wavelength(wavelength[i], first, step, values)
+        data[i] *= factor
+        stat[i] *= factor * factor
+
+
+@kernel
+def local_cubic(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    half_width: float,
+    kappa: float,
+    n_rounds: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smooth by a cubic polynomial fitted around every point.
+
+    Parameters
+    ----------
+    x, y : float64[n]
+        Points, ``x`` rising.
+    weight : float64[n]
+        Weights; 0 leaves a point out of the fits.
+    half_width
+        Points up to this far away are fitted.
+    kappa, n_rounds
+        Residuals beyond ``kappa`` rms are rejected, at most this often.
+
+    Returns
+    -------
+    smooth, rms : float64[n]
+        Value of the polynomial and rms of the residuals around it; where fewer than
+        five points have weight, ``y`` itself and 0.
+    """
+    n = x.shape[0]
+    smooth = y.copy()
+    rms = np.zeros(n)
+    low, high = 0, 0
+    matrix = np.empty((4, 4))
+    vector = np.zeros(4)
+    powers = np.empty(4)
+    for i in range(n):
+        while x[i] - x[low] > half_width:
+            low += 1
+        while high < n and x[high] - x[i] <= half_width:
+            high += 1
+        limit = np.inf
+        for _ in range(n_rounds + 1):
+            used = _normal_equations(
+                x, y, weight, low, high, i, half_width, limit, matrix, vector, powers
+            )
+            if used < 5 or not cholesky(matrix, 4):
+                break
+            substitute(matrix, vector, 4)
+            total, square = 0.0, 0.0
+            for k in range(low, high):
+                if weight[k] > 0.0:
+                    t = (x[k] - x[i]) / half_width
+                    r = y[k] - (
+                        vector[0] + t * (vector[1] + t * (vector[2] + t * vector[3]))
+                    )
+                    if abs(r) <= limit:
+                        total += weight[k]
+                        square += weight[k] * r * r
+            smooth[i] = vector[0]
+            rms[i] = np.sqrt(square / total)
+            limit = kappa * rms[i]
+    return smooth, rms
+
+
+@kernel
+def _normal_equations(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    low: int,
+    high: int,
+    i: int,
+    scale: float,
+    limit: float,
+    matrix: NDArray[np.float64],
+    vector: NDArray[np.float64],
+    powers: NDArray[np.float64],
+) -> int:
+    """Fill the normal equations of a cubic around point ``i``; return how many points.
+
+    From the second round on ``vector`` holds the last solution, by which points beyond
+    ``limit`` are left out.
+    """
+    old = vector.copy()
+    matrix[:, :] = 0.0
+    vector[:] = 0.0
+    used = 0
+    for k in range(low, high):
+        if not weight[k] > 0.0:
+            continue
+        t = (x[k] - x[i]) / scale
+        residual = y[k] - (old[0] + t * (old[1] + t * (old[2] + t * old[3])))
+        if limit < np.inf and abs(residual) > limit:
+            continue
+        used += 1
+        powers[0] = 1.0
+        for a in range(1, 4):
+            powers[a] = powers[a - 1] * t
+        for a in range(4):
+            vector[a] += weight[k] * powers[a] * y[k]
+            for b in range(a + 1):
+                matrix[a, b] += weight[k] * powers[a] * powers[b]
+    return used
