@@ -1,0 +1,137 @@
+"""Calibrations of both pipelines against the simulator's truth, same full-size frames.
+
+Runs on what ``benchmarks.recipes`` left in its folder: products in ``ours`` and
+``genuine``. Prints one row per quantity and IFU, with what FACTS says of the genuine one.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from pipeline.instrument import FULL
+from pipeline.simulator.detector import detector
+from pipeline.simulator.optics import Optics, optics
+
+Floats = NDArray[np.float64]
+MARGIN = 60
+"""Rows left out at the upper and lower end of a slice [pix]."""
+
+
+def read_noise(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield QC RON over the truth, sqrt(RON^2 + gain^2/12) of each port."""
+    header = fits.getheader(folder / "bias" / f"MASTER_BIAS-{ifu:02d}.fits")
+    ccd = detector(FULL, ifu)
+    truth = np.sqrt(ccd.read_noise**2 + ccd.gain**2 / 12)
+    ratios = [header[f"ESO QC BIAS MASTER{q + 1} RON"] / truth[q] for q in range(4)]
+    yield "RON over truth, mean of ports", float(np.mean(ratios))
+    yield "RON over truth, worst port - 1", float(np.max(np.abs(np.array(ratios) - 1)))
+
+
+def _polynomial(row: fits.FITS_record, prefix: str, y: Floats) -> Floats:
+    coefficients = [row[f"{prefix}_{k:02d}"] for k in range(6)]
+    return np.asarray(np.polynomial.polynomial.polyval(y, coefficients))
+
+
+def _rows_of(truth: Optics, s: int) -> NDArray[np.int64]:
+    """Return the 0-based rows in which a slice sees 4650 to 9300 Angstrom."""
+    centre = truth.wave[s, :, 0]
+    inside = np.flatnonzero((centre > FULL.blue) & (centre < FULL.red))
+    return inside[MARGIN:-MARGIN]
+
+
+def traces(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield the errors of the slice edges and centres [pix]."""
+    truth = optics(FULL, ifu)
+    table = fits.getdata(folder / "flat" / f"TRACE_TABLE-{ifu:02d}.fits", 1)
+    left, right, centre = [], [], []
+    for s, row in enumerate(table):
+        y0 = _rows_of(truth, s)
+        y = y0 + 1.0
+        true_left, true_right = truth.left[s, y0], truth.right[s, y0]
+        left.append(_polynomial(row, "tc1", y) - true_left)
+        right.append(_polynomial(row, "tc2", y) - true_right)
+        centre.append(_polynomial(row, "tc0", y) - (true_left + true_right) / 2)
+    edges = np.concatenate([*left, *right])
+    yield "trace edges rms [pix]", float(np.sqrt(np.mean(edges**2)))
+    outward = np.mean(np.concatenate(right)) - np.mean(np.concatenate(left))
+    yield "trace edges outward [pix]", float(outward / 2)
+    yield "trace centre rms [pix]", float(np.sqrt(np.mean(np.concatenate(centre) ** 2)))
+
+
+def wavelengths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield the errors of the wavelength solution [Angstrom], all slices."""
+    truth = optics(FULL, ifu)
+    table = fits.getdata(folder / "wavecal" / f"WAVECAL_TABLE-{ifu:02d}.fits", 1)
+    errors = []
+    for s, row in enumerate(table):
+        y = _rows_of(truth, s)[::20] + 1
+        left, right = truth.left[s, y - 1], truth.right[s, y - 1]
+        for fraction in np.linspace(0.05, 0.95, 10):
+            x = left + fraction * (right - left)
+            solution = sum(
+                row[f"wlc{i}{j}"] * x**i * y.astype(float) ** j
+                for i in range(3)
+                for j in range(7)
+            )
+            errors.append(solution - truth.wavelength(s + 1, x, y))
+    every = np.concatenate(errors)
+    yield "wavelength rms [A]", float(np.sqrt(np.mean(every**2)))
+    yield "wavelength mean [A]", float(np.mean(every))
+    yield "wavelength worst [A]", float(np.max(np.abs(every)))
+
+
+def flat(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield how well the pixel response is recovered inside the slices."""
+    truth, ccd = optics(FULL, ifu), detector(FULL, ifu)
+    data = fits.getdata(folder / "flat" / f"MASTER_FLAT-{ifu:02d}.fits", "DATA")
+    slopes = []
+    for s in range(5, 43, 6):
+        y = _rows_of(truth, s)[::8]
+        x = np.rint((truth.left[s, y] + truth.right[s, y]) / 2).astype(int) - 1
+        block = np.stack([data[y, x + k] for k in range(-20, 21)], axis=1)
+        response = np.stack([ccd.response[y, x + k] for k in range(-20, 21)], axis=1)
+        for values in (block, response):
+            values /= np.median(values, axis=1, keepdims=True)
+        good = (np.abs(block - 1) < 0.06) & (np.abs(response - 1) < 0.06)
+        slopes.append(np.polyfit(response[good], block[good], 1)[0])
+    yield "pixel flat slope", float(np.mean(slopes))
+
+
+def compare_images(folder: Path, name: str, ifu: int, relative: bool) -> float:
+    """Return the median of ours minus (or over) the genuine image, inside the data."""
+    pair = []
+    for side in ("ours", "genuine"):
+        path = folder / side / name.split("/")[0] / f"{name.split('/')[1]}-{ifu:02d}.fits"
+        pair.append(fits.getdata(path, "DATA")[60:-60, 60:-60].astype(np.float64))
+    ours, genuine = pair
+    if relative:
+        lit = (genuine > 0.2) & (genuine < 5)
+        return float(np.median(ours[lit] / genuine[lit]))
+    return float(np.median(ours - genuine))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    print(f"{'quantity':34s} IFU {'ours':>10s} {'genuine':>10s}")
+    for measure in (read_noise, flat, traces, wavelengths):
+        for ifu in options.ifus:
+            sides = [dict(measure(options.folder / s, ifu)) for s in ("ours", "genuine")]
+            for name in sides[0]:
+                print(f"{name:34s} {ifu:3d} {sides[0][name]:10.5f} {sides[1][name]:10.5f}")
+    for ifu in options.ifus:
+        difference = compare_images(options.folder, "bias/MASTER_BIAS", ifu, relative=False)
+        ratio = compare_images(options.folder, "flat/MASTER_FLAT", ifu, relative=True)
+        print(f"{'bias, ours - genuine [adu]':34s} {ifu:3d} {difference:10.4f}")
+        print(f"{'flat, ours / genuine':34s} {ifu:3d} {ratio:10.5f}")
+
+
+if __name__ == "__main__":
+    main()
