@@ -7,14 +7,11 @@ Prefect anything.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.server import own_server
 from phoenix.campaigns import KINDS, Month, Task, reset
 from phoenix.ingest import Intake, ingest
 from phoenix.service import Service
@@ -50,8 +47,9 @@ def reduce_kind(month: Month, kind: str, tell: Progress) -> None:
     month.finish(kind)
 
 
+@flow(name="month", validate_parameters=False)
 def reduce_month(
-    service: Service, name: str, raw: Path | None, *, retry: bool, tell: Progress
+    service: Service, name: str, raw: Path | None, retry: bool, tell: Progress
 ) -> None:
     """Do all that is to be done for a month."""
     reset(service)
@@ -61,19 +59,3 @@ def reduce_month(
     month.plan()
     for kind in KINDS:
         reduce_kind(month, kind, tell)
-
-
-def run_month(
-    service: Service, name: str, raw: Path | None, *, retry: bool, tell: Progress
-) -> None:
-    """Run the flow of a month under a server of our own."""
-    runner: Any = ThreadPoolTaskRunner(max_workers=2 * service.settings.n_workers)
-    with service.writing(), own_server() as server:
-        run = flow(
-            reduce_month,
-            name=f"month {name}",
-            task_runner=runner,
-            validate_parameters=False,
-        )
-        server.wait(service.settings.server_timeout_s)
-        run(service, name, raw, retry=retry, tell=tell)

@@ -112,7 +112,7 @@ def limiting_magnitude(
     values = smooth[np.isfinite(smooth)]
     if values.size < 2:
         return float("nan")
-    faint = values[values <= _histogram_mode(values)]
+    faint = values[values <= histogram_mode(values)]
     deviation = MAD_TO_SIGMA * float(np.median(np.abs(faint - np.median(faint))))
     if deviation <= 0:
         return float("nan")
@@ -130,7 +130,7 @@ def _smooth(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return np.where(good, total / np.where(good, weight, 1.0), np.nan)
 
 
-def _histogram_mode(values: NDArray[np.float64]) -> float:
+def histogram_mode(values: NDArray[np.float64]) -> float:
     """Return the mode: the vertex of a parabola over the fullest bin and its neighbours.
 
     The bins are twice as wide as Scott's rule, with the MAD for the standard deviation.
