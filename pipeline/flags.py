@@ -26,5 +26,6 @@ class Flag(IntFlag):
     AD_SATURATED = 1 << 12
     PERMANENT_CAMERA_DEFECT = 1 << 13
     BAD_OTHER = 1 << 14
+    NOTCH_FILTER = 1 << 27
     OUTSIDE_DATA_RANGE = 1 << 30
     MISSING_DATA = 1 << 31

@@ -12,9 +12,7 @@ MARGIN = 2 * DISPERSION
 """Kept beyond the wavelengths of the data, for interpolation [Angstrom]."""
 
 
-def lamp_spectrum(
-    flat: ImageFrame, slices: SliceMap, low: float = -np.inf, high: float = np.inf
-) -> Table:
+def lamp_spectrum(flat: ImageFrame, slices: SliceMap) -> Table:
     """Return the mean spectrum of a master flat over all slices.
 
     Parameters
@@ -23,8 +21,6 @@ def lamp_spectrum(
         MASTER_FLAT of the IFU.
     slices
         Polynomials of the IFU.
-    low, high
-        Wavelengths of the data [Angstrom].
 
     Returns
     -------
@@ -45,7 +41,7 @@ def lamp_spectrum(
             part.wavelength, part.data, part.dq, part.stat, start, DISPERSION, sums
         )
     grid = start + DISPERSION * np.arange(n_points)
-    used = (sums[:, 0] > 0) & (grid >= low - MARGIN) & (grid <= high + MARGIN)
+    used = sums[:, 0] > 0
     if not used.any():
         raise BadInput(
             "has no good pixel inside the slices",
@@ -54,3 +50,11 @@ def lamp_spectrum(
         )
     columns = {"lambda": grid[used], "data": sums[used, 1] / sums[used, 0]}
     return Table(columns, {"lambda": "Angstrom", "data": "count"})
+
+
+def cut_spectrum(spectrum: Table, low: float, high: float) -> Table:
+    """Return the part of a spectrum that data between two wavelengths [Angstrom] need."""
+    wavelength = spectrum.columns["lambda"]
+    kept = (wavelength >= low - MARGIN) & (wavelength <= high + MARGIN)
+    columns = {name: values[kept] for name, values in spectrum.columns.items()}
+    return Table(columns, spectrum.units, spectrum.header)

@@ -90,3 +90,42 @@ def flag_outliers(
             dq[i] |= np.uint32(flag)
             n_flagged += 1
     return n_flagged
+
+
+@kernel
+def add_to_image(
+    column: NDArray[np.int32],
+    wavelength: NDArray[np.float32],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    start: float,
+    step: float,
+    sums: NDArray[np.float32],
+) -> None:
+    """Share good pixels between the two nearest wavelengths of their column.
+
+    Parameters
+    ----------
+    column : int32[n]
+        Column of the image; others than those of the image are left out.
+    wavelength, data, dq, stat : [n]
+        Columns of a pixel table; flagged and not finite pixels are left out.
+    start, step : float
+        Wavelength of the first row and distance of the rows [Angstrom].
+    sums : float32[ny, nx, 3]
+        Accumulates the sums of w, w d and w**2 v.
+    """
+    ny, nx, _ = sums.shape
+    for i in range(wavelength.shape[0]):
+        if dq[i] != 0 or not np.isfinite(data[i]) or not 0 <= column[i] < nx:
+            continue
+        place = (wavelength[i] - start) / step
+        row = int(np.floor(place))
+        right = place - row
+        for k in range(2):
+            weight = right if k == 1 else 1.0 - right
+            if 0 <= row + k < ny:
+                sums[row + k, column[i], 0] += weight
+                sums[row + k, column[i], 1] += weight * data[i]
+                sums[row + k, column[i], 2] += weight * weight * stat[i]

@@ -1,0 +1,347 @@
+"""muse_scibasic: raw exposures to pixel tables, one IFU at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from pipeline.algorithms.detector import calibrated
+from pipeline.algorithms.flatfield import FlatFielded, find_cosmics
+from pipeline.algorithms.geometry import SliceMap, slice_map
+from pipeline.algorithms.illumination import Illumination, measure_illumination
+from pipeline.algorithms.lamp_spectrum import cut_spectrum, lamp_spectrum
+from pipeline.algorithms.modes import notch_wavelengths, useful_wavelengths
+from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.pixels import Correction, SlicePixels, origin_keywords
+from pipeline.algorithms.skyshift import fit_sky_lines, sky_shift
+from pipeline.algorithms.spectral_image import SpectralImage
+from pipeline.algorithms.twilight import Twilight, read_twilight
+from pipeline.flags import Flag
+from pipeline.instrument import DISPERSION
+from pipeline.spec import (
+    QC,
+    Frames,
+    Input,
+    Outputs,
+    Pixels,
+    Product,
+    RawFrame,
+    Table,
+    Value,
+    blocks,
+    param,
+    recipe,
+)
+
+EXPOSURES = ("OBJECT", "STD", "SKY", "ASTROMETRY")
+SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
+_ROWS = 128
+
+
+class ScibasicParams(OverscanParams):
+    """Parameters of the first science reduction."""
+
+    crop: bool = param(
+        True,
+        doc="Cut the pixel tables to the useful wavelengths of the instrument mode "
+        "(4750-9350 Angstrom, from 4700 with AO, from 4600 in extended modes).",
+    )
+    cr: Literal["none", "dcr"] = param(
+        "none", doc="Type of cosmic ray cleaning, for quick-look data."
+    )
+    xbox: int = param(15, unit="pix", doc="Search box size in x (cr=dcr).", ge=4)
+    ybox: int = param(40, unit="pix", doc="Search box size in y (cr=dcr).", ge=4)
+    passes: int = param(2, doc="Maximum number of cleaning passes (cr=dcr).", ge=1)
+    thres: float = param(
+        5.8, unit="sigma", doc="Width of the gap above which pixels are flagged.", gt=0
+    )
+    saveimage: bool = param(True, doc="Save the calibrated detector image, too.")
+    skylines: str = param(
+        "5577.339,6300.304",
+        unit="Angstrom",
+        doc="Wavelengths of isolated sky emission lines, separated by commas, whose mean "
+        'offset corrects the wavelengths; "none" for no correction.',
+    )
+    skyhalfwidth: float = param(
+        5.0, unit="Angstrom", doc="Half-width of the box around each sky line.", gt=0
+    )
+    skybinsize: float = param(
+        0.1, unit="Angstrom", doc="Bins of the spectrum that is fitted.", gt=0
+    )
+    skyreject: str = param(
+        "15.,15.,1",
+        doc="High and low clipping limit [sigma] and number of rounds for that spectrum.",
+    )
+    resample: bool = param(False, doc="Save a 2-D spectral image for a visual check.")
+    dlambda: float = param(
+        DISPERSION, unit="Angstrom", doc="Wavelength step of that image.", gt=0
+    )
+    readnoise: bool = param(
+        True,
+        doc="Include the read-out noise of the exposure in the variance (not in the "
+        "genuine pipeline, whose variance is too small; false restores it).",
+    )
+
+    def sky_lines(self) -> list[float]:
+        """Return the wavelengths of the sky lines [Angstrom]."""
+        if self.skylines.strip().lower() in ("none", ""):
+            return []
+        return [float(word) for word in self.skylines.split(",")]
+
+    def clipping(self) -> tuple[float, float, int]:
+        """Return high and low limit and number of rounds of the clipping."""
+        words = [*self.skyreject.split(","), "", "", ""]
+        return float(words[0] or 15), float(words[1] or 15), int(words[2] or 1)
+
+
+@dataclass(frozen=True)
+class _Calibrations:
+    """What all exposures of an IFU share."""
+
+    frames: Frames
+    params: ScibasicParams
+    slices: SliceMap
+    lamp: Table
+    illumination: Illumination | None = None
+    twilights: Sequence[Twilight] = ()
+
+    def apply(self, raw: RawFrame) -> FlatFielded:
+        """Return an exposure in counts, flat-fielded, read lazily."""
+        params = self.params
+        dark = self.frames.get("MASTER_DARK", ())
+        image = calibrated(
+            raw,
+            self.frames["MASTER_BIAS"][0],
+            params,
+            dark=dark[0] if dark else None,
+            bad_pixels=self.frames.get("BADPIX_TABLE", ()),
+            read_noise=params.readnoise,
+        )
+        cosmics = None
+        if params.cr == "dcr":
+            box = (params.xbox, params.ybox)
+            cosmics = find_cosmics(image, box, params.passes, params.thres)
+        return FlatFielded(image, self.frames["MASTER_FLAT"][0], cosmics)
+
+    def keywords(self) -> dict[str, Value]:
+        """Return the keywords of the corrections."""
+        found = self.illumination.keywords() if self.illumination else {}
+        for twilight in self.twilights:
+            found[SKY_FLUX] = twilight.flux
+        return found
+
+
+@dataclass(frozen=True)
+class _Notch:
+    """Flags pixels behind the notch filter; a correction of `SlicePixels`."""
+
+    low: float
+    high: float
+
+    def __call__(self, number: int, pixels: Pixels) -> None:  # noqa: ARG002
+        """Flag the pixels."""
+        blocked = (pixels.wavelength > self.low) & (pixels.wavelength < self.high)
+        pixels.dq[blocked] = np.uint32(Flag.NOTCH_FILTER)
+
+
+@recipe(
+    name="muse_scibasic",
+    scope="ifu",
+    params=ScibasicParams,
+    inputs=[
+        *(
+            Input(tag, "raw", raw=True, optional=True, doc=f"Raw exposure: {what}.")
+            for tag, what in zip(
+                EXPOSURES,
+                ("target", "standard star", "blank sky", "astrometric field"),
+                strict=True,
+            )
+        ),
+        Input(
+            "ILLUM", "raw", n_max=1, raw=True, optional=True, doc="Lamp flat of the night."
+        ),
+        Input("MASTER_BIAS", "image", n_max=1, doc="Master bias."),
+        Input("MASTER_DARK", "image", n_max=1, optional=True, doc="Master dark."),
+        Input("MASTER_FLAT", "image", n_max=1, doc="Master flat."),
+        Input("TRACE_TABLE", "table", n_max=1, doc="Edges of the slices."),
+        Input("WAVECAL_TABLE", "table", n_max=1, doc="Wavelength solution."),
+        Input(
+            "GEOMETRY_TABLE", "table", n_max=1, per_ifu=False, doc="Slices in the field."
+        ),
+        Input(
+            "TWILIGHT_CUBE", "cube", per_ifu=False, optional=True, doc="Smooth sky flats."
+        ),
+        Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
+    ],
+    products=[
+        product
+        for tag in EXPOSURES
+        for product in (
+            Product(
+                f"{tag}_RED",
+                "image",
+                "Calibrated detector image.",
+                unit="count",
+                numbered=True,
+                optional=True,
+            ),
+            Product(
+                f"{tag}_RESAMPLED",
+                "image",
+                "Spectra of all slices side by side.",
+                unit="count",
+                numbered=True,
+                optional=True,
+            ),
+            Product(
+                f"PIXTABLE_{tag}",
+                "pixels",
+                "Pixel table.",
+                unit="count",
+                numbered=True,
+                optional=True,
+            ),
+        )
+    ],
+    qc=[
+        entry
+        for tag in EXPOSURES
+        for entry in (
+            QC("QC SCIBASIC NSATURATED", f"{tag}_RED", "", "Saturated pixels.", True),
+            QC("QC SCIBASIC NSATURATED", f"PIXTABLE_{tag}", "", "Saturated pixels."),
+            QC(
+                "QC SCIBASIC LAMBDA SHIFT",
+                f"PIXTABLE_{tag}",
+                "Angstrom",
+                "Shift of the wavelengths from sky lines.",
+                True,
+            ),
+        )
+    ],
+)
+def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
+    """Remove the signature of the instrument and give each pixel its coordinates.
+
+    Each exposure is freed of overscan and bias, converted to counts (electrons), freed of
+    dark and divided by the flat field. Trace, wavelength solution and geometry give each
+    pixel inside a slice its position and wavelength; sky lines correct the wavelengths
+    for the drift since the arcs. An illumination flat of the night corrects the relative
+    levels of the slices, twilight cubes that of the field. The lamp spectrum that the
+    flat removed is kept beside the pixels.
+
+    The exposure is read and the products are written block by block of detector rows.
+    """
+    calibrations = _prepare(frames, params)
+    for tag in EXPOSURES:
+        for number, raw in enumerate(frames.get(tag, ()), 1):
+            _reduce(raw, number, calibrations, out)
+
+
+def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
+    """Read the tables and measure what is common to all exposures."""
+    flat = frames["MASTER_FLAT"][0]
+    slices = slice_map(
+        int(flat.ifu),
+        flat.shape,
+        frames["TRACE_TABLE"][0],
+        frames["WAVECAL_TABLE"][0],
+        frames["GEOMETRY_TABLE"][0],
+    )
+    twilights = [
+        read_twilight(cube, slices.ifu) for cube in frames.get("TWILIGHT_CUBE", ())
+    ]
+    bare = _Calibrations(
+        frames, params, slices, lamp_spectrum(flat, slices), None, twilights
+    )
+    for illum in frames.get("ILLUM", ()):
+        factors = measure_illumination(bare.apply(illum), slices)
+        return replace(bare, illumination=factors)
+    return bare
+
+
+def _reduce(raw: RawFrame, number: int, calibrations: _Calibrations, out: Outputs) -> None:
+    """Write the products of one exposure."""
+    params, slices = calibrations.params, calibrations.slices
+    image = calibrations.apply(raw)
+    lines = fit_sky_lines(
+        image,
+        slices,
+        params.sky_lines(),
+        half_width=params.skyhalfwidth,
+        bin_size=params.skybinsize,
+        reject=params.clipping(),
+    )
+    shift = sky_shift(lines)
+    table = _table(raw, shift, calibrations)
+    keywords = {
+        **image.header,
+        "ESO DRS MUSE PIXTABLE TYPE": "GEOFULL",
+        **origin_keywords(slices),
+        **calibrations.keywords(),
+    }
+    pixels = out.pixels(
+        f"PIXTABLE_{raw.tag}",
+        table.n_rows,
+        unit="count",
+        header={k: v for k, v in keywords.items() if not k.startswith("ESO DRS MUSE OVSC")},
+        like=raw,
+        number=number,
+    )
+    pixels.write_flat_spectrum(cut_spectrum(calibrations.lamp, *_limits(raw, params)))
+    if params.sky_lines():
+        pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift
+    red = None
+    if params.saveimage:
+        red = out.image(
+            f"{raw.tag}_RED",
+            image.shape,
+            unit="count",
+            header=image.header,
+            like=raw,
+            number=number,
+        )
+    check = SpectralImage(table, params.dlambda) if params.resample else None
+    n_saturated = 0
+    for rows in blocks(image.shape[0], _ROWS):
+        planes = image.read(rows)
+        n_saturated += int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))
+        if red is not None:
+            red.write(rows, planes)
+        for where, part in table.spread(rows, planes):
+            pixels.write(where, part)
+            if check is not None:
+                check.add(part)
+    for product in (pixels, red):
+        if product is not None:
+            product.qc["QC SCIBASIC NSATURATED"] = n_saturated
+    if check is not None:
+        resampled = out.image(
+            f"{raw.tag}_RESAMPLED", check.shape, unit="count", like=raw, number=number
+        )
+        resampled.header.update(check.keywords())
+        for rows in blocks(check.shape[0], 256):
+            resampled.write(rows, check.read(rows))
+
+
+def _limits(raw: RawFrame, params: ScibasicParams) -> tuple[float, float]:
+    """Return the wavelengths to keep [Angstrom]."""
+    if not params.crop:
+        return -np.inf, np.inf
+    low, high = useful_wavelengths(raw.header)
+    margin = float(np.finfo(np.float32).eps)
+    return low - margin, high + margin
+
+
+def _table(raw: RawFrame, shift: float, calibrations: _Calibrations) -> SlicePixels:
+    """Return the pixels of an exposure with all corrections."""
+    low, high = _limits(raw, calibrations.params)
+    corrections: list[Correction] = []
+    if (blocked := notch_wavelengths(raw.header)) is not None:
+        corrections.append(_Notch(*blocked))
+    if calibrations.illumination is not None:
+        corrections.append(calibrations.illumination)
+    corrections += calibrations.twilights
+    return SlicePixels(
+        calibrations.slices, shift=shift, low=low, high=high, corrections=corrections
+    )
