@@ -1,0 +1,118 @@
+"""Pixels of a flat field that are darker or brighter than their neighbours."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.flags import Flag
+from pipeline.kernels._jit import kernel
+
+_DARK, _LOW = np.uint32(Flag.DARK_PIXEL), np.uint32(Flag.LOW_QUANTUM_EFFICIENCY)
+_HOT, _OTHER = np.uint32(Flag.HOT_PIXEL), np.uint32(Flag.BAD_OTHER)
+
+EDGE = 10
+"""Pixels at either edge of a slice that may be dark because of the edge [pix] (genuine
+pipeline)."""
+LOW_EFFICIENCY = 0.2
+"""Part of the mean flat below which a dark pixel has low quantum efficiency (Euro3D)."""
+
+
+@kernel
+def median(values: NDArray[np.float64], n: int) -> float:
+    """Return the median of the first ``n`` values, which are reordered (quickselect)."""
+    upper = _select(values, n, n // 2)
+    if n % 2:
+        return float(upper)
+    lower = values[0]
+    for i in range(1, n // 2):
+        lower = max(lower, values[i])
+    return float(0.5 * (lower + upper))
+
+
+@kernel
+def _select(values: NDArray[np.float64], n: int, k: int) -> float:
+    """Return the value of rank ``k``; smaller ones come before it, larger ones after."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return float(values[k])
+
+
+@kernel
+def flag_defects(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    low_sigma: float,
+    high_sigma: float,
+    mean: float,
+) -> None:
+    """Flag dark and bright pixels of each slice row by row, and non-positive ones.
+
+    Parameters
+    ----------
+    data : float32[n_rows, nx]
+        Flat field [count].
+    dq : uint32[n_rows, nx]
+        Flags, extended in place.
+    left, right : float64[n_slices, n_rows]
+        Edges of the slices [pix, 1-based].
+    low_sigma, high_sigma : float
+        Limits around the median of a slice in a row, in units of the mean absolute
+        deviation from it (the measure of the genuine pipeline).
+    mean : float
+        Mean of the whole flat field [count].
+    """
+    n_rows, nx = data.shape
+    values = np.empty(nx)
+    for y in range(n_rows):
+        for s in range(left.shape[0]):
+            first = max(math.ceil(left[s, y]), 1) - 1
+            last = min(math.floor(right[s, y]), nx) - 1
+            n = last - first + 1
+            if n < 3:
+                continue
+            for i in range(n):
+                values[i] = data[y, first + i]
+            middle = median(values, n)
+            deviation = 0.0
+            for i in range(n):
+                deviation += abs(values[i] - middle)
+            deviation /= n
+            low = middle - low_sigma * deviation
+            high = middle + high_sigma * deviation
+            if low <= 0.0:
+                low = 1e-4
+            start, stop = first, last
+            while start < first + EDGE and data[y, start] <= low:
+                start += 1
+            while stop > last - EDGE and data[y, stop] <= low:
+                stop -= 1
+            for x in range(start, stop + 1):
+                if data[y, x] < low:
+                    dq[y, x] |= _DARK
+                    if data[y, x] < LOW_EFFICIENCY * mean:
+                        dq[y, x] |= _LOW
+                elif data[y, x] > high:
+                    dq[y, x] |= _HOT
+        for x in range(nx):
+            if not data[y, x] > 0.0:
+                dq[y, x] |= _OTHER
