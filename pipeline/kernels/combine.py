@@ -49,8 +49,13 @@ def combine(
     n_frames, ny, nx = data.shape
     values = np.empty(n_frames)
     variances = np.empty(n_frames)
+    least_sigma = min(low_sigma, high_sigma)
     for y in range(ny):
         for x in range(nx):
+            if method == SIGCLIP and _agree(data, dq, stat, y, x, least_sigma):
+                out[y, x], out_stat[y, x] = _mean(data, stat, y, x)
+                out_dq[y, x] = 0
+                continue
             n, flags = _gather(data, dq, stat, y, x, values, variances)
             low, high = 0, n
             if method == MEDIAN:
@@ -71,6 +76,42 @@ def combine(
                 squares += variances[k]
             m = high - low
             out_stat[y, x] = squares / (m * m) * efficiency[m]
+
+
+@kernel
+def _agree(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    y: int,
+    x: int,
+    sigma: float,
+) -> bool:
+    """Tell that nothing can be rejected, without sorting: most pixels are so.
+
+    All are unflagged and their whole range is within the limit for the least variance.
+    """
+    low = high = data[0, y, x]
+    variance = stat[0, y, x]
+    flags = dq[0, y, x]
+    for i in range(1, data.shape[0]):
+        low, high = min(low, data[i, y, x]), max(high, data[i, y, x])
+        variance = min(variance, stat[i, y, x])
+        flags |= dq[i, y, x]
+    return bool(flags == 0 and (high - low) ** 2 <= sigma * sigma * variance)
+
+
+@kernel
+def _mean(
+    data: NDArray[np.float32], stat: NDArray[np.float32], y: int, x: int
+) -> tuple[float, float]:
+    """Return mean and variance of the mean of all values of a pixel."""
+    n = data.shape[0]
+    total, squares = 0.0, 0.0
+    for i in range(n):
+        total += data[i, y, x]
+        squares += stat[i, y, x]
+    return total / n, squares / (n * n)
 
 
 @kernel
