@@ -93,7 +93,8 @@ class Frame(Protocol):
 class RawFrame(Frame, Protocol):
     """One IFU of a raw exposure, pre- and overscan included."""
 
-    shape: tuple[int, int]
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
 
     def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
         """Return raw counts [adu], native uint16[n_rows, n_columns]."""
@@ -102,7 +103,8 @@ class RawFrame(Frame, Protocol):
 class ImageFrame(Frame, Protocol):
     """A trimmed detector image (MASTER_BIAS, MASTER_FLAT, OBJECT_RED ...)."""
 
-    shape: tuple[int, int]
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
 
     def read(self, rows: slice) -> Planes:
         """Return DATA, DQ and STAT of some rows."""
@@ -111,7 +113,8 @@ class ImageFrame(Frame, Protocol):
 class TableFrame(Frame, Protocol):
     """A file of table extensions."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def read(self, name: str | None = None) -> Table:
         """Return the extension ``name``, or the first one of this frame's IFU."""
@@ -120,8 +123,11 @@ class TableFrame(Frame, Protocol):
 class PixelTable(Frame, Protocol):
     """Pixels of one or more IFUs and exposures with their coordinates."""
 
-    n_rows: int
-    segments: Sequence[Segment]
+    @property
+    def n_rows(self) -> int: ...  # noqa: D102
+
+    @property
+    def segments(self) -> Sequence[Segment]: ...  # noqa: D102
 
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
@@ -133,7 +139,8 @@ class PixelTable(Frame, Protocol):
 class CubeFrame(Frame, Protocol):
     """A data cube; ``header`` holds the WCS of its DATA extension."""
 
-    shape: tuple[int, int, int]
+    @property
+    def shape(self) -> tuple[int, int, int]: ...  # noqa: D102
 
     def read(self, planes: slice) -> Planes:
         """Return DATA, DQ (NaN counts as MISSING_DATA) and STAT of some planes."""
@@ -152,8 +159,11 @@ class Writer(Protocol):
     ``ESO`` (``QC BIAS MASTER1 RON``).
     """
 
-    header: MutableMapping[str, Value]
-    qc: MutableMapping[str, Value]
+    @property
+    def header(self) -> MutableMapping[str, Value]: ...  # noqa: D102
+
+    @property
+    def qc(self) -> MutableMapping[str, Value]: ...  # noqa: D102
 
 
 class ImageWriter(Writer, Protocol):

@@ -25,6 +25,7 @@ from pipeline.spec import BadInput, Planes, Value
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 _PLANE = re.compile(r"(?:CHAN(\d\d)\.)?(DATA|DQ|STAT)$")
 _CHANNEL = re.compile(r"CHAN(\d\d)$")
+_WCS = re.compile(r"WCSAXES|(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CRDER|CSYER)\d|(CD|PC)\d_\d")
 
 
 @dataclass
@@ -123,7 +124,10 @@ def _merged(primary: Keywords, data: Unit) -> Keywords:
 
 
 class ImageProduct:
-    """An image product under way; implements `pipeline.spec.ImageWriter`."""
+    """An image product under way; implements `pipeline.spec.ImageWriter`.
+
+    Keywords of coordinate systems in ``header`` go into the extensions.
+    """
 
     def __init__(
         self,
@@ -132,14 +136,13 @@ class ImageProduct:
         shape: tuple[int, int],
         *,
         unit: str,
-        wcs: dict[str, Value] | None = None,
         spare: int = 0,
     ) -> None:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
         parts = [Part(product_keywords(header, {}), spare=spare)]
         for plane, kind in (("DATA", "f4"), ("DQ", "i4"), ("STAT", "f4")):
-            parts.append(Part(plane_keywords(plane, unit, wcs=wcs), kind, shape))
+            parts.append(Part(plane_keywords(plane, unit), kind, shape, spare=20))
         self._file = StreamedFits(path, parts)
 
     def write(self, rows: slice, planes: Planes) -> None:
@@ -149,7 +152,11 @@ class ImageProduct:
 
     def close(self) -> None:
         """Complete the file."""
-        self._file.parts[0].keywords = product_keywords(self.header, self.qc)
+        words = product_keywords(self.header, self.qc)
+        wcs = {k: words.pop(k) for k in list(words) if _WCS.fullmatch(k)}
+        self._file.parts[0].keywords = words
+        for part in self._file.parts[1:]:
+            part.keywords.update(wcs)
         self._file.close()
 
     def abort(self) -> None:

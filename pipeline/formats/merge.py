@@ -1,0 +1,118 @@
+"""Products of several IFUs put into one file.
+
+The primary header keeps what all have in common; what differs, QC included, goes into
+the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from pipeline.formats.cards import Keywords, card, header_block, read_cards
+from pipeline.formats.headers import in_order
+from pipeline.formats.scan import Unit, scan
+from pipeline.formats.stream import Part, StreamedFits
+
+_PLANES = ("DATA", "DQ", "STAT")
+_ROWS = 64
+
+
+def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
+    """Write one file from the product files of several IFUs; these are left alone."""
+    files = [scan(path) for path in paths]
+    primaries = [read_cards(units[0].header) for units in files]
+    common = _common(primaries)
+    common["PIPEFILE"] = merged.name
+    common["DATAMD5"] = "0" * 32
+    names = [str(primary["EXTNAME"]) for primary in primaries]
+    own = [_without(primary, common) for primary in primaries]
+    if files[0][1].name == "DATA":
+        _merge_images(paths, files, merged, common, own, names)
+    else:
+        _merge_tables(paths, merged, common, own, names)
+
+
+def _common(primaries: Sequence[Keywords]) -> Keywords:
+    """Return the keywords that are the same in all files."""
+    first = primaries[0]
+    same = {k: v for k, v in first.items() if all(p.get(k) == v for p in primaries)}
+    return Keywords(same, first.comments)
+
+
+def _without(keywords: Keywords, common: Keywords) -> Keywords:
+    """Return the keywords that differ between the IFUs."""
+    kept = {k: v for k, v in keywords.items() if k not in common and k != "EXTNAME"}
+    return Keywords(kept, keywords.comments)
+
+
+def _merge_images(
+    paths: Sequence[Path],
+    files: Sequence[list[Unit]],
+    merged: Path,
+    common: Keywords,
+    own: Sequence[Keywords],
+    names: Sequence[str],
+) -> None:
+    """Write the planes of all IFUs as ``CHANnn.DATA``, ``.DQ`` and ``.STAT``."""
+    parts = [Part(in_order(common))]
+    for units, extra, name in zip(files, own, names, strict=True):
+        for unit in units[1:]:
+            words = read_cards(unit.header)
+            for keyword in ("EXTNAME", "SCIDATA", "ERRDATA", "QUALDATA"):
+                if keyword in words:
+                    words[keyword] = f"{name}.{words[keyword]}"
+            if unit.name == "DATA":
+                words.update(extra)
+                words.comments.update(extra.comments)
+            kind = "i4" if unit.header["BITPIX"] == 32 else "f4"
+            parts.append(Part(in_order(words), kind, unit.shape))
+    file = StreamedFits(merged, parts)
+    try:
+        number = 0
+        for path, units in zip(paths, files, strict=True):
+            for unit in units[1:]:
+                number += 1
+                _copy_rows(path, unit, file, number)
+    except BaseException:
+        file.abort()
+        raise
+    file.close()
+
+
+def _copy_rows(path: Path, unit: Unit, file: StreamedFits, number: int) -> None:
+    """Copy one image in blocks of rows."""
+    n_rows, width = unit.shape[0], 4 * unit.shape[1]
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        for start in range(0, n_rows, _ROWS):
+            n = min(_ROWS, n_rows - start)
+            data = os.pread(fd, n * width, unit.offset + start * width)
+            file.write(number, start, np.frombuffer(data, ">u4").astype(np.uint32))
+    finally:
+        os.close(fd)
+
+
+def _merge_tables(
+    paths: Sequence[Path],
+    merged: Path,
+    common: Keywords,
+    own: Sequence[Keywords],
+    names: Sequence[str],
+) -> None:
+    """Write the first table of each IFU as ``CHANnn``."""
+    file = StreamedFits(merged, [Part(in_order(common))])
+    try:
+        for path, extra, name in zip(paths, own, names, strict=True):
+            with fits.open(path, memmap=False) as units:
+                unit = units[1].copy()
+            cards = [card(k, v, extra.comments.get(k, "")) for k, v in extra.items()]
+            unit.header.extend(fits.Header.fromstring(header_block(cards)), unique=True)
+            unit.header["EXTNAME"] = name
+            file.append(unit)
+    except BaseException:
+        file.abort()
+        raise
+    file.close()

@@ -1,0 +1,141 @@
+"""From a set of frames to the lazy frames of each recipe call, checked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.formats.cube import open_cube
+from pipeline.formats.image import open_images
+from pipeline.formats.pixtable import open_pixtable
+from pipeline.formats.raw import open_raw
+from pipeline.formats.tables import open_tables
+from pipeline.spec import BadInput, Input, Kind, Recipe
+
+BINNING = ("ESO DET BINX", "ESO DET BINY")
+SETUP = ("ESO DET READ CURID", "ESO DET CHIP NAME", "ESO DET CHIP ID")
+
+Opened = Mapping[int | None, Any]
+
+_OPEN: dict[Kind, Callable[[Path, str], Opened]] = {
+    "raw": open_raw,  # type: ignore[dict-item]
+    "image": open_images,
+    "table": open_tables,
+    "pixels": lambda path, tag: {(frame := open_pixtable(path, tag)).ifu: frame},
+    "cube": lambda path, tag: {None: open_cube(path, tag)},
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """One file of the set: its declaration and its frames by IFU."""
+
+    path: Path
+    tag: str
+    declared: Input
+    frames: Opened
+
+
+def open_inputs(recipe: Recipe, sof: Sequence[tuple[Path, str]]) -> list[Given]:
+    """Open the headers of all files whose tag the recipe declares; others are refused.
+
+    Raises
+    ------
+    BadInput
+        If a tag is unknown to the recipe or a file is damaged.
+    """
+    known = {declared.tag: declared for declared in recipe.inputs}
+    given = []
+    for path, tag in sof:
+        if tag not in known:
+            raise BadInput(
+                f"{recipe.name} has no use for the tag {tag}",
+                file=Path(path).name,
+                remedy=f"correct the tag or leave the file out; known: {', '.join(known)}",
+            )
+        frames = _OPEN[known[tag].kind](Path(path), tag)
+        given.append(Given(Path(path), tag, known[tag], frames))
+    return given
+
+
+def ifus_present(given: Sequence[Given]) -> list[int]:
+    """Return the IFUs of the raw (or, without any, of all) inputs."""
+    main = [g for g in given if g.declared.raw] or given
+    return sorted({ifu for g in main for ifu in g.frames if ifu is not None})
+
+
+def frames_of(
+    recipe: Recipe, given: Sequence[Given], ifu: int | None
+) -> dict[str, list[Any]]:
+    """Return the frames of one call by tag: of one IFU, or (None) of all.
+
+    Raises
+    ------
+    BadInput
+        If there are too few or too many frames of a tag, or their setups differ.
+    """
+    frames: dict[str, list[Any]] = {declared.tag: [] for declared in recipe.inputs}
+    for g in given:
+        found = [f for i, f in g.frames.items() if ifu is None or i in (ifu, None)]
+        if not found and g.declared.raw:
+            raise BadInput(
+                f"has no data of IFU {ifu}",
+                file=g.path.name,
+                keyword=f"CHAN{ifu:02d}",
+                remedy="leave the file out or process another IFU (--nifu)",
+            )
+        frames[g.tag] += found
+    for declared in recipe.inputs:
+        _check_number(recipe, declared, given, len(frames[declared.tag]), ifu)
+    if not any(frames[i.tag] for i in recipe.inputs if i.raw):
+        tags = ", ".join(i.tag for i in recipe.inputs if i.raw)
+        raise BadInput(
+            f"there is nothing to process for {recipe.name}", remedy=f"add {tags}"
+        )
+    if recipe.scope == "ifu":
+        _check_setup(recipe, frames)
+    return frames
+
+
+def _check_number(
+    recipe: Recipe, declared: Input, given: Sequence[Given], n_frames: int, ifu: int | None
+) -> None:
+    """Refuse too few or too many files of a tag (frames, for one IFU)."""
+    n = n_frames if ifu is not None else sum(g.tag == declared.tag for g in given)
+    where = f" of IFU {ifu}" if ifu is not None and declared.per_ifu else ""
+    if n < declared.n_min and not (declared.optional and n == 0):
+        raise BadInput(
+            f"{recipe.name} needs {declared.n_min} {declared.tag} or more{where}, not {n}",
+            keyword=declared.tag,
+            remedy=f"add {declared.tag} frames to the SOF",
+        )
+    if declared.n_max and n > declared.n_max:
+        raise BadInput(
+            f"{recipe.name} takes {declared.n_max} {declared.tag} at most{where}, not {n}",
+            keyword=declared.tag,
+            remedy=f"leave out {declared.tag} frames",
+        )
+
+
+def _check_setup(recipe: Recipe, frames: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse frames of one IFU with another binning, and raws of another setup."""
+    reference = next(f for i in recipe.inputs if i.raw for f in frames[i.tag])
+    for declared in recipe.inputs:
+        if declared.kind not in ("raw", "image") or not declared.per_ifu:
+            continue
+        keywords = (*BINNING, *SETUP) if declared.raw else BINNING
+        for frame in frames[declared.tag]:
+            for keyword in keywords:
+                _check_keyword(reference, frame, keyword)
+
+
+def _check_keyword(reference: Any, frame: Any, keyword: str) -> None:
+    """Refuse a frame whose keyword differs from that of the first raw frame."""
+    ours, theirs = reference.header.get(keyword), frame.header.get(keyword)
+    if ours is not None and theirs is not None and ours != theirs:
+        raise BadInput(
+            f"is {theirs!r}, but {ours!r} in {reference.name}",
+            file=frame.name,
+            keyword=keyword,
+            remedy="process frames of one setup only",
+        )

@@ -1,0 +1,190 @@
+"""Products on disk: opened in a hidden folder, completed when the recipe has ended."""
+
+import logging
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.formats.cards import Keywords
+from pipeline.formats.cube import CubeProduct
+from pipeline.formats.image import ImageProduct
+from pipeline.formats.pixtable_writer import PixelTableProduct
+from pipeline.formats.product import ProductFile
+from pipeline.formats.tables import TableProduct
+from pipeline.provenance import Origin, file_name
+from pipeline.spec import QC, Frame, Header, Kind, Product, Recipe, Value
+
+log = logging.getLogger(__name__)
+
+File = TypeVar("File", bound=ProductFile)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A product on disk; ``ifu`` and ``number`` are None where there is none."""
+
+    path: Path
+    tag: str
+    ifu: int | None
+    number: int | None
+    qc: dict[str, Value]
+
+
+@dataclass
+class FileOutputs:
+    """Opens the products of one recipe call; implements `pipeline.spec.Outputs`."""
+
+    recipe: Recipe
+    folder: Path
+    origin: Origin
+    ifu: int | None
+    _open: list[tuple[Product, int | None, ProductFile]] = field(default_factory=list)
+
+    def image(
+        self,
+        tag: str,
+        shape: tuple[int, int],
+        *,
+        unit: str,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> ImageProduct:
+        """Open an image product."""
+        spare = self._spare(tag)
+
+        def make(path: Path, words: Keywords) -> ImageProduct:
+            return ImageProduct(path, words, shape, unit=unit, spare=spare)
+
+        return self._add(tag, "image", make, header, like, number)
+
+    def table(
+        self,
+        tag: str,
+        *,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> TableProduct:
+        """Open a table product."""
+        return self._add(tag, "table", TableProduct, header, like, number)
+
+    def pixels(
+        self,
+        tag: str,
+        n_rows: int,
+        *,
+        unit: str,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> PixelTableProduct:
+        """Open a pixel table."""
+        spare = self._spare(tag)
+
+        def make(path: Path, words: Keywords) -> PixelTableProduct:
+            return PixelTableProduct(path, words, n_rows, unit=unit, spare=spare)
+
+        return self._add(tag, "pixels", make, header, like, number)
+
+    def cube(
+        self,
+        tag: str,
+        shape: tuple[int, int, int],
+        *,
+        unit: str,
+        wcs: Header,
+        header: Header | None = None,
+        like: Frame | None = None,
+        number: int | None = None,
+    ) -> CubeProduct:
+        """Open a cube."""
+        spare = self._spare(tag)
+
+        def make(path: Path, words: Keywords) -> CubeProduct:
+            return CubeProduct(path, words, shape, unit=unit, wcs=wcs, spare=spare)
+
+        return self._add(tag, "cube", make, header, like, number)
+
+    def _add(
+        self,
+        tag: str,
+        kind: Kind,
+        make: Callable[[Path, Keywords], File],
+        header: Header | None,
+        like: Frame | None,
+        number: int | None,
+    ) -> File:
+        """Open a declared product with its first keywords."""
+        product = self.recipe.product(tag)
+        if product.kind != kind:
+            raise ValueError(f"{tag} is declared as {product.kind}, not {kind}")
+        name = file_name(product, number, self.ifu)
+        if any(file.path.name == name for _, _, file in self._open):
+            raise ValueError(f"{name} is opened twice")
+        words = self.origin.keywords(product, like, name)
+        if self.ifu is not None:
+            words["EXTNAME"] = f"CHAN{self.ifu:02d}"
+            words.comments["EXTNAME"] = "extension name"
+        words.update(header or {})
+        words.comments.update(header.comments if isinstance(header, Keywords) else {})
+        file = make(self.folder / name, words)
+        self._open.append((product, number, file))
+        return file
+
+    def _spare(self, tag: str) -> int:
+        """Guess how many cards will come, from the declared QC."""
+        declared = [q.name for q in self.recipe.qc if q.product == tag]
+        return 64 + sum(48 if "SLICE#" in n else 8 if "#" in n else 1 for n in declared)
+
+    def finish(self) -> list[Produced]:
+        """Complete all products and say what there is."""
+        produced = []
+        while self._open:
+            product, number, file = self._open[0]
+            self._complete(product, file)
+            file.close()
+            self._open.pop(0)
+            found = Produced(file.path, product.tag, self.ifu, number, dict(file.qc))
+            produced.append(found)
+        return produced
+
+    def abort(self) -> None:
+        """Remove what is under way."""
+        for _, _, file in self._open:
+            file.abort()
+        self._open.clear()
+
+    def _complete(self, product: Product, file: ProductFile) -> None:
+        """Date the product, document its QC, drop numbers that FITS cannot hold."""
+        file.header["DATE"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        file.header.comments["DATE"] = "file creation date (UT)"
+        declared = [q for q in self.recipe.qc if q.product == product.tag]
+        for values in (file.header, file.qc):
+            for name, value in list(values.items()):
+                if isinstance(value, float) and not math.isfinite(value):
+                    log.warning("%s: %s is %s and left out", file.path.name, name, value)
+                    del values[name]
+        for name in file.qc:
+            match = next((q for q in declared if _is(q, name)), None)
+            if match is None:
+                log.warning("%s: %s is not declared", file.path.name, name)
+            else:
+                file.header.comments[f"ESO {name}"] = _comment(match)
+        for q in declared:
+            if not q.optional and not any(_is(q, name) for name in file.qc):
+                log.warning("%s: %s is missing", file.path.name, q.name)
+
+
+def _is(declared: QC, name: str) -> bool:
+    """Tell whether a QC name follows a declaration."""
+    return re.fullmatch(re.escape(declared.name).replace(r"\#", r"\d+"), name) is not None
+
+
+def _comment(declared: QC) -> str:
+    """Return the header comment of a QC value."""
+    return f"[{declared.unit}] {declared.doc}" if declared.unit else declared.doc

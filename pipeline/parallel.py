@@ -1,0 +1,146 @@
+"""One pool of threads for the whole process, and one memory budget.
+
+Kernels release the GIL, so threads over IFUs, blocks or slabs use all cores. A call may
+be made from within another one: whoever waits for a result works on what is not begun
+yet, so nothing can lock up and there are never more busy threads than `n_threads`.
+Results come in the order of the items, whatever the number of threads.
+"""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from functools import cache
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MEMORY_GB: ContextVar[float] = ContextVar("memory_gb", default=4.0)
+
+
+@cache
+def n_threads() -> int:
+    """Return how many threads may be busy: ``PHOENIX_THREADS`` or the cores at hand."""
+    asked = os.environ.get("PHOENIX_THREADS")
+    return max(int(asked) if asked else len(os.sched_getaffinity(0)), 1)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Start the pool; the thread that waits for results is one of the workers."""
+    return ThreadPoolExecutor(max(n_threads() - 1, 1), "phoenix")
+
+
+@cache
+def one_blas_thread() -> None:
+    """Let linear algebra use one thread: results then do not depend on the machine."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
+
+
+def memory_gb() -> float:
+    """Return the memory [GB] that the present task may use, to size slabs and stacks."""
+    return _MEMORY_GB.get()
+
+
+@contextlib.contextmanager
+def memory_budget(gigabytes: float) -> Iterator[None]:
+    """Give the tasks started in this context a memory budget [GB]."""
+    token = _MEMORY_GB.set(gigabytes)
+    try:
+        yield
+    finally:
+        _MEMORY_GB.reset(token)
+
+
+class _Task(Generic[Item, Result]):
+    """A call that is either under way in the pool or still to be done by who waits."""
+
+    def __init__(self, function: Callable[[Item], Result], item: Item) -> None:
+        self._function, self._item = function, item
+        self._future: Future[Result] | None = None
+        self._own: Future[Result] | None = None
+        if n_threads() > 1:
+            self._future = _pool().submit(copy_context().run, function, item)
+
+    def begin_here(self) -> bool:
+        """Do the call in this thread, unless it was begun; tell whether it was done."""
+        if self._own or (self._future and not self._future.cancel()):
+            return False
+        self._own = Future()
+        try:
+            self._own.set_result(self._function(self._item))
+        except BaseException as error:
+            self._own.set_exception(error)
+        return True
+
+    def done(self) -> bool:
+        """Tell whether the result is there."""
+        return bool(self._own) or bool(self._future and self._future.done())
+
+    def result(self) -> Result:
+        """Wait for the result."""
+        future = self._own or self._future
+        assert future is not None
+        return future.result()
+
+    def drop(self) -> None:
+        """Prevent the call, or wait until it is over."""
+        if self._future and not self._own and not self._future.cancel():
+            self._future.exception()
+
+
+def map_ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], ahead: int = 0
+) -> Iterator[Result]:
+    """Call ``function`` on each item in threads; yield the results in order.
+
+    Parameters
+    ----------
+    function
+        Anything that spends its time without the GIL.
+    items
+        Taken as needed.
+    ahead
+        How many items may be in hand at once (so many results are held in memory);
+        0 for one more than there are threads.
+
+    Notes
+    -----
+    After an exception, or when the iterator is closed, no call is left running.
+    """
+    window: deque[_Task[Item, Result]] = deque()
+    limit = ahead or n_threads() + 1
+    try:
+        for item in items:
+            window.append(_Task(function, item))
+            if len(window) >= limit:
+                yield _first(window)
+        while window:
+            yield _first(window)
+    finally:
+        for task in window:
+            task.drop()
+
+
+def _first(window: deque[_Task[Item, Result]]) -> Result:
+    """Return the result of the first task, working on others while it is not there."""
+    task = window[0]
+    for other in window:
+        if task.done():
+            break
+        other.begin_here()
+    window.popleft()
+    return task.result()
+
+
+def run_all(
+    function: Callable[[Item], object], items: Iterable[Item], ahead: int = 0
+) -> None:
+    """Call ``function`` on each item in threads, for its effect."""
+    for _ in map_ordered(function, items, ahead):
+        pass

@@ -1,0 +1,240 @@
+"""A set of frames, a recipe and its parameters in; products with provenance on disk out.
+
+Products are written in a hidden folder of the output folder and renamed when all is
+done, so nothing half-written is ever seen. IFUs run in parallel threads; the results do
+not depend on their number.
+"""
+
+import importlib
+import logging
+import os
+import pkgutil
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import pipeline.recipes
+from pipeline import parallel
+from pipeline.formats.merge import merge_ifus
+from pipeline.inputs import Given, frames_of, ifus_present, open_inputs
+from pipeline.outputs import FileOutputs, Produced
+from pipeline.parallel import map_ordered, memory_budget, n_threads, one_blas_thread
+from pipeline.provenance import Origin, file_name
+from pipeline.spec import REGISTRY, BadInput, Params, Recipe, Value
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Produced", "find_recipe", "load_recipes", "run"]
+
+IFU_GB = 0.25
+"""Memory that a recipe of scope ``ifu`` needs for one IFU, roughly [GB]."""
+
+NIFU = "IFU to handle. If set to 0 or -1, all IFUs are processed."
+MERGE = "Merge output products from different IFUs into a common file."
+
+
+def load_recipes() -> dict[str, Recipe]:
+    """Return all recipes by name."""
+    for module in pkgutil.iter_modules(pipeline.recipes.__path__):
+        importlib.import_module(f"pipeline.recipes.{module.name}")
+    return dict(sorted(REGISTRY.items()))
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe ``name``.
+
+    Raises
+    ------
+    BadInput
+        If there is none.
+    """
+    recipes = load_recipes()
+    if name not in recipes:
+        raise BadInput(
+            f"there is no recipe {name!r}", remedy=f"choose one of {', '.join(recipes)}"
+        )
+    return recipes[name]
+
+
+def parameters(recipe: Recipe, values: Mapping[str, Any]) -> Params:
+    """Return checked parameters.
+
+    Raises
+    ------
+    BadInput
+        If a name is unknown or a value does not fit.
+    """
+    try:
+        return recipe.params(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{first['msg']} (given: {first.get('input')!r})",
+            file=recipe.name,
+            keyword=f"--{name}",
+            remedy=f"see phoenix-esorex --help {recipe.name}",
+        ) from error
+
+
+def run(
+    name: str,
+    sof: Sequence[tuple[Path, str]],
+    params: Mapping[str, Any],
+    out_dir: Path,
+    *,
+    nifu: int = 0,
+    merge: bool = False,
+    memory_gb: float = 4.0,
+) -> list[Produced]:
+    """Run a recipe on files.
+
+    Parameters
+    ----------
+    name
+        The recipe.
+    sof
+        Files with their tags.
+    params
+        Parameters that differ from the defaults.
+    out_dir
+        Where the products go; made if it is missing. Files of the same name are replaced.
+    nifu
+        IFU to process; 0 or -1 for all there are.
+    merge
+        Put the products of all IFUs into one file.
+    memory_gb
+        Memory that the recipe may use for its data [GB].
+
+    Returns
+    -------
+    list of Produced
+        Ordered by IFU, then as the recipe opened them.
+
+    Raises
+    ------
+    BadInput
+        If parameters or inputs cannot be used; nothing is written then.
+    """
+    recipe = find_recipe(name)
+    checked = parameters(recipe, params)
+    one_blas_thread()
+    given = open_inputs(recipe, sof)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out_dir))
+    try:
+        with memory_budget(memory_gb):
+            if recipe.scope == "ifu":
+                produced = _run_ifus(recipe, checked, given, aside, nifu, merge)
+            else:
+                produced = _run_once(recipe, checked, given, aside, None)
+        return [_publish(product, out_dir) for product in produced]
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        _sync(out_dir)
+
+
+def _run_ifus(
+    recipe: Recipe,
+    params: Params,
+    given: Sequence[Given],
+    folder: Path,
+    nifu: int,
+    merge: bool,
+) -> list[Produced]:
+    """Run a recipe for one IFU or, in parallel, for all."""
+    present = ifus_present(given)
+    if nifu > 0 and nifu not in present:
+        raise BadInput(
+            f"no raw frame holds IFU {nifu}",
+            keyword=f"CHAN{nifu:02d}",
+            remedy=f"use --nifu with one of {', '.join(map(str, present)) or '(none)'}",
+        )
+
+    def one(ifu: int) -> list[Produced]:
+        extra = {"nifu": nifu, "merge": merge}
+        return _run_once(recipe, params, given, folder, ifu, extra)
+
+    chosen = [nifu] if nifu > 0 else present
+    with_memory = max(int(parallel.memory_gb() / IFU_GB), 1)
+    results = map_ordered(one, chosen, ahead=min(with_memory, n_threads()))
+    produced = [product for products in results for product in products]
+    return merge_products(recipe, produced, folder) if merge else produced
+
+
+def _run_once(
+    recipe: Recipe,
+    params: Params,
+    given: Sequence[Given],
+    folder: Path,
+    ifu: int | None,
+    extra: Mapping[str, Value] | None = None,
+) -> list[Produced]:
+    """Call a recipe with its frames, and complete its products."""
+    frames = frames_of(recipe, given, ifu)
+    used = [g for g in given if ifu is None or ifu in g.frames or None in g.frames]
+    raw = next((f for i in recipe.inputs if i.raw for f in frames[i.tag]), None)
+    origin = Origin(recipe, *_described(recipe, params, extra or {}), used, raw)
+    outputs = FileOutputs(recipe, folder, origin, ifu)
+    label = f"{recipe.name}{f' IFU {ifu}' if ifu else ''}"
+    log.info("%s: %d frames", label, sum(map(len, frames.values())))
+    try:
+        recipe.run(frames, params, outputs)
+        produced = outputs.finish()
+    except BaseException:
+        outputs.abort()
+        raise
+    log.info("%s: %s", label, ", ".join(p.path.name for p in produced))
+    return produced
+
+
+def _described(
+    recipe: Recipe, params: Params, extra: Mapping[str, Value]
+) -> tuple[dict[str, Value], dict[str, Value], dict[str, str]]:
+    """Return the parameters, their defaults and their documentation."""
+    values, defaults = params.model_dump(), recipe.params().model_dump()
+    docs = {name: str(f.description) for name, f in recipe.params.model_fields.items()}
+    if extra:
+        values = {"nifu": extra["nifu"], **values, "merge": extra["merge"]}
+        defaults = {"nifu": 0, **defaults, "merge": False}
+        docs = {"nifu": NIFU, **docs, "merge": MERGE}
+    return values, defaults, docs
+
+
+def merge_products(
+    recipe: Recipe, produced: Sequence[Produced], folder: Path
+) -> list[Produced]:
+    """Merge the products of all IFUs that have the same tag and number."""
+    groups: dict[tuple[str, int | None], list[Produced]] = {}
+    for product in produced:
+        groups.setdefault((product.tag, product.number), []).append(product)
+    merged = []
+    for (tag, number), members in groups.items():
+        name = file_name(recipe.product(tag), number, None)
+        if recipe.product(tag).kind == "pixels":  # the genuine recipes do not merge them
+            merged += members
+            continue
+        merge_ifus([m.path for m in members], folder / name)
+        qc = {k: v for member in members for k, v in member.qc.items()}
+        merged.append(Produced(folder / name, tag, None, number, qc))
+    return merged
+
+
+def _publish(product: Produced, out_dir: Path) -> Produced:
+    """Move a finished product to its place."""
+    path = out_dir / product.path.name
+    product.path.replace(path)
+    return Produced(path, product.tag, product.ifu, product.number, product.qc)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,83 @@
+import threading
+import time
+
+import pytest
+
+from pipeline import parallel
+from pipeline.parallel import map_ordered, memory_budget, memory_gb, run_all
+
+
+@pytest.fixture(params=[1, 2, 4], autouse=True)
+def threads(request, monkeypatch):
+    monkeypatch.setenv("PHOENIX_THREADS", str(request.param))
+    parallel.n_threads.cache_clear()
+    parallel._pool.cache_clear()
+    yield request.param
+    parallel._pool().shutdown()
+    parallel.n_threads.cache_clear()
+    parallel._pool.cache_clear()
+
+
+def test_results_come_in_order():
+    def slow(i):
+        time.sleep(0.002 * ((i * 7) % 5))
+        return i * i
+
+    assert list(map_ordered(slow, range(30))) == [i * i for i in range(30)]
+
+
+def test_nested_calls_do_not_lock_up():
+    def outer(i):
+        return sum(map_ordered(lambda j: sum(map_ordered(lambda k: k, range(j))), range(i)))
+
+    expected = [sum(j * (j - 1) // 2 for j in range(i)) for i in range(12)]
+    assert list(map_ordered(outer, range(12))) == expected
+
+
+def test_no_more_threads_than_allowed_are_busy(threads):
+    busy, most, lock = 0, 0, threading.Lock()
+
+    def work(_):
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.005)
+        with lock:
+            busy -= 1
+
+    run_all(work, range(20))
+    assert most <= threads
+
+
+def test_items_are_taken_as_needed():
+    taken = []
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    results = map_ordered(lambda i: i, items(), ahead=3)
+    assert next(results) == 0
+    assert len(taken) <= 4
+    results.close()
+
+
+def test_an_exception_stops_the_rest():
+    done = []
+
+    def work(i):
+        if i == 3:
+            raise ValueError("three")
+        done.append(i)
+
+    with pytest.raises(ValueError, match="three"):
+        run_all(work, range(1000))
+    assert len(done) < 20
+
+
+def test_tasks_know_their_budget():
+    with memory_budget(1.5):
+        assert set(map_ordered(lambda _: memory_gb(), range(8))) == {1.5}
+    assert memory_gb() == 4.0
