@@ -1,0 +1,115 @@
+"""From counts to physical fluxes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.pointing import airmass, number
+from pipeline.kernels.spectrum import multiply_by_spectrum
+from pipeline.spec import BadInput, Header, Pixels, Table
+
+UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
+"""Unit of flux-calibrated data."""
+
+FLUX_UNIT = 1e-20
+"""[erg/s/cm**2/Angstrom]"""
+
+_FIRST, _LAST, _STEP = 4150.0, 9800.0, 0.25
+_BIN = 1.25
+"""Width of a pixel in wavelength [Angstrom]: the flat field makes it the same for all."""
+
+
+@dataclass(frozen=True)
+class FluxCalibration:
+    """The factor that turns counts of an exposure into flux.
+
+    ``factor``: float64[n] [1e-20 erg/s/cm**2/Angstrom per count], at wavelengths 4150,
+    4150.25 ... Angstrom. The errors of the response are common to all pixels and
+    exposures, so they are not part of the variance.
+    """
+
+    factor: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        header: Header,
+        response: Table,
+        extinction: Table | None,
+        telluric: Table | None,
+    ) -> "FluxCalibration":
+        """Return the calibration of an exposure.
+
+        Parameters
+        ----------
+        header
+            Of the exposure.
+        response
+            Columns lambda [Angstrom] and response
+            [2.5*log10((count/s/Angstrom)/(erg/s/cm**2/Angstrom))].
+        extinction
+            Columns lambda [Angstrom] and extinction [mag/airmass].
+        telluric
+            Columns lambda [Angstrom] and ftelluric, the transmission at airmass 1.
+        """
+        exposure_time = number(header, "EXPTIME")
+        if exposure_time <= 0:
+            raise BadInput(
+                f"{exposure_time} s cannot be calibrated in flux",
+                file=str(header.get("ARCFILE", "")),
+                keyword="EXPTIME",
+                remedy="leave this exposure out or correct its exposure time",
+            )
+        mass = airmass(header)
+        wavelength = np.arange(_FIRST, _LAST + _STEP, _STEP)
+        magnitudes = -_curve(wavelength, response, "response")
+        if extinction is not None:
+            magnitudes += mass * _curve(wavelength, extinction, "extinction")
+        factor = 10.0 ** (0.4 * magnitudes) / (exposure_time * _BIN * FLUX_UNIT)
+        if telluric is not None:
+            transmission = _curve(wavelength, telluric, "ftelluric", outside=1.0)
+            factor *= np.maximum(transmission, 1e-3) ** -mass
+        return cls(factor)
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Return calibrated pixels."""
+        multiply_by_spectrum(
+            pixels.wavelength, pixels.data, pixels.stat, _FIRST, _STEP, self.factor
+        )
+        return pixels
+
+
+def check_response(header: Header, response: Header, name: str) -> None:
+    """Refuse a response curve that does not belong to the data.
+
+    Raises
+    ------
+    BadInput
+        If the instrument modes differ.
+    """
+    mode, own = header.get("ESO INS MODE"), response.get("ESO INS MODE")
+    if mode and own and mode != own:
+        raise BadInput(
+            f"is of mode {own}, the exposure of {mode}",
+            file=name,
+            keyword="ESO INS MODE",
+            remedy=f"give the STD_RESPONSE of a standard star in mode {mode}",
+        )
+
+
+def _curve(
+    wavelength: NDArray[np.float64], table: Table, column: str, outside: float | None = None
+) -> NDArray[np.float64]:
+    """Interpolate a column; beyond its ends it keeps its last value, or is ``outside``."""
+    if "lambda" not in table.columns or column not in table.columns:
+        raise BadInput(
+            f"has no columns lambda and {column}",
+            file=str(table.header.get("PIPEFILE", "")),
+            keyword="TTYPE1",
+            remedy="give the product of muse_standard or the shipped static table",
+        )
+    x = np.asarray(table.columns["lambda"], np.float64)
+    y = np.asarray(table.columns[column], np.float64)
+    good = np.isfinite(y)
+    return np.asarray(np.interp(wavelength, x[good], y[good], left=outside, right=outside))

@@ -1,0 +1,198 @@
+"""The grid of voxels of a cube and its world coordinates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.astrometry import Matrix, cd_matrix, change_of_tangent
+from pipeline.spec import BadInput, Header, Value
+
+ANGSTROM_PER_PIXEL = 1.25
+"""Natural sampling of the spectra (MUSE user manual)."""
+
+LOG_SHORTENING = 1.6
+"""How much finer a logarithmic axis begins than the natural sampling (genuine pipeline)."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Range of positions [arcsec, in the tangent plane] and wavelengths [Angstrom]."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    wavelength: tuple[float, float]
+
+    def __or__(self, other: "Extent") -> "Extent":
+        """Return the extent of both."""
+        ranges = zip(
+            (self.x, self.y, self.wavelength),
+            (other.x, other.y, other.wavelength),
+            strict=True,
+        )
+        return Extent(*((min(a[0], b[0]), max(a[1], b[1])) for a, b in ranges))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid: tangent plane and wavelength.
+
+    Parameters
+    ----------
+    shape
+        Planes, rows and columns.
+    tangent
+        RA and DEC of the tangent point [deg].
+    reference
+        CRPIX1 and CRPIX2 [pix].
+    cd : float64[2, 2]
+        [deg/pix].
+    first, step
+        Wavelength of the first plane and the step between planes [Angstrom].
+    logarithmic
+        Whether the steps grow with wavelength (``AWAV-LOG``).
+    """
+
+    shape: tuple[int, int, int]
+    tangent: tuple[float, float]
+    reference: tuple[float, float]
+    cd: Matrix
+    first: float
+    step: float
+    logarithmic: bool = False
+
+    @property
+    def spaxel(self) -> tuple[float, float]:
+        """Size of a voxel along x and y [arcsec]."""
+        return float(np.hypot(*self.cd[:, 0]) * 3600), float(
+            np.hypot(*self.cd[:, 1]) * 3600
+        )
+
+    def wavelengths(self) -> NDArray[np.float64]:
+        """Return the wavelength of every plane, float64[n] [Angstrom]."""
+        return np.asarray(self.wavelength(np.arange(self.shape[0], dtype=np.float64)))
+
+    def wavelength(self, plane: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the wavelengths of planes, which may be fractions [Angstrom]."""
+        if self.logarithmic:
+            return np.asarray(self.first * np.exp(plane * self.step / self.first))
+        return np.asarray(self.first + plane * self.step)
+
+    def plane(self, wavelength: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the planes (with fractions) of wavelengths, float32[n]."""
+        if self.logarithmic:
+            exact = np.log(wavelength / self.first) * (self.first / self.step)
+        else:
+            exact = (wavelength - self.first) / self.step
+        return exact.astype(np.float32)
+
+    def from_plane(self, tangent: tuple[float, float]) -> Matrix:
+        """Return the map from a tangent plane [arcsec] to voxels (0-based)."""
+        matrix = np.eye(3)
+        matrix[:2, :2] = np.linalg.inv(self.cd * 3600.0)
+        matrix[:2, 2] = np.array(self.reference) - 1.0
+        return np.asarray(matrix @ change_of_tangent(tangent, self.tangent))
+
+    def wcs(self) -> dict[str, Value]:
+        """Return the keywords of the coordinate system."""
+        return {**self.image_wcs(), **self._spectral_wcs()}
+
+    def image_wcs(self) -> dict[str, Value]:
+        """Return the keywords of its two spatial axes."""
+        words: dict[str, Value] = {
+            "CTYPE1": "RA---TAN",
+            "CTYPE2": "DEC--TAN",
+            "CUNIT1": "deg",
+            "CUNIT2": "deg",
+            "CRPIX1": self.reference[0],
+            "CRPIX2": self.reference[1],
+        }
+        for i in (0, 1):
+            for j in (0, 1):
+                words[f"CD{i + 1}_{j + 1}"] = float(self.cd[i, j])
+        return words | {"CRVAL1": self.tangent[0], "CRVAL2": self.tangent[1]}
+
+    def _spectral_wcs(self) -> dict[str, Value]:
+        """Return the keywords of the wavelength axis."""
+        return {
+            "CTYPE3": "AWAV-LOG" if self.logarithmic else "AWAV",
+            "CUNIT3": "Angstrom",
+            "CD3_3": self.step,
+            "CRPIX3": 1.0,
+            "CRVAL3": self.first,
+            "CD1_3": 0.0,
+            "CD2_3": 0.0,
+            "CD3_1": 0.0,
+            "CD3_2": 0.0,
+        }
+
+
+def natural_grid(
+    extent: Extent, tangent: tuple[float, float], spaxel: tuple[float, float], step: float
+) -> Grid:
+    """Return the grid, north up and east to the left, that just holds an extent.
+
+    Parameters
+    ----------
+    extent
+        Of all pixels, in the plane that touches at ``tangent``.
+    tangent
+        RA and DEC of the tangent point [deg].
+    spaxel
+        Size of a voxel along x and y [arcsec].
+    step
+        Step in wavelength [Angstrom].
+    """
+    nx, ny = (
+        round((high - low) / size) + 1
+        for (low, high), size in zip((extent.x, extent.y), spaxel, strict=True)
+    )
+    low, high = extent.wavelength
+    shape = (int(np.ceil((high - low) / step)) + 1, ny, nx)
+    reference = (1.0 + extent.x[1] / spaxel[0], 1.0 - extent.y[0] / spaxel[1])
+    cd = np.diag([-spaxel[0] / 3600.0, spaxel[1] / 3600.0])
+    return Grid(shape, tangent, reference, cd, low, step)
+
+
+def forced_grid(header: Header, name: str, natural: Grid) -> Grid:
+    """Return the grid of an OUTPUT_WCS file, completed by the natural one.
+
+    Raises
+    ------
+    BadInput
+        If its axes are not supported.
+    """
+    kinds = str(header.get("CTYPE1", "RA---TAN")), str(header.get("CTYPE2", "DEC--TAN"))
+    spectral = str(header.get("CTYPE3", "AWAV"))
+    if kinds != ("RA---TAN", "DEC--TAN") or spectral not in ("AWAV", "AWAV-LOG"):
+        raise BadInput(
+            f"axes {kinds[0]}, {kinds[1]}, {spectral} are not supported",
+            file=name,
+            keyword="CTYPE1",
+            remedy="give a cube with RA---TAN, DEC--TAN and AWAV or AWAV-LOG",
+        )
+    nz, ny, nx = natural.shape
+    nx, ny = int(header.get("NAXIS1", nx)), int(header.get("NAXIS2", ny))
+    tangent = tuple(float(header.get(f"CRVAL{i + 1}", natural.tangent[i])) for i in (0, 1))
+    middle = ((nx + 1) / 2, (ny + 1) / 2)
+    reference = tuple(float(header.get(f"CRPIX{i + 1}", middle[i])) for i in (0, 1))
+    logarithmic = spectral == "AWAV-LOG"
+    step = float(header.get("CD3_3", natural.step / (LOG_SHORTENING if logarithmic else 1)))
+    first = float(header.get("CRVAL3", natural.first))
+    origin = (1.0 - float(header.get("CRPIX3", 1.0))) * step
+    first = first * float(np.exp(origin / first)) if logarithmic else first + origin
+    if "NAXIS3" in header:
+        nz = int(header["NAXIS3"])
+    else:
+        last = float(natural.wavelength(np.array([natural.shape[0] - 1.0]))[0])
+        span = first / step * np.log(last / first) if logarithmic else (last - first) / step
+        nz = int(np.ceil(span)) + 1
+    return Grid(
+        (nz, ny, nx),
+        (tangent[0], tangent[1]),
+        (reference[0], reference[1]),
+        cd_matrix(header),
+        first,
+        step,
+        logarithmic,
+    )

@@ -1,0 +1,113 @@
+"""Pixels of a range of wavelengths, read from a pixel table in few pieces.
+
+Along the rows of a segment the wavelength rises, but for the tilt of a slice within one
+detector row. A coarse sample of windows of rows therefore tells where a range lies; what
+is read is checked at both ends, so that no pixel can be missed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.spec import Pixels, PixelTable, Segment
+
+Step = Callable[[Pixels], Pixels]
+"""One step of a reduction; it may change the arrays it is given."""
+
+_WINDOW = 128
+"""Rows of a window: more than one detector row of a slice."""
+
+_N_WINDOWS = 24
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Wavelengths at some rows of a segment: lowest and highest of each window."""
+
+    segment: Segment
+    rows: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def guess(self, low: float, high: float) -> slice:
+        """Return rows that should hold a range of wavelengths, within the segment."""
+        first = float(np.interp(low, self.high, self.rows)) - _WINDOW
+        last = float(np.interp(high, self.low, self.rows)) + 2 * _WINDOW
+        start = max(self.segment.start, int(first))
+        return slice(start, max(start, min(self.segment.stop, int(last))))
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A pixel table that can be read by wavelength.
+
+    Parameters
+    ----------
+    table
+        The pixels.
+    """
+
+    table: PixelTable
+
+    @cached_property
+    def samples(self) -> list[_Samples]:
+        """Samples of all segments."""
+        return [self._sample(segment)[0] for segment in self.table.segments]
+
+    def windows(self) -> Iterator[Pixels]:
+        """Yield the pixels of the sampled windows of each segment."""
+        for segment in self.table.segments:
+            yield self._sample(segment)[1]
+
+    def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
+        """Read windows of rows of a segment."""
+        last = max(segment.start, segment.stop - _WINDOW)
+        rows = np.unique(np.linspace(segment.start, last, _N_WINDOWS).astype(np.int64))
+        parts = [
+            self.table.read(slice(int(row), min(int(row) + _WINDOW, segment.stop)))
+            for row in rows
+        ]
+        low = np.array([part.wavelength.min() for part in parts], np.float64)
+        high = np.array([part.wavelength.max() for part in parts], np.float64)
+        pixels = Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
+        rising = np.maximum.accumulate(low), np.maximum.accumulate(high)
+        return _Samples(segment, rows, *rising), pixels
+
+    def read(self, low: float, high: float) -> Pixels:
+        """Return all pixels from ``low`` to ``high`` (exclusive) [Angstrom].
+
+        Flagged pixels and those without finite data are left out.
+        """
+        parts = []
+        for samples in self.samples:
+            pixels = self._read_segment(samples, low, high)
+            used = (pixels.wavelength >= low) & (pixels.wavelength < high)
+            used &= (pixels.dq == 0) & np.isfinite(pixels.data)
+            parts.append(Pixels._make(column[used] for column in pixels))
+        return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
+
+    def _read_segment(self, samples: _Samples, low: float, high: float) -> Pixels:
+        """Read the rows of one segment that hold a range, and more around them."""
+        segment = samples.segment
+        rows = samples.guess(low, high)
+        while True:
+            pixels = self.table.read(rows)
+            start, stop = rows.start, rows.stop
+            head, tail = pixels.wavelength[:_WINDOW], pixels.wavelength[-_WINDOW:]
+            if start > segment.start and (not len(head) or head.max() >= low):
+                start = max(segment.start, start - 4 * _WINDOW)
+            if stop < segment.stop and (not len(tail) or tail.min() < high):
+                stop = min(segment.stop, stop + 4 * _WINDOW)
+            if (start, stop) == (rows.start, rows.stop):
+                return pixels
+            rows = slice(start, stop)
+
+
+def run_steps(pixels: Pixels, steps: Sequence[Step]) -> Pixels:
+    """Apply steps in their order."""
+    for step in steps:
+        pixels = step(pixels)
+    return pixels

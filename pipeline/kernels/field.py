@@ -1,0 +1,35 @@
+"""Shifts of pixels in the field of view."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+from pipeline.kernels.spectrum import at_wavelength
+
+
+@kernel
+def shift_by_spectrum(
+    wavelength: NDArray[np.float32],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    first: float,
+    step: float,
+    shift_x: NDArray[np.float64],
+    shift_y: NDArray[np.float64],
+) -> None:
+    """Move pixels in place by a shift that depends on wavelength.
+
+    Parameters
+    ----------
+    wavelength : float32[n]
+        Of the pixels [Angstrom].
+    x, y : float32[n]
+        Positions [pix], changed.
+    first, step
+        Wavelength of the first shift and the step between shifts [Angstrom].
+    shift_x, shift_y : float64[n_shifts]
+        What is added [pix].
+    """
+    for i in range(x.shape[0]):
+        x[i] += at_wavelength(wavelength[i], first, step, shift_x)
+        y[i] += at_wavelength(wavelength[i], first, step, shift_y)
