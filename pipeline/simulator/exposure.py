@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pipeline.simulator.optics import Drift
+from pipeline.simulator.scene import Scene
 
 Kind = Literal[
     "BIAS", "DARK", "FLAT", "ARC", "SKYFLAT", "ILLUM", "STD", "SKY", "OBJECT", "ASTROMETRY"
@@ -88,6 +89,8 @@ class Exposure:
         north [arcsec].
     rotation_error
         Derotator wobble: true minus header position angle of the field [deg].
+    scene
+        What is on the sky.
     """
 
     kind: Kind
@@ -103,6 +106,7 @@ class Exposure:
     temperature: float = 12.0
     error: tuple[float, float] = (0.0, 0.0)
     rotation_error: float = 0.0
+    scene: Scene = field(default_factory=Scene)
 
     @property
     def timestamp(self) -> str:

@@ -72,11 +72,10 @@ def primary_header(exposure: Exposure) -> fits.Header:
 def _fill(header: fits.Header, entries: list[Entry]) -> None:
     """Set cards; the comment of an existing card stays unless there is a new one."""
     for name, value, comment in entries:
-        key = f"HIERARCH ESO {name[4:]}" if name.startswith("ESO ") else name
-        if name in header:
-            header[name] = (value, comment or header.comments[name])
-        else:
-            header[key] = (value, comment)
+        key = f"HIERARCH {name}" if name.startswith("ESO ") else name
+        about = comment or (header.comments[name] if name in header else "")
+        room = 80 - len(str(fits.Card(key, value)).rstrip()) - len(" / ")
+        header[name if name in header else key] = (value, about[: max(room, 0)].rstrip())
 
 
 def _basic(e: Exposure) -> list[Entry]:

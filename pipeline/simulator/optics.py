@@ -54,6 +54,8 @@ class Optics:
         float64[n_slices], relative transmission of the slices.
     slit
         float64[n_slices, 2], relative illumination 1 + s0 u + s1 u^2 along a slice.
+    warming
+        float64[n_slices], relative change of the transmission per K.
     blur
         Gaussian sigma of the image of a slice edge [pix].
     """
@@ -70,6 +72,7 @@ class Optics:
     sky_angle: NDArray[np.float64]
     throughput: NDArray[np.float64]
     slit: NDArray[np.float64]
+    warming: NDArray[np.float64]
     blur: float = 0.62
 
     def drifted(self, drift: Drift) -> "Optics":
@@ -123,6 +126,7 @@ def optics(size: Size, ifu: int) -> Optics:
         sky_angle=rng.normal(0, 0.02, n),
         throughput=1 + 0.05 * np.sin(np.arange(n) * 0.7 + ifu) + rng.normal(0, 0.015, n),
         slit=np.stack([rng.normal(0, 0.015, n), rng.normal(-0.02, 0.005, n)], axis=1),
+        warming=rng.normal(0, 0.002, n),
     )
 
 
@@ -179,5 +183,5 @@ def _line_spread(size: Size, rng: np.random.Generator) -> LineSpread:
     place = np.linspace(-1, 1, n)
     return LineSpread(
         scale=1 + 0.03 * place**2 + rng.normal(0, 0.008, n),
-        skew=0.22 + 0.12 * place + rng.normal(0, 0.02, n),
+        skew=0.11 + 0.06 * place + rng.normal(0, 0.01, n),
     )

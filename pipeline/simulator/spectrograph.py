@@ -39,11 +39,17 @@ def _pixel_widths(optics: Optics, wavelength: Floats) -> Floats:
     )
 
 
-def continuum(optics: Optics, wavelength: Floats, density: Floats) -> list[Spectrum]:
-    """Return light in a pixel for each slice from a density [electrons/Angstrom].
+def continuum(
+    optics: Optics,
+    wavelength: Floats,
+    density: Floats,
+    slices: NDArray[np.int64] | None = None,
+) -> list[Spectrum]:
+    """Return light in a pixel for some slices from a density [electrons/Angstrom].
 
     ``wavelength``, ``density``: float64[n] on the grid of `sampling`; the results,
     float32[n], give the light in a pixel centred at each wavelength [electrons].
+    ``slices`` are 0-based; default: all.
     """
     nodes = np.arange(wavelength[0], wavelength[-1] + 2 * _NODE, _NODE)
     half = int(_REACH / STEP)
@@ -51,7 +57,7 @@ def continuum(optics: Optics, wavelength: Floats, density: Floats) -> list[Spect
     parameters = optics.lsf.parameters(nodes)
     widths = _pixel_widths(optics, nodes)
     spectra = []
-    for s in range(optics.size.n_slices):
+    for s in range(optics.size.n_slices) if slices is None else slices:
         profile = [
             pixel_profile(offset, parameters[s, k], float(widths[s, k])) * STEP
             for k in range(len(nodes))
