@@ -84,10 +84,21 @@ class Frame(Protocol):
     that of the frame's own extension.
     """
 
-    name: str
-    tag: str
-    ifu: int | None
-    header: Header
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+
+    @property
+    def tag(self) -> str:
+        """Category tag."""
+
+    @property
+    def ifu(self) -> int | None:
+        """The IFU, or None when the frame serves all."""
+
+    @property
+    def header(self) -> Header:
+        """Keywords of the primary header and of the extension."""
 
 
 class RawFrame(Frame, Protocol):
