@@ -151,25 +151,37 @@ def match(
 
     The lowest level wins, inside it the largest closeness, then the newest epoch (of
     statics), then the file name. IFUs are decided one by one: where a master is missing,
-    rejected or of another chip, that IFU alone takes its next best.
+    rejected or of another chip, that IFU alone takes its next best. Windows are widened
+    until every IFU is served: what lies beyond cannot win, and only the next ones on
+    either side are named.
     """
     if request.mjd_mid >= rule.until:
         return Match(rule.tag, (), (), (), rule.scored)
-    inside, outside = candidates.near(rule.tag, request.mjd_mid, rule.reach)
-    judged = [_judge(group, request, rule) for group in inside]
-    judged.sort(key=_rank)
-    chosen: dict[int | None, Choice] = {}
-    rejected: list[Rejection] = []
-    for candidate in judged:
-        rejected += _settle(candidate, request, rule, events, chosen)
-    rejected += [_too_far(group, request, rule) for group in outside]
-    wanted = set(request.chips)
-    missing = () if None in chosen else tuple(sorted(wanted - set(chosen)))
+    for window in rule.windows:
+        reach = window.before, window.after
+        inside, outside = candidates.near(rule.tag, request.mjd_mid, reach)
+        chosen, rejected = _choose(inside, request, rule, events)
+        missing = () if None in chosen else tuple(sorted(set(request.chips) - set(chosen)))
+        if not missing and all(c.level <= window.level for c in chosen.values()):
+            break
+    rejected += [_too_far(group, request, rule, window) for group in outside]
     if missing and not (rule.per_ifu or _per_ifu(inside)):
         missing = (0,)
     return Match(
         rule.tag, _mark_fallbacks(chosen.values()), tuple(rejected), missing, rule.scored
     )
+
+
+def _choose(
+    groups: Sequence[Group], request: Request, rule: Rule, events: Sequence[Event]
+) -> tuple[dict[int | None, Choice], list[Rejection]]:
+    """Give each IFU the best of some candidates; return what was rejected, too."""
+    judged = sorted((_judge(group, request, rule) for group in groups), key=_rank)
+    chosen: dict[int | None, Choice] = {}
+    rejected: list[Rejection] = []
+    for candidate in judged:
+        rejected += _settle(candidate, request, rule, events, chosen)
+    return chosen, rejected
 
 
 def _per_ifu(groups: Sequence[Group]) -> bool:
@@ -336,11 +348,14 @@ def _beaten(judged: _Judged, winner: Choice | None) -> str:
     return f"as close as {winner.record.origin}, which is newer or comes first by name"
 
 
-def _too_far(group: Group, request: Request, rule: Rule) -> Rejection:
-    """Reject the next candidate outside of all windows."""
+def _too_far(group: Group, request: Request, rule: Rule, window: Window) -> Rejection:
+    """Reject the next candidate outside of the windows that were looked at."""
     dt_d = group[0].mjd_mid - request.mjd_mid
     ifus = tuple(r.ifu for r in group if r.ifu is not None)
-    return Rejection(group[0].origin, ifus, dt_d, None, None, None, _distance(dt_d, rule))
+    reason = _distance(dt_d, rule)
+    if -rule.reach[0] <= dt_d <= rule.reach[1]:
+        reason = f"{abs(dt_d):.2f} d away, others serve at level {window.level}"
+    return Rejection(group[0].origin, ifus, dt_d, None, None, None, reason)
 
 
 def _mark_fallbacks(choices: Iterable[Choice]) -> tuple[Choice, ...]:

@@ -13,13 +13,17 @@ Value = bool | int | float | str
 IDP_POST: Mapping[str, Value] = {"save": "cube,individual", "filter": "white,Johnson_V"}
 """Parameters of muse_scipost for products of the archive."""
 
+BASIC: Mapping[str, Value] = {"saveimage": False}
+"""Parameters of muse_scibasic: the detector image, 200 MB an IFU, has no reader."""
+
 
 def basic_step(planner: Planner, frame: RawRecord, role: Role, number: int) -> Planned:
     """Plan muse_scibasic of one exposure, with the ILLUM nearest to this very one."""
     request = request_of([frame], role)
     matches, missing, notes = planner.associate("muse_scibasic", request)
     name = f"scibasic_{frame.tag.lower()}_{number}"
-    return Step(name, "muse_scibasic", frame.ifus, (frame,), (), matches), missing, notes
+    step = Step(name, "muse_scibasic", frame.ifus, (frame,), (), matches, BASIC)
+    return step, missing, notes
 
 
 def standard_step(planner: Planner, request: Request, basics: Sequence[Step]) -> Planned:

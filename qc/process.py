@@ -18,7 +18,8 @@ N_MAD = 5.0
 """Distance from a relation that is flagged [MAD]."""
 
 OH_FREE = ((5405.0, 5505.0), (6030.0, 6130.0), (6640.0, 6740.0))
-"""Windows of 100 Angstrom between the OH bands 9-2, 8-2, 9-3, 6-1 and 7-2 (ours)."""
+"""Windows of 100 Angstrom between the OH bands 9-2, 8-2, 9-3, 6-1 and 7-2, without any
+line in the shipped SKY_LINES, and seen by both instrument sizes (ours)."""
 
 NEGATIVE_SIGMA = 5.0
 NEGATIVE_LIMIT = 1e-4

@@ -121,6 +121,7 @@ def recipes() -> Mapping[str, Recipe]:
     basic = "MASTER_BIAS MASTER_DARK?"
     reduced = f"{basic} MASTER_FLAT TRACE_TABLE WAVECAL_TABLE GEOMETRY_TABLE ILLUM?"
     flux = "EXTINCT_TABLE STD_RESPONSE STD_TELLURIC?"
+    sky = "SKY_LINES? SKY_CONTINUUM? LSF_PROFILE?"
     made = [
         _recipe("muse_bias", "ifu", "BIAS3", "MASTER_BIAS"),
         _recipe("muse_dark", "ifu", "DARK3 MASTER_BIAS", "MASTER_DARK"),
@@ -153,7 +154,7 @@ def recipes() -> Mapping[str, Recipe]:
         _recipe(
             "muse_scipost",
             "exposure",
-            f"PIXTABLE_OBJECT {flux} ASTROMETRY_WCS? SKY_LINES? LSF_PROFILE?",
+            f"PIXTABLE_OBJECT {flux} ASTROMETRY_WCS? {sky}",
             "DATACUBE_FINAL IMAGE_FOV PIXTABLE_REDUCED",
         ),
         _recipe("muse_exp_align", "target", "IMAGE_FOV", "OFFSET_LIST"),

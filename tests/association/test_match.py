@@ -105,6 +105,14 @@ def test_temperature_decides_between_equal_times() -> None:
     assert {c.record.mjd_mid for c in found.chosen} == {START - 0.4}
 
 
+def test_a_wider_window_is_searched_for_others_of_the_same_level() -> None:
+    ao = replace(WFM, mode="WFM-AO-N")
+    near = [replace(r, temperature=25.0) for r in both(START + 0.5, "TRACE_TABLE", setup=ao)]
+    far = both(START + 2, "TRACE_TABLE", setup=ao)
+    found = choose([*near, *far], "TRACE_TABLE")
+    assert {(c.level, c.record.mjd_mid) for c in found.chosen} == {(1, START + 2)}
+
+
 def test_ties_break_by_name_whatever_the_order() -> None:
     calibs = [master("MASTER_BIAS", START, 1, name=n, block=n) for n in ("c", "a", "b")]
     for order in (calibs, calibs[::-1]):
