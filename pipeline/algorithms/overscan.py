@@ -6,7 +6,7 @@ overscan shows; its order grows while the fit improves. The pixels of one row al
 same abscissa, so their mean carries all that a least-squares fit needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,7 +226,9 @@ def _coefficients(name: str, fit: Legendre) -> dict[str, Value]:
     return found
 
 
-def check_levels(levels: list[OverscanLevel], raws: list[RawFrame], sigma: float) -> None:
+def check_levels(
+    levels: Sequence[OverscanLevel], raws: Sequence[RawFrame], sigma: float
+) -> None:
     """Refuse exposures whose overscan differs from the first by ``sigma`` deviations.
 
     Raises
