@@ -107,7 +107,7 @@ def test_temperature_decides_between_equal_times() -> None:
 
 def test_a_wider_window_is_searched_for_others_of_the_same_level() -> None:
     ao = replace(WFM, mode="WFM-AO-N")
-    near = [replace(r, temperature=25.0) for r in both(START + 0.5, "TRACE_TABLE", setup=ao)]
+    near = both(START + 0.5, "TRACE_TABLE", setup=ao, temperature=25.0)
     far = both(START + 2, "TRACE_TABLE", setup=ao)
     found = choose([*near, *far], "TRACE_TABLE")
     assert {(c.level, c.record.mjd_mid) for c in found.chosen} == {(1, START + 2)}
