@@ -12,6 +12,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
+from phoenix.archive import release_month
 from phoenix.campaigns import KINDS, Month, Task, reset
 from phoenix.ingest import Intake, ingest
 from phoenix.service import Service
@@ -37,6 +38,23 @@ def run_block(month: Month, job: Task) -> str:
     return month.run(job)
 
 
+@task(cache_policy=NO_CACHE)
+def release(service: Service, month: str) -> list[str]:
+    """Release what is certified and meets the standard, with a preview of each."""
+    from reports.previews import write_preview
+
+    return [idp.name for idp in release_month(service, month, write_preview)]
+
+
+@task(cache_policy=NO_CACHE)
+def write_pages(service: Service, month: str) -> Path:
+    """Write the pages of the month."""
+    from reports import pages
+
+    with service.catalogue.read() as session:
+        return pages.write_pages(session, service.store, month)
+
+
 def reduce_kind(month: Month, kind: str, tell: Progress) -> None:
     """Run all blocks of one kind of raw frames, then score and certify what they made."""
     jobs = month.plan(kind)
@@ -50,8 +68,8 @@ def reduce_kind(month: Month, kind: str, tell: Progress) -> None:
 @flow(name="month", validate_parameters=False)
 def reduce_month(
     service: Service, name: str, raw: Path | None, retry: bool, tell: Progress
-) -> None:
-    """Do all that is to be done for a month."""
+) -> Path:
+    """Do all that is to be done for a month; return its score page."""
     reset(service)
     if raw is not None:
         take_in(service, raw, tell)
@@ -59,3 +77,5 @@ def reduce_month(
     month.plan()
     for kind in KINDS:
         reduce_kind(month, kind, tell)
+    release(service, name)
+    return write_pages(service, name)

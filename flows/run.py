@@ -19,7 +19,7 @@ def run_month(
     *,
     retry: bool = False,
     tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
-) -> None:
+) -> Path:
     """Run the flow of a month, the only writer of its store.
 
     Parameters
@@ -34,6 +34,11 @@ def run_month(
         Run again what failed before.
     tell : callable
         Told what is under way, and how many parts of how many are done.
+
+    Returns
+    -------
+    Path
+        The score page.
     """
     with service.writing(), own_server() as server:
         from prefect.task_runners import ThreadPoolTaskRunner
@@ -43,4 +48,4 @@ def run_month(
         workers: Any = ThreadPoolTaskRunner(max_workers=2 * service.settings.n_workers)
         server.wait(service.settings.server_timeout_s)
         named = reduce_month.with_options(name=f"month {name}", task_runner=workers)
-        named(service, name, raw, retry, tell)
+        return named(service, name, raw, retry, tell)

@@ -14,7 +14,7 @@ from phoenix.execute import Call, Given, given, remove_files, run_job
 from phoenix.planning import MonthPlan
 from phoenix.service import Service
 from phoenix.statics import file_checksum
-from pipeline.spec import Recipe
+from pipeline.spec import BadInput, Recipe
 
 INTERMEDIATE = "PIXTABLE_"
 """Products whose files may go when the block is done: they are most of the volume."""
@@ -50,8 +50,8 @@ class BlockRun:
             for call, future in zip(calls, futures, strict=True):
                 try:
                     self.made.setdefault(call.step, []).extend(future.result())
-                except PhoenixError as error:
-                    self.lost.setdefault(call.step, []).append(error.problem)
+                except Exception as error:
+                    self.lost.setdefault(call.step, []).append(_what(error))
             for step in wave:
                 if not self.made.get(step.name):
                     reasons = dict.fromkeys(self.lost.get(step.name, ["made nothing"]))
@@ -107,6 +107,13 @@ class BlockRun:
             return self._raw_frame(record.name, record.tag)
         path = Path(record.path)
         return Given(path, record.tag, file_checksum(path))
+
+
+def _what(error: Exception) -> str:
+    """Say what went wrong."""
+    if isinstance(error, PhoenixError):
+        return error.problem
+    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
 
 
 def waves(steps: tuple[planned.Step, ...]) -> Iterator[list[planned.Step]]:

@@ -6,13 +6,10 @@ that everybody gets the next best of what did not come.
 """
 
 from dataclasses import dataclass
-from importlib import import_module
-from pkgutil import iter_modules
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-import pipeline.recipes
 from association.blocks import Block
 from association.masters import CHAINS
 from phoenix.blocks import run_block
@@ -21,21 +18,15 @@ from phoenix.db.queries import block_states, blocks_in_state
 from phoenix.execute import recover
 from phoenix.planning import MonthPlan, keep_plan, plan_month, sizes_of
 from phoenix.quality import certify_calibrations
+from phoenix.science import certify_science, measure_finals
 from phoenix.service import Service
-from pipeline.spec import REGISTRY, Recipe
+from pipeline.runner import load_recipes
 
 SCIENCE = "OBJECT"
 """The last kind: object and sky exposures."""
 
 KINDS = (*(tag for tag, _ in CHAINS), SCIENCE)
 """Kinds of raw frames in the order of their needs."""
-
-
-def all_recipes() -> dict[str, Recipe]:
-    """Return every recipe that is installed."""
-    for module in iter_modules(pipeline.recipes.__path__):
-        import_module(f"pipeline.recipes.{module.name}")
-    return dict(REGISTRY)
 
 
 @dataclass
@@ -50,7 +41,7 @@ class Month:
     retry: bool = False
 
     def __post_init__(self) -> None:
-        self.recipes = all_recipes()
+        self.recipes = load_recipes()
         with self.service.catalogue.read() as session:
             self.sizes = sizes_of(session)
 
@@ -83,13 +74,18 @@ class Month:
 
     def run(self, task: "Task") -> str:
         """Run one block; return its state."""
-        return run_block(
+        state = run_block(
             self.service, task.plan, task.block, self.recipes, retry=self.retry
         )
+        if state == "done" and task.block.finals:
+            measure_finals(self.service, task.name)
+        return state
 
     def finish(self, kind: str) -> None:
         """Score and certify what was made of one kind of raw frames."""
-        if kind != SCIENCE:
+        if kind == SCIENCE:
+            certify_science(self.service, self.name)
+        else:
             certify_calibrations(self.service, kind)
 
 

@@ -21,7 +21,7 @@ from phoenix.errors import BlockFailed, PhoenixError
 from phoenix.service import Service
 from phoenix.store import MANIFEST, Store
 from pipeline.formats.scan import scan
-from pipeline.runner import Produced, run
+from pipeline.runner import Produced, find_recipe, parameters, run
 from pipeline.spec import BadInput, Recipe, Value
 
 
@@ -50,7 +50,7 @@ class Call:
     @property
     def identity(self) -> str:
         """Digest of all that decides about the products."""
-        values = self.recipe.params(**self.params).model_dump(mode="json")
+        values = parameters(self.recipe, self.params).model_dump(mode="json")
         what = (
             self.recipe.name,
             self.recipe.version,
@@ -273,8 +273,6 @@ def _remake_inputs(service: Service, call: Call) -> None:
 
 def _remake(service: Service, job_id: int) -> None:
     """Run a job again from the inputs that the catalogue noted."""
-    from pipeline.runner import find_recipe
-
     with service.catalogue.read() as session:
         job = session.get_one(Job, job_id, options=[selectinload(Job.inputs)])
     recipe = find_recipe(job.recipe)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.depth import MeanImage, NegativeVoxels, der_snr, histogram_mode
-from pipeline.formats.cube import open_cube
-from pipeline.spec import CubeFrame, blocks
+from pipeline.formats.cube import CubeFile, open_cube
+from pipeline.spec import blocks
 from qc.process import OH_FREE
 
 BACKGROUND = "PHX BACKGROUND"
@@ -55,10 +55,10 @@ def measure_cube(path: Path) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
-def _signal_to_noise(cube: CubeFrame, image: NDArray[np.float64]) -> tuple[float, float]:
+def _signal_to_noise(cube: CubeFile, image: NDArray[np.float64]) -> tuple[float, float]:
     """Return measured and expected signal-to-noise ratio, medians over the windows."""
     ranked = np.argsort(np.where(np.isfinite(image), image, -np.inf), axis=None)
-    bright = np.unravel_index(ranked[-N_BRIGHT:], image.shape)
+    y, x = np.unravel_index(ranked[-N_BRIGHT:], image.shape)
     wavelength = plane_wavelengths(cube)
     ratios = []
     for low, high in OH_FREE:
@@ -66,21 +66,22 @@ def _signal_to_noise(cube: CubeFrame, image: NDArray[np.float64]) -> tuple[float
         if inside.size < N_BRIGHT:
             continue
         data, _, stat = cube.read(slice(int(inside[0]), int(inside[-1]) + 1))
-        flux = np.nanmean(data[:, *bright], axis=1, dtype=np.float64)
-        sigma = np.sqrt(np.nanmean(stat[:, *bright], axis=1, dtype=np.float64) / N_BRIGHT)
+        flux = np.asarray(np.nanmean(data[:, y, x], axis=1, dtype=np.float64))
+        variance = np.nanmean(stat[:, y, x], axis=1, dtype=np.float64) / N_BRIGHT
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios.append((der_snr(flux), float(np.nanmedian(flux / sigma))))
+            ratios.append((der_snr(flux), float(np.nanmedian(flux / np.sqrt(variance)))))
     if not ratios:
         return float("nan"), float("nan")
     measured, expected = np.median(np.array(ratios), axis=0)
     return float(measured), float(expected)
 
 
-def plane_wavelengths(cube: CubeFrame) -> NDArray[np.float64]:
+def plane_wavelengths(cube: CubeFile) -> NDArray[np.float64]:
     """Return the wavelength of every plane [Angstrom]."""
     header = cube.header
     start, step = float(header["CRVAL3"]), float(header["CD3_3"])
-    return start + (np.arange(1, cube.shape[0] + 1) - float(header["CRPIX3"])) * step
+    planes = np.arange(1, cube.shape[0] + 1, dtype=np.float64)
+    return start + (planes - float(header["CRPIX3"])) * step
 
 
 def _mode(image: NDArray[np.float64]) -> float:

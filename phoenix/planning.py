@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import delete, distinct, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 import association.blocks as planned
@@ -52,7 +52,7 @@ class MonthPlan:
 
 def sizes_of(session: Session) -> list[str]:
     """Return the instrument sizes in the catalogue."""
-    query = select(distinct(RawFile.size_name)).where(RawFile.state == "accepted")
+    query = select(RawFile.size_name).where(RawFile.state == "accepted").distinct()
     return sorted(session.scalars(query))
 
 
@@ -153,6 +153,7 @@ def _new_row(block: planned.Block, size_name: str) -> Block:
     row = _row_of(block.name, block.frames, block.tag, recipe, size_name)
     row.role, row.night, row.month = block.kind, block.night, block.night[:7]
     row.mjd_mid = block.mjd_mid
+    row.finals = {final.step: f"{final.code} {final.object}" for final in block.finals}
     return row
 
 

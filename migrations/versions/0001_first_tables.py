@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("notes", sa.JSON(), nullable=False),
+        sa.Column("finals", sa.JSON(), nullable=False),
         sa.Column("n_red", sa.Integer(), nullable=False),
         sa.Column("n_total", sa.Integer(), nullable=False),
         sa.Column("certification", sa.String(length=16), nullable=False),

@@ -114,7 +114,9 @@ class Block(Base):
     """An association block: what is planned for one dataset, and how it went.
 
     ``state``: created, ready, running, done, failed, incomplete or blocked, with the
-    reason of the last three; ``certification``: none, auto, ok or rejected.
+    reason of the last three; ``certification``: none (not judged yet), auto, review
+    (waits for a person), ok or rejected; ``finals``: by step, code and kind of the
+    product that goes to the archive (``SCBS OBJ``).
     """
 
     __tablename__ = "block"
@@ -139,6 +141,7 @@ class Block(Base):
     state: Mapped[str] = mapped_column(String(16), default="created", index=True)
     reason: Mapped[str] = mapped_column(default="")
     notes: Mapped[list[str]] = mapped_column(default=list)
+    finals: Mapped[dict[str, Any]] = mapped_column(default=dict)
     n_red: Mapped[int] = mapped_column(default=0)
     n_total: Mapped[int] = mapped_column(default=0)
     certification: Mapped[str] = mapped_column(String(16), default="none")

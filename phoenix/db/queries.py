@@ -20,7 +20,7 @@ def with_products(query: Select[Block]) -> Select[Block]:
 def block_states(session: Session, names: list[str]) -> dict[str, str]:
     """Return the state of each of these blocks."""
     query = select(Block.name, Block.state).where(Block.name.in_(names))
-    return dict(session.execute(query).tuples().all())
+    return dict(iter(session.execute(query)))
 
 
 def blocks_in_state(session: Session, role: str, *states: str) -> set[str]:

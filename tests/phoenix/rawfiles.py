@@ -36,6 +36,11 @@ def raw_file(
     primary["HIERARCH ESO OBS ID"] = 200000001
     primary["HIERARCH ESO OBS PROG ID"] = "60.A-9100(A)"
     primary["HIERARCH ESO OBS TARG NAME"] = "FIELD"
+    if tag == "ARC":
+        primary["HIERARCH ESO INS LAMPNUM"] = 6
+        for lamp in (3, 4, 5):
+            primary[f"HIERARCH ESO INS LAMP{lamp} ST"] = True
+            primary[f"HIERARCH ESO INS SHUT{lamp} ST"] = True
     for keyword, value in keywords.items():
         primary[f"HIERARCH ESO {keyword.replace('_', ' ')}"] = value
     units = {}
