@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from association.match import Match
+from association.decisions import Match
 from association.records import CalibRecord, RawRecord
 from association.score import AssociationScore, association_score
 

@@ -10,9 +10,9 @@ step needs is read from the declaration of its recipe.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from association.blocks import Plan
+from association.candidates import Candidates
 from association.datasets import calibration_sets, deep_groups, science_datasets
 from association.masters import plan_calibrations
-from association.match import Candidates
 from association.planner import Planner
 from association.records import CalibRecord, RawRecord, illum_calibration
 from association.rules import EVENTS, RULES, Event, Rule

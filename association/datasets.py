@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import cos, hypot, radians
 from typing import TypeVar
 
-from association.match import Request
+from association.decisions import Request
 from association.records import RawRecord, Role
 
 SCIENCE_TAGS = ("OBJECT", "SKY")

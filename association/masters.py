@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from association.blocks import Block, Step, Unplanned
 from association.datasets import CalibrationSet, missing_exposures, request_of
-from association.match import Request
+from association.decisions import Request
 from association.planner import Planned, Planner, once
 from association.records import CalibRecord
 from association.rules import rule_for

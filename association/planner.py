@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from association.blocks import Block, Step, Unplanned
-from association.match import Candidates, Match, Request, match
+from association.candidates import Candidates
+from association.decisions import Match, Request
+from association.match import match
 from association.records import CalibRecord
 from association.rules import EVENTS, RULES, Event, Rule, rule_for
 from pipeline.spec import Recipe

@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, hypot, inf
-from typing import TYPE_CHECKING
 
+from association.decisions import Match
 from association.rules import Rule
-
-if TYPE_CHECKING:
-    from association.match import Match
 
 
 def closeness(dt_d: float, dtemp_k: float | None, rule: Rule) -> float:
@@ -41,7 +38,7 @@ class AssociationScore:
     name: str
 
 
-def association_score(matches: Iterable["Match"]) -> AssociationScore | None:
+def association_score(matches: Iterable[Match]) -> AssociationScore | None:
     """Return the score of a product made with these calibrations.
 
     The calibration of the smallest closeness sets it; ``level`` is the worst of all.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from association.blocks import Feed, Step
 from association.datasets import request_of
-from association.match import Request
+from association.decisions import Request
 from association.planner import Planned, Planner
 from association.records import RawRecord, Role
 
