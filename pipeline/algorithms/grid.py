@@ -93,6 +93,18 @@ class Grid:
         matrix[:2, 2] = np.array(self.reference) - 1.0
         return np.asarray(matrix @ change_of_tangent(tangent, self.tangent))
 
+    def sky(self, x: float, y: float) -> tuple[float, float]:
+        """Return RA and DEC [deg] of a place on the grid [voxel, 0-based]."""
+        offset = np.array([x, y]) + 1.0 - self.reference
+        east, north = np.radians(self.cd @ offset)
+        ra, dec = np.radians(self.tangent)
+        forward = np.cos(dec) - north * np.sin(dec)
+        up = np.sin(dec) + north * np.cos(dec)
+        right_ascension = np.degrees(ra + np.arctan2(east, forward)) % 360.0
+        return float(right_ascension), float(
+            np.degrees(np.arctan2(up, np.hypot(east, forward)))
+        )
+
     def wcs(self) -> dict[str, Value]:
         """Return the keywords of the coordinate system."""
         return {**self.image_wcs(), **self._spectral_wcs()}

@@ -33,12 +33,15 @@ class Mosaic:
     """What was measured while a cube was written.
 
     ``images``: through the filters; ``n_rejected``: int64[n_exposures, 25], pixels
-    rejected as cosmic rays, by exposure and IFU; ``noise`` and ``mean``: for the depth.
+    rejected as cosmic rays, by exposure and IFU; ``coverage``: bool[n_exposures, ny, nx],
+    spaxels that an exposure reaches; ``noise`` and ``mean``: for the depth, only filled
+    on demand.
     """
 
     grid: Grid
     images: list[FilteredImage]
     n_rejected: NDArray[np.int64]
+    coverage: NDArray[np.bool_]
     noise: VarianceMode
     mean: MeanImage
     middle: FilteredImage
@@ -70,6 +73,7 @@ def fill_cube(
     grid: Grid,
     settings: Resampling,
     bands: Sequence[Filter],
+    depth: bool = False,
 ) -> Mosaic:
     """Write all planes of a cube and return what was seen on the way.
 
@@ -83,6 +87,8 @@ def fill_cube(
         Where and how.
     bands
         Filters of the images wanted.
+    depth
+        Measure how deep the cube is.
     """
     nz, *image_shape = grid.shape
     shape = (image_shape[0], image_shape[1])
@@ -93,6 +99,7 @@ def fill_cube(
         grid,
         [FilteredImage(band, wavelengths, shape, correlation) for band in bands],
         np.zeros((len(exposures), 25), np.int64),
+        np.zeros((len(exposures), *shape), np.bool_),
         VarianceMode(),
         MeanImage(shape),
         FilteredImage(_around_middle(wavelengths), wavelengths, shape, correlation),
@@ -107,8 +114,10 @@ def fill_cube(
     for slab in map_ordered(make, blocks(nz, height)):
         writer.write(slab.rows, slab.planes)
         mosaic.n_rejected += slab.n_rejected
-        mosaic.noise.add(slab.planes.stat)
-        mosaic.mean.add(slab.planes.data)
+        mosaic.coverage |= slab.coverage
+        if depth:
+            mosaic.noise.add(slab.planes.stat)
+            mosaic.mean.add(slab.planes.data)
         for image in (*mosaic.images, mosaic.middle):
             image.add(slab.rows.start, slab.planes)
     return mosaic

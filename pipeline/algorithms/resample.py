@@ -7,6 +7,7 @@ voxels wherever the cube is cut, so several are made at once and memory stays bo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Literal, NamedTuple
 
@@ -147,12 +148,14 @@ class _Placed(NamedTuple):
 class Slab(NamedTuple):
     """Some planes of a cube and how many pixels were rejected for them.
 
-    ``n_rejected``: int64[n_exposures, 25], by exposure and IFU.
+    ``n_rejected``: int64[n_exposures, 25], by exposure and IFU; ``coverage``:
+    bool[n_exposures, ny, nx], where an exposure has pixels in the slab.
     """
 
     rows: slice
     planes: Planes
     n_rejected: NDArray[np.int64]
+    coverage: NDArray[np.bool_]
 
 
 def drop_size(grid: Grid, settings: Resampling) -> tuple[float, float, float]:
@@ -237,6 +240,11 @@ def make_slab(
             *pixels[:5], rejected, bounds, weights, drop, settings.reach, shape, rows.start
         )
         data, stat = weighted_means(sums)
+    reached = np.zeros((len(exposures), ny * nx), np.bool_)
+    for k, (low, high) in enumerate(pairwise(bounds)):
+        own_cells = cells[low:high]
+        reached[k, own_cells[own_cells >= 0] % (ny * nx)] = True
     missing = np.uint32(Flag.MISSING_DATA)
     dq = np.where(np.isfinite(data), np.uint32(0), missing).astype(np.uint32)
-    return Slab(rows, Planes(data, dq, stat), counts)
+    coverage = reached.reshape(len(exposures), ny, nx)
+    return Slab(rows, Planes(data, dq, stat), counts, coverage)

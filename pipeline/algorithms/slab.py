@@ -48,9 +48,13 @@ class Sampled:
     ----------
     table
         The pixels.
+    low, high
+        Wavelengths to which it is cut [Angstrom].
     """
 
     table: PixelTable
+    low: float = 0.0
+    high: float = np.inf
 
     @cached_property
     def samples(self) -> list[_Samples]:
@@ -58,9 +62,12 @@ class Sampled:
         return [self._sample(segment)[0] for segment in self.table.segments]
 
     def windows(self) -> Iterator[Pixels]:
-        """Yield the pixels of the sampled windows of each segment."""
+        """Yield the pixels of the sampled windows of each segment, cut."""
         for segment in self.table.segments:
-            yield self._sample(segment)[1]
+            pixels = self._sample(segment)[1]
+            inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
+            if inside.any():
+                yield Pixels._make(column[inside] for column in pixels)
 
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
@@ -85,6 +92,7 @@ class Sampled:
         for samples in self.samples:
             pixels = self._read_segment(samples, low, high)
             used = (pixels.wavelength >= low) & (pixels.wavelength < high)
+            used &= (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
             used &= (pixels.dq == 0) & np.isfinite(pixels.data)
             parts.append(Pixels._make(column[used] for column in pixels))
         return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))

@@ -1,0 +1,239 @@
+"""Parameters and products of the recipes that make cubes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pipeline.algorithms import sdp
+from pipeline.algorithms.filters import Filter, filter_from, white
+from pipeline.algorithms.flux_calibration import UNIT
+from pipeline.algorithms.grid import (
+    ANGSTROM_PER_PIXEL,
+    Extent,
+    Grid,
+    forced_grid,
+    natural_grid,
+)
+from pipeline.algorithms.mosaic import Mosaic, fill_cube
+from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.resample import Method, PlacedExposure, Resampling
+from pipeline.spec import (
+    QC,
+    BadInput,
+    Frame,
+    Frames,
+    Header,
+    Image2D,
+    Outputs,
+    Params,
+    Value,
+    param,
+)
+
+
+class CubeParams(Params):
+    """How pixels are resampled to a cube and what is saved."""
+
+    resample: Literal["nearest", "linear", "quadratic", "renka", "drizzle", "lanczos"] = (
+        param("drizzle", doc="Resampling technique of the output cube.")
+    )
+    dx: float = param(
+        0.0, unit="arcsec", doc="Horizontal step; 0 for that of the instrument mode.", ge=0
+    )
+    dy: float = param(
+        0.0, unit="arcsec", doc="Vertical step; 0 for that of the instrument mode.", ge=0
+    )
+    dlambda: float = param(
+        0.0, unit="Angstrom", doc="Step in wavelength; 0 for the natural one.", ge=0
+    )
+    crtype: Literal["iraf", "mean", "median"] = param(
+        "median",
+        doc="Statistics for the detection of cosmic rays while resampling: mean and its "
+        "error from the variances, mean and standard deviation, or median and median "
+        "absolute deviation.",
+    )
+    rc: float = param(1.25, unit="pix", doc='Critical radius of "renka".', gt=0)
+    ld: int = param(
+        1, unit="pix", doc="How far a pixel may reach while resampling.", ge=1, le=9
+    )
+    format: Literal["Cube", "Euro3D", "xCube", "xEuro3D", "sdpCube"] = param(
+        "Cube",
+        doc='"xCube" has the reconstructed images inside, "sdpCube" the keywords of '
+        "ESO's science data products.",
+    )
+    filter: str = param(
+        "white", doc="Filters of the reconstructed images, separated by commas."
+    )
+    lambdamin: float = param(
+        4000.0, unit="Angstrom", doc="Cut off the data below this wavelength.", gt=0
+    )
+    lambdamax: float = param(
+        10000.0, unit="Angstrom", doc="Cut off the data above this wavelength.", gt=0
+    )
+
+    def resampling(self, pixfrac: str, sigma: float) -> Resampling:
+        """Return how to resample.
+
+        Raises
+        ------
+        BadInput
+            If the choice is not supported.
+        """
+        method: dict[str, Method] = {"drizzle": "drizzle", "nearest": "nearest"}
+        if self.resample not in method:
+            raise _unsupported("resample", self.resample, "drizzle or nearest")
+        if self.format not in ("Cube", "xCube", "sdpCube"):
+            raise _unsupported("format", self.format, "Cube, xCube or sdpCube")
+        return Resampling(
+            method[self.resample], drops(pixfrac), self.ld, self.crtype, sigma
+        )
+
+
+def _unsupported(name: str, value: str, known: str) -> BadInput:
+    """Return the refusal of a choice."""
+    return BadInput(
+        f"{value} is not supported yet", keyword=f"--{name}", remedy=f"use {known}"
+    )
+
+
+def drops(text: str) -> tuple[float, float, float]:
+    """Return sizes of a drop [pix] along x, y and wavelength from one to three numbers.
+
+    Raises
+    ------
+    BadInput
+        If the text is not one to three positive numbers.
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not 1 <= len(values) <= 3 or min(values) <= 0:
+        raise BadInput(
+            f"{text!r} is not one to three positive numbers",
+            keyword="--pixfrac",
+            remedy='write for example "0.8,0.8"',
+        )
+    along = {1: (0, 0, 0), 2: (0, 0, 1), 3: (0, 1, 2)}[len(values)]
+    return values[along[0]], values[along[1]], values[along[2]]
+
+
+def cube_qc(prefix: str) -> tuple[QC, ...]:
+    """Return the QC of DATACUBE_FINAL and IMAGE_FOV; ``prefix``: SCIPOST, EXPCOMB."""
+    rows = (
+        ("LAMBDA", "Angstrom", "Wavelength at which sources were looked for.", False),
+        ("NDET", "", "Number of sources detected around that wavelength.", False),
+        ("POS# X", "pix", "Position of a source in x.", True),
+        ("POS# Y", "pix", "Position of a source in y.", True),
+        ("FWHM# X", "arcsec", "FWHM of a source in x; -1 if it has none.", True),
+        ("FWHM# Y", "arcsec", "FWHM of a source in y; -1 if it has none.", True),
+        ("FWHM NVALID", "", "Number of sources with a FWHM.", False),
+        ("FWHM MEDIAN", "arcsec", "Median FWHM of all sources.", False),
+        ("FWHM MAD", "arcsec", "Median absolute deviation of the FWHM.", False),
+    )
+    ours = (
+        ("EXP# NCOSMIC", "", "Pixels of an exposure rejected as cosmic rays.", True),
+        ("EXP# IFU# NCOSMIC", "", "Those of one IFU.", True),
+    )
+    return tuple(
+        QC(f"QC {prefix} {name}", product, unit, doc, optional)
+        for product, lines in (("DATACUBE_FINAL", rows + ours), ("IMAGE_FOV", rows))
+        for name, unit, doc, optional in lines
+    )
+
+
+def output_grid(
+    exposures: Sequence[PlacedExposure], header: Header, params: CubeParams, frames: Frames
+) -> Grid:
+    """Return the grid of the cube: that of OUTPUT_WCS, else the natural one."""
+    tangent = exposures[0].tangent
+    total: Extent | None = None
+    for exposure in exposures:
+        extent = exposure.extent(tangent)
+        total = extent if total is None else total | extent
+    assert total is not None
+    size = spaxel(header)
+    steps = (params.dx or size, params.dy or size)
+    grid = natural_grid(total, tangent, steps, params.dlambda or ANGSTROM_PER_PIXEL)
+    for frame in frames.get("OUTPUT_WCS", ()):
+        axes = {f"NAXIS{i}": n for i, n in enumerate(reversed(frame.shape), 1) if n}
+        grid = forced_grid({**frame.header, **axes}, frame.name, grid)
+    return grid
+
+
+def chosen_filters(names: str, frames: Frames) -> list[Filter]:
+    """Return the filters that are asked for and known."""
+    found = []
+    for name in (part.strip() for part in names.split(",")):
+        tables = [f for f in frames.get("FILTER_LIST", ()) if name in f.names]
+        if tables:
+            found.append(filter_from(name, tables[0].read(name)))
+        elif name == "white":
+            found.append(white())
+    return found
+
+
+def write_products(
+    out: Outputs,
+    frames: Frames,
+    params: CubeParams,
+    settings: Resampling,
+    exposures: Sequence[PlacedExposure],
+    headers: Sequence[Header],
+    like: Frame,
+    unit: str,
+    qc_prefix: str,
+    keywords: Mapping[str, Value],
+) -> Mosaic:
+    """Write DATACUBE_FINAL and the IMAGE_FOV of all filters.
+
+    Parameters
+    ----------
+    out, frames, params, settings
+        Of the recipe.
+    exposures, headers
+        What is combined and its headers.
+    like
+        Frame whose keywords the products inherit.
+    unit
+        Of the data.
+    qc_prefix
+        ``SCIPOST`` or ``EXPCOMB``.
+    keywords
+        More keywords of the products.
+    """
+    grid = output_grid(exposures, headers[0], params, frames)
+    bands = chosen_filters(params.filter, frames)
+    standard = params.format == "sdpCube"
+    if standard and unit == UNIT:
+        unit = sdp.UNIT
+    wcs = grid.wcs() | (sdp.wcs_keywords() if standard else {})
+    cube = out.cube(
+        "DATACUBE_FINAL", grid.shape, unit=unit, wcs=wcs, header=keywords, like=like
+    )
+    mosaic = fill_cube(cube, exposures, grid, settings, bands, depth=standard)
+    qc = mosaic.source_qc(qc_prefix)
+    cube.qc.update(qc | mosaic.rejection_qc(qc_prefix))
+    if standard:
+        cube.header.update(sdp.sdp_keywords(headers, mosaic, unit == sdp.UNIT))
+    images = {}
+    for number, image in enumerate(mosaic.images, 1):
+        words = {**keywords, **grid.image_wcs(), **image.keywords()}
+        writer = out.image(
+            "IMAGE_FOV",
+            (grid.shape[1], grid.shape[2]),
+            unit=unit,
+            header=words,
+            like=like,
+            number=number,
+        )
+        planes = image.planes()
+        writer.write(slice(0, grid.shape[1]), planes)
+        writer.qc.update(qc)
+        if standard and image.band.name == "white":
+            writer.header["PRODCATG"] = "ANCILLARY.IMAGE.WHITELIGHT"
+        images[image.band.name] = Image2D(
+            planes, unit, {**grid.image_wcs(), **image.keywords()}
+        )
+    if params.format == "xCube":
+        cube.write_images(images)
+    return mosaic

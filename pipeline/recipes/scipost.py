@@ -1,0 +1,230 @@
+"""muse_scipost: calibrate, sky-subtract and resample science exposures."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pipeline.algorithms.astrometry import default_solution
+from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.dar import Refraction
+from pipeline.algorithms.exposure import group_exposures, merge
+from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
+from pipeline.algorithms.mosaic import exposure_weights
+from pipeline.algorithms.positions import (
+    find_offset,
+    flux_scale,
+    offset_keywords,
+    tangent_point,
+)
+from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.slab import Step
+from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
+from pipeline.spec import (
+    BadInput,
+    Frames,
+    Header,
+    Input,
+    Outputs,
+    PixelTable,
+    Product,
+    Table,
+    Value,
+    param,
+    recipe,
+)
+
+_DAR_RANGE = (3500.0, 22000.0)
+"""Reference wavelengths for which refraction is corrected [Angstrom] (genuine)."""
+
+_SAVED = ("cube", "skymodel", "individual")
+
+
+class ScipostParams(CubeParams):
+    """Parameters of the science post-processing."""
+
+    save: str = param(
+        "cube,skymodel",
+        doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
+        'sky that was subtracted), "individual" (the reduced pixel table of each '
+        "exposure).",
+    )
+    crsigma: float = param(
+        15.0,
+        unit="sigma",
+        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
+    )
+    pixfrac: str = param(
+        "0.8,0.8",
+        unit="pix",
+        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
+        "x, y and wavelength.",
+    )
+    weight: Literal["exptime", "fwhm", "none"] = param(
+        "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."
+    )
+    autocalib: Literal["none", "deepfield", "user"] = param(
+        "none", doc="Autocalibration of the slices."
+    )
+    skymethod: Literal["none", "subtract-model", "model", "simple"] = param(
+        "model", doc="How the sky is subtracted."
+    )
+    lambdaref: float = param(
+        7000.0,
+        unit="Angstrom",
+        doc="Reference wavelength of the correction for differential refraction; below "
+        "zero for no correction.",
+    )
+    darcheck: Literal["none", "check", "correct"] = param(
+        "none", doc="Empirical check of the refraction by source positions."
+    )
+    skymodel_fraction: float = param(
+        0.1, doc="Fraction of the image that is taken as sky.", gt=0, le=1
+    )
+    skymodel_ignore: float = param(
+        0.05, doc="Fraction of the image, the darkest, that is ignored.", ge=0, lt=1
+    )
+    rvcorr: Literal["bary", "helio", "geo", "none"] = param(
+        "bary",
+        doc="Rest frame of the wavelengths: barycentre of the solar system, centre of the "
+        "Sun, centre of the Earth, or the telescope.",
+    )
+    astrometry: bool = param(
+        True, doc="Use the ASTROMETRY_WCS; if false, the nominal scale without it."
+    )
+
+
+@recipe(
+    name="muse_scipost",
+    scope="exposure",
+    params=ScipostParams,
+    inputs=[
+        Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables of the object."),
+        Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, optional=True),
+        Input("STD_RESPONSE", "table", n_max=1, per_ifu=False, optional=True),
+        Input("STD_TELLURIC", "table", n_max=1, per_ifu=False, optional=True),
+        Input("ASTROMETRY_WCS", "table", n_max=1, per_ifu=False, optional=True),
+        Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
+        Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
+        Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input("SKY_LINES", "table", n_max=1, per_ifu=False, optional=True),
+        Input("SKY_CONTINUUM", "table", n_max=1, per_ifu=False, optional=True),
+        Input("LSF_PROFILE", "table", optional=True),
+        Input("SKY_MASK", "image", n_max=1, per_ifu=False, optional=True),
+    ],
+    products=[
+        Product("DATACUBE_FINAL", "cube", "Cube of all exposures.", unit=UNIT),
+        Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        Product(
+            "PIXTABLE_REDUCED",
+            "pixels",
+            "Reduced pixels of an exposure, in native spherical coordinates.",
+            unit=UNIT,
+            numbered=True,
+            optional=True,
+        ),
+    ],
+    qc=cube_qc("SCIPOST"),
+)
+def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
+    """Calibrate exposures in flux, subtract their sky and make a cube.
+
+    Each exposure: its IFUs are merged; fluxes are calibrated by response, extinction and
+    telluric absorption; the sky is subtracted; differential refraction is taken out;
+    wavelengths are brought to the barycentre of the solar system; the astrometric
+    solution places the pixels on the sky. Then all are resampled together, slab by slab
+    of wavelength, with cosmic rays rejected on the way.
+    """
+    _check(params)
+    settings = params.resampling(params.pixfrac, params.crsigma)
+    offsets = _table(frames, "OFFSET_LIST")
+    groups = group_exposures(frames["PIXTABLE_OBJECT"])
+    exposures = [_reduce(group, frames, params, offsets) for group in groups]
+    unit = UNIT if frames.get("STD_RESPONSE") else "count"
+    if "individual" in params.save:
+        for number, exposure in enumerate(exposures, 1):
+            exposure.write(out, "PIXTABLE_REDUCED", unit, number)
+    if "cube" not in params.save:
+        return
+    headers = [exposure.header for exposure in exposures]
+    found = [find_offset(offsets, header) for header in headers]
+    weights = exposure_weights(headers, params.weight)
+    placed = [
+        exposure.placed(weight, flux_scale(offset))
+        for exposure, weight, offset in zip(exposures, weights, found, strict=True)
+    ]
+    keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
+    if exposures[0].pixels.flat is not None:
+        keywords["ESO DRS MUSE FLUX FFCORR"] = True
+    like = groups[0][0]
+    write_products(
+        out, frames, params, settings, placed, headers, like, unit, "SCIPOST", keywords
+    )
+
+
+def _check(params: ScipostParams) -> None:
+    """Refuse what is not supported."""
+    wanted = [part.strip() for part in params.save.split(",")]
+    for name, value, known in (
+        ("autocalib", params.autocalib, ("none",)),
+        ("darcheck", params.darcheck, ("none",)),
+        *(("save", part, _SAVED) for part in wanted),
+    ):
+        if value not in known:
+            raise BadInput(
+                f"{value} is not supported yet",
+                keyword=f"--{name}",
+                remedy=f"use {', '.join(known)}",
+            )
+
+
+def _reduce(
+    tables: Sequence[PixelTable],
+    frames: Frames,
+    params: ScipostParams,
+    offsets: Table | None,
+) -> ReducedExposure:
+    """Return one exposure with all steps of its reduction."""
+    pixels = merge(tables)
+    header = pixels.header
+    steps: list[Step] = []
+    keywords: dict[str, Value] = {"ESO DRS MUSE PIXTABLE MERGED": len(tables)}
+    if pixels.flat is not None:
+        keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
+    if frames.get("STD_RESPONSE"):
+        steps.append(_flux_calibration(header, frames))
+        keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True
+    if _DAR_RANGE[0] <= params.lambdaref <= _DAR_RANGE[1]:
+        steps.append(Refraction.of(header, params.lambdaref))
+        keywords["ESO DRS MUSE PIXTABLE DAR CORRECT"] = params.lambdaref
+    speed = velocity(header, params.rvcorr)
+    keywords["ESO DRS MUSE PIXTABLE RVCORR"] = speed
+    keywords["SPECSYS"] = SPECSYS[params.rvcorr]
+    solution = default_solution(header)
+    if params.astrometry and frames.get("ASTROMETRY_WCS"):
+        solution = frames["ASTROMETRY_WCS"][0].header
+    return place_exposure(
+        pixels,
+        tuple(steps),
+        solution,
+        tangent_point(header, find_offset(offsets, header)),
+        stretch(speed),
+        (params.lambdamin, params.lambdamax),
+        keywords,
+    )
+
+
+def _flux_calibration(header: Header, frames: Frames) -> FluxCalibration:
+    """Return the flux calibration of an exposure."""
+    response = frames["STD_RESPONSE"][0]
+    check_response(header, response.header, response.name)
+    return FluxCalibration.of(
+        header,
+        response.read(),
+        _table(frames, "EXTINCT_TABLE"),
+        _table(frames, "STD_TELLURIC"),
+    )
+
+
+def _table(frames: Frames, tag: str) -> Any:
+    """Return the first table of an optional input, or None."""
+    found = frames.get(tag)
+    return found[0].read() if found else None
