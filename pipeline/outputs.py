@@ -139,7 +139,7 @@ class FileOutputs:
     def _spare(self, tag: str) -> int:
         """Guess how many cards will come, from the declared QC."""
         declared = [q.name for q in self.recipe.qc if q.product == tag]
-        return 64 + sum(48 if "SLICE#" in n else 8 if "#" in n else 1 for n in declared)
+        return 40 + sum(48 if "SLICE#" in n else 4 if "#" in n else 1 for n in declared)
 
     def finish(self) -> list[Produced]:
         """Complete all products and say what there is."""

@@ -21,6 +21,7 @@ import pipeline.recipes
 from pipeline import parallel
 from pipeline.formats.merge import merge_ifus
 from pipeline.inputs import Given, frames_of, ifus_present, open_inputs
+from pipeline.manual import MERGE, NIFU
 from pipeline.outputs import FileOutputs, Produced
 from pipeline.parallel import map_ordered, memory_budget, n_threads, one_blas_thread
 from pipeline.provenance import Origin, file_name
@@ -32,9 +33,6 @@ __all__ = ["Produced", "find_recipe", "load_recipes", "run"]
 
 IFU_GB = 0.25
 """Memory that a recipe of scope ``ifu`` needs for one IFU, roughly [GB]."""
-
-NIFU = "IFU to handle. If set to 0 or -1, all IFUs are processed."
-MERGE = "Merge output products from different IFUs into a common file."
 
 
 def load_recipes() -> dict[str, Recipe]:

@@ -66,6 +66,7 @@ def plane_keywords(
         words[keyword] = value
         words.comments[keyword] = comment
 
+    put("INHERIT", True, "primary header holds for this extension too")
     put("EXTNAME", prefix + plane, comment)
     put("HDUCLASS", "ESO", "class name (ESO format)")
     put("HDUDOC", "DICD", "document with class description")

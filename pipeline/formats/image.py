@@ -142,7 +142,7 @@ class ImageProduct:
         self.qc: dict[str, Value] = {}
         parts = [Part(product_keywords(header, {}), spare=spare)]
         for plane, kind in (("DATA", "f4"), ("DQ", "i4"), ("STAT", "f4")):
-            parts.append(Part(plane_keywords(plane, unit), kind, shape, spare=20))
+            parts.append(Part(plane_keywords(plane, unit), kind, shape, spare=14))
         self._file = StreamedFits(path, parts)
 
     def write(self, rows: slice, planes: Planes) -> None:
