@@ -1,6 +1,11 @@
 """Instrument modes: the wavelengths that their filters leave."""
 
-from pipeline.spec import Header
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.flags import Flag
+from pipeline.spec import Header, Pixels
 
 DEFAULT_MODE = "WFM-NOAO-N"
 
@@ -36,6 +41,23 @@ def useful_wavelengths(header: Header) -> tuple[float, float]:
     return _FIRST[instrument_mode(header)], LAST_WAVELENGTH
 
 
-def notch_wavelengths(header: Header) -> tuple[float, float] | None:
-    """Return the range that the notch filter blocks [Angstrom], if there is one."""
-    return _NOTCH.get(instrument_mode(header))
+@dataclass(frozen=True)
+class NotchFilter:
+    """Flags pixels that a filter blocks; a correction of pixel tables.
+
+    ``low``, ``high``: range of wavelengths [Angstrom].
+    """
+
+    low: float
+    high: float
+
+    def __call__(self, number: int, pixels: Pixels) -> None:  # noqa: ARG002
+        """Set `Flag.NOTCH_FILTER`, in place of other flags (genuine pipeline)."""
+        blocked = (pixels.wavelength > self.low) & (pixels.wavelength < self.high)
+        pixels.dq[blocked] = np.uint32(Flag.NOTCH_FILTER)
+
+
+def notch_filter(header: Header) -> list[NotchFilter]:
+    """Return the notch filter of an exposure; none without adaptive optics."""
+    blocked = _NOTCH.get(instrument_mode(header))
+    return [NotchFilter(*blocked)] if blocked else []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.algorithms.geometry import SliceMap
-from pipeline.kernels.pixels import count_pixels, fill_pixels, line_spans
+from pipeline.kernels.pixels import count_pixels, extreme_positions, fill_pixels, line_spans
 from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value, blocks
 
 Correction = Callable[[int, Pixels], None]
@@ -74,6 +74,14 @@ class SlicePixels:
                 self.slices.numbers, bounds[:-1], bounds[1:], strict=True
             )
         ]
+
+    @property
+    def field(self) -> tuple[float, float, float, float]:
+        """Lowest and highest x, then y, of lines with pixels [pix]."""
+        s = self.slices
+        return extreme_positions(
+            self._starts, self._spans, (s.left, s.right), s.place, s.shape[0]
+        )
 
     def table_rows(self, index: int, rows: slice) -> slice:
         """Return the table rows of slice ``index`` (from 0) in some detector rows."""

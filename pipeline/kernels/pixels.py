@@ -205,3 +205,43 @@ def fill_pixels(
             origin[n] = base | np.uint32((column - offsets[s]) << 24)
             n += 1
     return n
+
+
+@kernel
+def extreme_positions(
+    starts: NDArray[np.int64],
+    spans: tuple[NDArray[np.int32], NDArray[np.int32]],
+    edges: tuple[NDArray[np.float64], NDArray[np.float64]],
+    place: NDArray[np.float64],
+    ny: int,
+) -> tuple[float, float, float, float]:
+    """Return the extreme positions in the field of the lines that hold pixels.
+
+    Parameters
+    ----------
+    starts : int64[n_lines + 1]
+        Table rows of the lines, see `count_pixels`.
+    spans, edges, place, ny
+        As in `fill_pixels`.
+
+    Returns
+    -------
+    x_low, x_high, y_low, y_high : float
+        [pix]; infinite if there are no pixels.
+    """
+    first, last = spans
+    left, right = edges
+    x_low, x_high, y_low, y_high = np.inf, -np.inf, np.inf, -np.inf
+    for line in range(first.shape[0]):
+        if starts[line + 1] == starts[line]:
+            continue
+        s = line // ny
+        x1 = polynomial(left[s], line % ny + 1.0)
+        x2 = polynomial(right[s], line % ny + 1.0)
+        for column in (first[line], last[line]):
+            along = (0.5 * (x1 + x2) - column) / (x2 - x1) * place[s, 4]
+            x = place[s, 0] + along * place[s, 2]
+            y = place[s, 1] + along * place[s, 3]
+            x_low, x_high = min(x_low, x), max(x_high, x)
+            y_low, y_high = min(y_low, y), max(y_high, y)
+    return x_low, x_high, y_low, y_high

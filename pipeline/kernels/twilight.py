@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.reject import median
+from pipeline.kernels.reject import IRAF, MEDIAN, median
+from pipeline.kernels.resample import overlap
 
 
 @kernel
@@ -143,3 +144,120 @@ def bridge_flagged(
                 stat[y, gap] = 0.5 * (stat[y, first] + stat[y, second])
             x = after
     return n_left
+
+
+@kernel
+def flag_spikes(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    reach: int,
+    statistic: int,
+    sigma: float,
+    flag: int,
+) -> int:
+    """Flag pixels far above their neighbours in the detector row.
+
+    Parameters
+    ----------
+    data, dq, stat : [ny, nx]
+        An evenly lit image [count], flags (changed) and variances.
+    reach : int
+        Neighbours on either side [pix].
+    statistic : int
+        What the spread is made of: `pipeline.kernels.reject` ``IRAF`` (variances),
+        ``MEAN`` (standard deviation) or ``MEDIAN`` (median absolute deviation); never
+        less than the error of the pixel itself.
+    sigma : float
+        Limit above the median of the neighbours [spreads].
+    flag : int
+        Bits to set.
+
+    Returns
+    -------
+    int
+        Number of pixels flagged.
+    """
+    ny, nx = data.shape
+    values = np.empty(2 * reach, np.float32)
+    spikes = np.empty(nx, np.bool_)
+    n_flagged = 0
+    for y in range(ny):
+        for x in range(nx):
+            spikes[x] = False
+            if dq[y, x] != 0:
+                continue
+            n = 0
+            lowest = np.inf
+            for k in range(max(x - reach, 0), min(x + reach + 1, nx)):
+                if k != x and dq[y, k] == 0:
+                    values[n] = data[y, k]
+                    lowest = min(lowest, float(data[y, k]))
+                    n += 1
+            error = np.sqrt(stat[y, x])
+            if n < 3 or data[y, x] - lowest <= sigma * error:
+                continue
+            level = median(values, n)
+            spread = error
+            if statistic != IRAF:
+                total = 0.0
+                for k in range(n):
+                    values[k] = abs(values[k] - level)
+                    total += float(values[k]) ** 2
+                wide = median(values, n) if statistic == MEDIAN else np.sqrt(total / n)
+                spread = max(spread, wide)
+            spikes[x] = data[y, x] > level + sigma * spread
+        for x in range(nx):
+            if spikes[x]:
+                dq[y, x] |= np.uint32(flag)
+                n_flagged += 1
+    return n_flagged
+
+
+@kernel
+def add_to_cube(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    wavelength: NDArray[np.float32],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    origin: NDArray[np.float64],
+    step: NDArray[np.float64],
+    drop: tuple[float, float, float],
+    sums: NDArray[np.float64],
+) -> None:
+    """Share pixels between the voxels that their drops overlap.
+
+    Parameters
+    ----------
+    x, y, wavelength : float32[n]
+        Positions [pix] and wavelengths [Angstrom].
+    data, dq, stat : [n]
+        Values, flags and variances; flagged pixels are left out.
+    origin, step : float64[3]
+        Coordinates of the first voxel and their increments, in the order x, y,
+        wavelength.
+    drop : (float, float, float)
+        Sizes of a drop [voxel], at most 1.
+    sums : float64[nz, ny, nx, 3]
+        Accumulates the sums of w, w d and w**2 v.
+    """
+    nz, ny, nx, _ = sums.shape
+    for i in range(data.shape[0]):
+        if dq[i] != 0:
+            continue
+        px = (x[i] - origin[0]) / step[0]
+        py = (y[i] - origin[1]) / step[1]
+        pz = (wavelength[i] - origin[2]) / step[2]
+        for c in range(max(int(np.floor(pz)), 0), min(int(np.floor(pz)) + 2, nz)):
+            wz = overlap(pz - c, drop[2])
+            if wz <= 0.0:
+                continue
+            for b in range(max(int(np.floor(py)), 0), min(int(np.floor(py)) + 2, ny)):
+                wy = wz * overlap(py - b, drop[1])
+                for a in range(max(int(np.floor(px)), 0), min(int(np.floor(px)) + 2, nx)):
+                    w = wy * overlap(px - a, drop[0])
+                    sums[c, b, a, 0] += w
+                    sums[c, b, a, 1] += w * data[i]
+                    sums[c, b, a, 2] += w * w * stat[i]

@@ -11,7 +11,7 @@ from pipeline.algorithms.flatfield import FlatFielded, find_cosmics
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import Illumination, measure_illumination
 from pipeline.algorithms.lamp_spectrum import cut_spectrum, lamp_spectrum
-from pipeline.algorithms.modes import notch_wavelengths, useful_wavelengths
+from pipeline.algorithms.modes import notch_filter, useful_wavelengths
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels, origin_keywords
 from pipeline.algorithms.skyshift import fit_sky_lines, sky_shift
@@ -24,7 +24,6 @@ from pipeline.spec import (
     Frames,
     Input,
     Outputs,
-    Pixels,
     Product,
     RawFrame,
     Table,
@@ -130,19 +129,6 @@ class _Calibrations:
         for twilight in self.twilights:
             found[SKY_FLUX] = twilight.flux
         return found
-
-
-@dataclass(frozen=True)
-class _Notch:
-    """Flags pixels behind the notch filter; a correction of `SlicePixels`."""
-
-    low: float
-    high: float
-
-    def __call__(self, number: int, pixels: Pixels) -> None:  # noqa: ARG002
-        """Flag the pixels."""
-        blocked = (pixels.wavelength > self.low) & (pixels.wavelength < self.high)
-        pixels.dq[blocked] = np.uint32(Flag.NOTCH_FILTER)
 
 
 @recipe(
@@ -336,9 +322,7 @@ def _limits(raw: RawFrame, params: ScibasicParams) -> tuple[float, float]:
 def _table(raw: RawFrame, shift: float, calibrations: _Calibrations) -> SlicePixels:
     """Return the pixels of an exposure with all corrections."""
     low, high = _limits(raw, calibrations.params)
-    corrections: list[Correction] = []
-    if (blocked := notch_wavelengths(raw.header)) is not None:
-        corrections.append(_Notch(*blocked))
+    corrections: list[Correction] = [*notch_filter(raw.header)]
     if calibrations.illumination is not None:
         corrections.append(calibrations.illumination)
     corrections += calibrations.twilights

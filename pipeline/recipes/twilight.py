@@ -1,0 +1,303 @@
+"""muse_twilight: sky flats of all IFUs to a smooth cube of the illumination."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.algorithms.combination import CombineParams, combine
+from pipeline.algorithms.detector import calibrated
+from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded
+from pipeline.algorithms.geometry import SliceMap, slice_map
+from pipeline.algorithms.illumination import measure_illumination
+from pipeline.algorithms.modes import notch_filter
+from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.pixels import Correction, SlicePixels
+from pipeline.algorithms.skyflat import CoarseGrid, IfuSky, coarse_grid, merge, white_light
+from pipeline.algorithms.statistics import ImageStatistics
+from pipeline.algorithms.twilight import outside_field, smooth_plane
+from pipeline.flags import Flag
+from pipeline.instrument import size_of
+from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
+from pipeline.kernels.twilight import bridge_flagged, flag_spikes
+from pipeline.parallel import map_ordered, n_threads
+from pipeline.spec import (
+    QC,
+    BadInput,
+    Frames,
+    Image2D,
+    Input,
+    Outputs,
+    Planes,
+    Product,
+    RawFrame,
+    Value,
+    blocks,
+    param,
+    recipe,
+)
+
+SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
+_ROWS = 64
+_REACH = 4
+_STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
+
+
+class TwilightParams(OverscanParams, CombineParams):
+    """Parameters of the twilight cube."""
+
+    scale: bool = param(
+        False, doc="Scale the exposures to a common exposure time before combining."
+    )
+    resample: Literal["drizzle"] = param("drizzle", doc="Resampling technique of the cube.")
+    crtype: Literal["iraf", "mean", "median"] = param(
+        "median",
+        doc="Statistics used to detect cosmic rays: variances, standard deviation or "
+        "median absolute deviation of the neighbours in the detector row (the genuine "
+        "pipeline compares neighbours in the cube).",
+    )
+    crsigma: float = param(
+        50.0, unit="sigma", doc="Limit of cosmic rays; none if not positive."
+    )
+    lambdamin: float = param(
+        5000.0, unit="Angstrom", doc="Minimum wavelength of the reconstruction.", gt=0
+    )
+    lambdamax: float = param(
+        9000.0, unit="Angstrom", doc="Maximum wavelength of the reconstruction.", gt=0
+    )
+    dlambda: float = param(
+        250.0, unit="Angstrom", doc="Sampling of the reconstruction.", ge=2.5
+    )
+    xorder: int = param(2, doc="Order in x of the polynomial fit to the field.", ge=0)
+    yorder: int = param(2, doc="Order in y of the polynomial fit to the field.", ge=0)
+
+
+def _qc() -> Iterator[QC]:
+    """Yield the QC keywords, all of the unsmoothed cube; the first number is the IFU."""
+    texts = {
+        "MEDIAN": "Median",
+        "MEAN": "Mean",
+        "STDEV": "Standard deviation",
+        "MIN": "Smallest value",
+        "MAX": "Largest value",
+    }
+    tag, name = "DATACUBE_SKYFLAT", "QC TWILIGHT#"
+    for key, text in texts.items():
+        yield QC(f"{name} INPUT# {key}", tag, "count", f"{text} of an exposure.")
+        yield QC(f"{name} MASTER {key}", tag, "count", f"{text} of the combined image.")
+    yield QC(f"{name} INPUT# NSATURATED", tag, "", "Saturated pixels of an exposure.")
+    yield QC(f"{name} MASTER INTFLUX", tag, "count", "Sum of the combined image.")
+    yield QC(f"{name} INTFLUX", tag, "count", "Sum of the pixels inside the slices.")
+
+
+@recipe(
+    name="muse_twilight",
+    scope="exposure",
+    params=TwilightParams,
+    inputs=[
+        Input("SKYFLAT", "raw", n_min=3, raw=True, doc="Raw twilight sky flats."),
+        Input(
+            "ILLUM", "raw", n_max=1, raw=True, optional=True, doc="Lamp flat of the night."
+        ),
+        Input("MASTER_BIAS", "image", doc="Master bias of each IFU."),
+        Input("MASTER_DARK", "image", optional=True, doc="Master dark of each IFU."),
+        Input("MASTER_FLAT", "image", doc="Master flat of each IFU."),
+        Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
+        Input("TRACE_TABLE", "table", doc="Edges of the slices of each IFU."),
+        Input("WAVECAL_TABLE", "table", doc="Wavelength solution of each IFU."),
+        Input(
+            "GEOMETRY_TABLE", "table", n_max=1, per_ifu=False, doc="Slices in the field."
+        ),
+    ],
+    products=[
+        Product("DATACUBE_SKYFLAT", "cube", "Cube of the combined sky flats.", "count"),
+        Product("TWILIGHT_CUBE", "cube", "Smooth relative illumination.", "count"),
+    ],
+    qc=tuple(_qc()),
+)
+def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
+    """Combine sky flats of all IFUs into a cube and smooth it.
+
+    Each IFU is reduced like a science exposure and its exposures are combined; flagged
+    pixels are bridged, so that they change no flux. Its pixels are shared out to a
+    coarse cube and scaled to the flux of the first IFU: this relative throughput is kept
+    in the header. Each plane of the cube is filtered by a median, fitted by a polynomial
+    in x and y, and normalised to a mean of one over the field.
+    """
+    ifus = _ifus(frames, params)
+    grid = coarse_grid([ifu.table for ifu in ifus], params.dlambda)
+    results = list(map_ordered(lambda ifu: ifu.reduce(grid), ifus, ahead=n_threads()))
+    skies = [sky for sky, _ in results]
+    keywords: dict[str, Value] = {LAMP_FLUX: float(ifus[0].flats[0].header[LAMP_FLUX])}
+    for ifu, sky in zip(ifus, skies, strict=True):
+        keywords[f"{SKY_FLUX}{ifu.slices.ifu}"] = sky.flux
+    cube = merge(grid, skies)
+    white = white_light(cube.data)
+    first = ifus[0].raws[0]
+    raw_cube = out.cube(
+        "DATACUBE_SKYFLAT",
+        grid.shape,
+        unit="count",
+        wcs=grid.keywords(),
+        header=keywords,
+        like=first,
+    )
+    raw_cube.write(slice(0, grid.shape[0]), cube)
+    raw_cube.write_images({"white": _image(white, grid)})
+    for ifu, (sky, qc) in zip(ifus, results, strict=True):
+        raw_cube.qc.update(qc)
+        raw_cube.qc[f"QC TWILIGHT{ifu.slices.ifu} INTFLUX"] = sky.flux
+
+    bad = outside_field(white)
+    smooth = np.stack(
+        [smooth_plane(plane, bad, (params.xorder, params.yorder)) for plane in cube.data]
+    )
+    product = out.cube(
+        "TWILIGHT_CUBE",
+        grid.shape,
+        unit="count",
+        wcs=grid.keywords(),
+        header=keywords,
+        like=first,
+    )
+    zero = np.zeros_like(smooth)
+    product.write(slice(0, grid.shape[0]), Planes(smooth, zero.astype(np.uint32), zero))
+    white_fit = white_light(smooth)
+    ratio = white / np.float32(white[~bad].mean(dtype=np.float64)) / white_fit
+    product.write_images(
+        {
+            "white_global_fit": _image(white_fit, grid),
+            "white_div_global": _image(ratio, grid, "1"),
+        }
+    )
+
+
+def _image(data: Any, grid: CoarseGrid, unit: str = "count") -> Image2D:
+    """Return an image of the field."""
+    dq = np.where(np.isfinite(data), 0, np.uint32(Flag.MISSING_DATA)).astype(np.uint32)
+    planes = Planes(data.astype(np.float32), dq, np.zeros(data.shape, np.float32))
+    return Image2D(planes, unit, grid.image_keywords())
+
+
+@dataclass(frozen=True)
+class _Ifu:
+    """The sky flats of one IFU and where their pixels lie."""
+
+    raws: Sequence[RawFrame]
+    flats: Sequence[FlatFielded]
+    slices: SliceMap
+    table: SlicePixels
+    params: TwilightParams
+
+    def reduce(self, grid: CoarseGrid) -> tuple[IfuSky, dict[str, Value]]:
+        """Combine the exposures and return their sums on the grid, and their QC."""
+        sky = IfuSky(grid, self.table)
+        inputs = [ImageStatistics() for _ in self.flats]
+        saturated = [0] * len(self.flats)
+        master = ImageStatistics()
+        for rows in blocks(self.slices.shape[0], _ROWS):
+            stack = self._stack(rows)
+            for i, planes in enumerate(stack):
+                inputs[i].add(planes.data)
+                flagged = planes.dq & np.uint32(Flag.AD_SATURATED)
+                saturated[i] += int(np.count_nonzero(flagged))
+            planes = combine(stack, self.params)
+            master.add(planes.data)
+            self._repair(planes)
+            for _, pixels in self.table.spread(rows, planes):
+                sky.add(pixels)
+        if not sky.flux > 0:
+            raise BadInput(
+                f"IFU {self.slices.ifu} has no light between {self.params.lambdamin:.0f} "
+                f"and {self.params.lambdamax:.0f} A",
+                file=self.raws[0].name,
+                remedy="leave this IFU or these sky flats out",
+            )
+        name = f"QC TWILIGHT{self.slices.ifu}"
+        qc: dict[str, Value] = {}
+        for i, statistics in enumerate(inputs):
+            qc |= {f"{name} INPUT{i + 1} {k}": v for k, v in statistics.keywords()}
+            qc[f"{name} INPUT{i + 1} NSATURATED"] = saturated[i]
+        qc |= {f"{name} MASTER {k}": v for k, v in master.keywords(flux=True)}
+        return sky, qc
+
+    def _stack(self, rows: slice) -> list[Planes]:
+        """Return rows of all exposures, on request scaled to the time of the first."""
+        stack = [flat.read(rows) for flat in self.flats]
+        times = [float(raw.header.get("EXPTIME", 0.0)) for raw in self.raws]
+        if not (self.params.scale and min(times) > 0):
+            return stack
+        factors = [np.float32(times[0] / time) for time in times]
+        return [
+            Planes(p.data * f, p.dq, p.stat * (f * f))
+            for p, f in zip(stack, factors, strict=True)
+        ]
+
+    def _repair(self, planes: Planes) -> None:
+        """Flag cosmic rays and bridge all flagged pixels in place."""
+        if self.params.crsigma > 0:
+            flag_spikes(
+                planes.data,
+                planes.dq,
+                planes.stat,
+                _REACH,
+                _STATISTICS[self.params.crtype],
+                self.params.crsigma,
+                int(Flag.COSMIC_RAY),
+            )
+        bridge_flagged(planes.data, planes.stat, planes.dq)
+
+
+def _ifus(frames: Frames, params: TwilightParams) -> list[_Ifu]:
+    """Return the IFUs that the sky flats hold, in ascending order."""
+    numbers = sorted({int(raw.ifu) for raw in frames["SKYFLAT"]})
+    return [_ifu(frames, params, number) for number in numbers]
+
+
+def _ifu(frames: Frames, params: TwilightParams, ifu: int) -> _Ifu:
+    """Gather the frames of one IFU."""
+
+    def of_ifu(tag: str) -> list[Any]:
+        return [frame for frame in frames.get(tag, ()) if frame.ifu == ifu]
+
+    raws = of_ifu("SKYFLAT")
+    for tag in ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE"):
+        if not of_ifu(tag):
+            raise BadInput(
+                f"no {tag} of IFU {ifu}",
+                file=raws[0].name,
+                keyword=f"CHAN{ifu:02d}",
+                remedy=f"add the {tag} of this IFU to the set of frames",
+            )
+
+    def apply(raw: RawFrame) -> FlatFielded:
+        image = calibrated(
+            raw,
+            of_ifu("MASTER_BIAS")[0],
+            params,
+            dark=next(iter(of_ifu("MASTER_DARK")), None),
+            bad_pixels=of_ifu("BADPIX_TABLE"),
+        )
+        return FlatFielded(image, of_ifu("MASTER_FLAT")[0])
+
+    slices = slice_map(
+        ifu,
+        size_of(raws[0].shape).shape,
+        of_ifu("TRACE_TABLE")[0],
+        of_ifu("WAVECAL_TABLE")[0],
+        frames["GEOMETRY_TABLE"][0],
+    )
+    corrections: list[Correction] = [*notch_filter(raws[0].header)]
+    corrections += [measure_illumination(apply(illum), slices) for illum in of_ifu("ILLUM")]
+    table = SlicePixels(
+        slices, low=params.lambdamin, high=params.lambdamax, corrections=corrections
+    )
+    if table.n_rows == 0:
+        raise BadInput(
+            f"IFU {ifu} has no pixel between {params.lambdamin:.0f} and "
+            f"{params.lambdamax:.0f} A",
+            file=raws[0].name,
+            remedy="change lambdamin and lambdamax",
+        )
+    return _Ifu(raws, [apply(raw) for raw in raws], slices, table, params)
