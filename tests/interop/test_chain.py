@@ -1,0 +1,89 @@
+"""The genuine pipeline reduces our raw frames and takes our products at every step.
+
+One chain at full size, IFU 1: each genuine recipe is fed with our products, so that its
+success says both that the raw frames are good and that the products are accepted.
+"""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from pipeline.formats.sof import read_sof
+from pipeline.runner import run
+from pipeline.static import static_path
+
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("interop")]
+
+
+@pytest.fixture(scope="module")
+def chain(genuine, raw_frames, tmp_path_factory):
+    """Return both pipelines' products by recipe and file name."""
+    ours, theirs = tmp_path_factory.mktemp("ours"), tmp_path_factory.mktemp("genuine")
+    masters = []
+    for recipe, raw, statics in (
+        ("muse_bias", "BIAS", ()),
+        ("muse_flat", "FLAT", ()),
+        ("muse_wavecal", "ARC", ("LINE_CATALOG",)),
+        ("muse_scibasic", "OBJECT", ("GEOMETRY_TABLE",)),
+    ):
+        lines = [(path, raw) for path in raw_frames[raw]]
+        lines += [*masters, *((static_path(tag, "full"), tag) for tag in statics)]
+        sof = theirs / f"{recipe}.sof"
+        sof.write_text("".join(f"{path} {tag}\n" for path, tag in lines))
+        done = genuine(theirs, recipe, "--nifu=1", str(sof))
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+        products = run(recipe, read_sof(sof), {}, ours / recipe, nifu=1)
+        masters += [
+            (p.path, p.tag) for p in products if not p.tag.startswith(("PIX", "OBJ"))
+        ]
+    return {"ours": ours, "genuine": theirs}
+
+
+def image(path, name="DATA"):
+    return fits.getdata(path, name).astype(float)
+
+
+def test_bias_agrees(chain):
+    ours = image(chain["ours"] / "muse_bias" / "MASTER_BIAS-01.fits")
+    theirs = image(chain["genuine"] / "MASTER_BIAS-01.fits")
+    assert abs(np.median(ours - theirs)) < 0.05
+    keys = [f"ESO QC BIAS MASTER{q} RON" for q in (1, 2, 3, 4)]
+    ratios = [
+        fits.getval(chain["ours"] / "muse_bias" / "MASTER_BIAS-01.fits", key)
+        / fits.getval(chain["genuine"] / "MASTER_BIAS-01.fits", key)
+        for key in keys
+    ]
+    np.testing.assert_allclose(ratios, 1.0, atol=0.03)
+
+
+def test_flat_agrees(chain):
+    ours = image(chain["ours"] / "muse_flat" / "MASTER_FLAT-01.fits")
+    theirs = image(chain["genuine"] / "MASTER_FLAT-01.fits")
+    lit = theirs > 0.2
+    assert np.median(ours[lit] / theirs[lit]) == pytest.approx(1.0, abs=0.005)
+
+
+def test_wavelengths_agree(chain):
+    ours = fits.getdata(chain["ours"] / "muse_wavecal" / "WAVECAL_TABLE-01.fits", 1)
+    theirs = fits.getdata(chain["genuine"] / "WAVECAL_TABLE-01.fits", 1)
+    y = np.arange(500.0, 3600.0, 100.0)
+    for one, other in zip(ours, theirs, strict=True):
+        x = 40.0 + 84.0 * (one["SliceNo"] - 1)
+        difference = sum(
+            (one[f"wlc{i}{j}"] - other[f"wlc{i}{j}"]) * x**i * y**j
+            for i in range(3)
+            for j in range(7)
+        )
+        assert np.abs(difference).max() < 0.05, one["SliceNo"]
+
+
+def test_pixel_tables_agree(chain):
+    name = "PIXTABLE_OBJECT_0001-01.fits"
+    ours, theirs = chain["ours"] / "muse_scibasic" / name, chain["genuine"] / name
+    for coordinate, tolerance in (("xpos", 1e-3), ("ypos", 1e-3), ("lambda", 2e-3)):
+        one, other = image(ours, coordinate), image(theirs, coordinate)
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() < tolerance, coordinate
+    one, other = image(ours), image(theirs)
+    bright = other > np.percentile(other, 60)
+    assert np.median(one[bright] / other[bright]) == pytest.approx(1.0, abs=0.01)
