@@ -209,6 +209,13 @@ class MergedPixels:
             pixels.wavelength, pixels.data, pixels.stat, GRID_FIRST, GRID_STEP, curve
         )
 
+    def lamp(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the lamp spectrum in the data at wavelengths, 1 if there is none."""
+        if self.flat is None:
+            return np.ones_like(wavelength)
+        grid = GRID_FIRST + GRID_STEP * np.arange(self.flat.size)
+        return np.asarray(np.interp(wavelength, grid, self.flat))
+
     def walk(self, low: float, high: float) -> Iterator[Pixels]:
         """Yield all pixels with wavelengths in ``low``..``high`` [Angstrom] in blocks."""
         for rows in blocks(self.n_rows, BLOCK):

@@ -81,7 +81,7 @@ def with_wings(profile: NDArray[np.float64]) -> NDArray[np.float64]:
         At `RADII`, zero at `PEDESTAL` on average.
     """
     mean = profile.mean(axis=0)
-    wing = (RADII >= WING[0]) & (RADII <= WING[1])
+    wing = np.clip(RADII, *WING) == RADII
     total = encircled(profile, RADII)[:, -1:]
     if not (mean[wing] > 0).all():
         return profile / total

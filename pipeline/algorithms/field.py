@@ -1,0 +1,129 @@
+"""The field of view of one exposure in detector coordinates, before any astrometry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.dar import Refraction
+from pipeline.algorithms.exposure import MergedPixels
+from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
+from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.resample import PlacedExposure
+from pipeline.algorithms.slab import Sampled, Step, run_steps
+from pipeline.kernels.field_image import add_to_image
+from pipeline.spec import Header, Pixels, Value
+
+TANGENT = (0.0, 0.0)
+"""Stands for "no position on the sky"."""
+
+
+class FieldGrid(Grid):
+    """A grid along the axes of the field: one pixel, one voxel; ``CTYPE`` is PIXEL."""
+
+    def image_wcs(self) -> dict[str, Value]:
+        """Return the keywords of the two axes of the field [pix]."""
+        words: dict[str, Value] = {}
+        for axis, start in ((1, 1.0 - self.reference[0]), (2, 1.0 - self.reference[1])):
+            words |= {f"CRPIX{axis}": 1.0, f"CRVAL{axis}": start}
+            words |= {f"CTYPE{axis}": "PIXEL", f"CUNIT{axis}": "pixel"}
+        return words | {"CD1_1": 1.0, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 1.0}
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Coordinates of the centre of the first voxel [pix]."""
+        return 1.0 - self.reference[0], 1.0 - self.reference[1]
+
+
+def refraction_step(header: Header, reference: float) -> tuple[Step, ...]:
+    """Return the correction of refraction, none or one step.
+
+    None in narrow-field mode, whose optics do it, and for a reference wavelength out of
+    range (genuine pipeline).
+    """
+    narrow = str(header.get("ESO INS MODE", "WFM")).startswith("NFM")
+    if narrow or not 3500.0 <= reference <= 22000.0:
+        return ()
+    return (Refraction.of(header, reference),)
+
+
+@dataclass(frozen=True)
+class FieldExposure:
+    """One exposure, what is to be done with its pixels, and the wavelengths of interest.
+
+    Parameters
+    ----------
+    pixels
+        All IFUs.
+    steps
+        Applied to pixels as read.
+    low, high
+        Wavelengths to keep [Angstrom].
+    """
+
+    pixels: MergedPixels
+    steps: tuple[Step, ...]
+    low: float
+    high: float
+
+    @cached_property
+    def placed(self) -> PlacedExposure:
+        """The exposure as `pipeline.algorithms.resample` takes it."""
+        size = spaxel(self.pixels.header)
+        return PlacedExposure(
+            Sampled(self.pixels), self.steps, np.diag([size, size, 1.0]), TANGENT
+        )
+
+    @cached_property
+    def extent(self) -> Extent:
+        """Extent of the pixels: x and y in pixels here."""
+        size = spaxel(self.pixels.header)
+        found = self.placed.extent(TANGENT)
+        x, y = ((a / size, b / size) for a, b in (found.x, found.y))
+        low, high = found.wavelength
+        return Extent(x, y, (max(low, self.low), min(high, self.high)))
+
+    @cached_property
+    def grid(self) -> FieldGrid:
+        """The grid that just holds the exposure, in natural steps."""
+        extent = self.extent
+        (x0, x1), (y0, y1), (low, high) = extent.x, extent.y, extent.wavelength
+        size = spaxel(self.pixels.header) / 3600.0
+        shape = (
+            int(np.ceil((high - low) / ANGSTROM_PER_PIXEL)) + 1,
+            round(y1 - y0) + 1,
+            round(x1 - x0) + 1,
+        )
+        cd = np.diag([size, size])
+        return FieldGrid(shape, TANGENT, (1.0 - x0, 1.0 - y0), cd, low, ANGSTROM_PER_PIXEL)
+
+    def walk(self) -> Iterator[Pixels]:
+        """Yield all pixels, processed, in blocks."""
+        for pixels in self.pixels.walk(self.low, self.high):
+            yield run_steps(pixels, self.steps)
+
+    def image(self) -> NDArray[np.float32]:
+        """Return the mean of all wavelengths, float32[ny, nx]; NaN without pixels."""
+        _, ny, nx = self.grid.shape
+        sums = np.zeros((1, ny, nx, 2))
+        level = np.zeros((1, 1, 1))
+        for pixels in self.walk():
+            _add(pixels, self.grid.corner, level, sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums[0, ..., 1] / sums[0, ..., 0], np.float32)
+
+
+def _add(
+    pixels: Pixels,
+    corner: tuple[float, float],
+    level: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Add pixels of all wavelengths to an image without rejection."""
+    x, y, wavelength, data, dq, stat, _ = pixels
+    nothing = (0.0, 1.0, np.zeros(1))
+    add_to_image(
+        x, y, wavelength, data, stat, dq, corner, nothing, (0.0, 1e6), level, 0.0, sums
+    )

@@ -1,0 +1,158 @@
+"""The stars in a standard field and the tabulated spectrum that belongs to one."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.astrometry import apply, default_solution, field_to_plane
+from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.pointing import number
+from pipeline.algorithms.sources import find_sources
+from pipeline.algorithms.star import StarPixels, StarSpectrum, measure_star, near_star
+from pipeline.algorithms.star_profiles import ProfileKind
+from pipeline.spec import BadInput, Header, Table, TableFrame
+
+log = logging.getLogger(__name__)
+
+Selection = Literal["flux", "distance"]
+
+DOUBTFUL, TOO_FAR = 20.0, 60.0
+"""Distance of the tabulated star from the pointing that is reported, and that is refused
+[arcsec] (genuine pipeline)."""
+
+
+@dataclass(frozen=True)
+class FieldStar:
+    """A star: position in the image (1-based) [pix] and on the sky [deg], spectrum."""
+
+    x: float
+    y: float
+    ra: float
+    dec: float
+    spectrum: StarSpectrum
+
+    @property
+    def total(self) -> float:
+        """Sum of its spectrum [count]."""
+        return float(np.nansum(self.spectrum.flux))
+
+
+def distance(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
+    """Return the angle between two positions given in degrees [arcsec] (haversine)."""
+    a1, d1, a2, d2 = np.radians([ra1, dec1, ra2, dec2])
+    h = np.sin((d2 - d1) / 2) ** 2 + np.cos(d1) * np.cos(d2) * np.sin((a2 - a1) / 2) ** 2
+    return float(np.degrees(2 * np.arcsin(np.sqrt(h))) * 3600)
+
+
+def reference_spectrum(frame: TableFrame, header: Header) -> tuple[str, Table]:
+    """Return name and spectrum of the tabulated star nearest to an exposure.
+
+    Raises
+    ------
+    BadInput
+        If no star is near, or its units are unknown.
+    """
+    here = number(header, "RA"), number(header, "DEC")
+    tables = {name: frame.read(name) for name in frame.names}
+    nearest = {
+        name: distance(*here, number(table.header, "RA"), number(table.header, "DEC"))
+        for name, table in tables.items()
+    }
+    name = min(nearest, key=lambda n: nearest[n])
+    if nearest[name] > TOO_FAR:
+        raise BadInput(
+            f"the nearest star, {name}, is {nearest[name]:.0f} arcsec from the pointing",
+            file=frame.name,
+            keyword="RA",
+            remedy="give a STD_FLUX_TABLE that contains the star that was observed",
+        )
+    if nearest[name] > DOUBTFUL:
+        log.warning("%s is %.0f arcsec from the pointing", name, nearest[name])
+    table = tables[name]
+    flux_units = ("erg/s/cm**2/Angstrom", "erg/s/cm^2/Angstrom")
+    if table.units.get("lambda") != "Angstrom" or table.units.get("flux") not in flux_units:
+        raise BadInput(
+            f"extension {name} has columns in unknown units {dict(table.units)}",
+            file=frame.name,
+            keyword="TUNIT2",
+            remedy="give wavelengths in Angstrom and fluxes in erg/s/cm**2/Angstrom",
+        )
+    return name, table
+
+
+def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
+    """Find the stars in an exposure and measure their spectra.
+
+    Raises
+    ------
+    BadInput
+        If there are none.
+    """
+    found = find_sources(field.image())
+    x0, y0 = field.grid.corner
+    guesses = [(source.x - 1 + x0, source.y - 1 + y0) for source in found]
+    stars = []
+    for pixels, (x, y) in zip(_gather(field, guesses), guesses, strict=True):
+        try:
+            spectrum = measure_star(
+                pixels, field.grid.first, field.grid.step, field.grid.shape[0], kind
+            )
+        except BadInput:
+            log.warning("the source at %.1f, %.1f pix is no star", x - x0 + 1, y - y0 + 1)
+            continue
+        middle = spectrum.centre[len(spectrum.centre) // 2]
+        x, y = x + float(middle[0]), y + float(middle[1])
+        stars.append(FieldStar(x - x0 + 1, y - y0 + 1, *_sky(field, x, y), spectrum))
+    if not stars:
+        raise BadInput(
+            "no star is seen",
+            file=field.pixels.name,
+            keyword="RA",
+            remedy="leave this exposure out: the star missed the field or was too faint",
+        )
+    return stars
+
+
+def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: float) -> int:
+    """Return the index of the brightest star, or of that nearest to a position [deg]."""
+    if how == "flux":
+        return int(np.argmax([star.total for star in stars]))
+    return int(np.argmin([distance(star.ra, star.dec, ra, dec) for star in stars]))
+
+
+def _gather(
+    field: FieldExposure, places: Sequence[tuple[float, float]]
+) -> list[StarPixels]:
+    """Return the pixels around each of some positions [pix]."""
+    parts: list[list[StarPixels]] = [[] for _ in places]
+    for pixels in field.walk():
+        for part, place in zip(parts, places, strict=True):
+            part.append(near_star(pixels, *place))
+    return [
+        StarPixels._make(np.concatenate(columns) for columns in zip(*part, strict=True))
+        for part in parts
+    ]
+
+
+def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:
+    """Return RA and DEC [deg] of field coordinates [pix] by the nominal astrometry."""
+    header = field.pixels.header
+    ra, dec = number(header, "RA"), number(header, "DEC")
+    extent = field.extent
+    middle = (sum(extent.x) / 2, sum(extent.y) / 2)
+    matrix, _ = field_to_plane(header, default_solution(header), middle)
+    east, north = (float(a[0]) for a in apply(matrix, np.array([x]), np.array([y])))
+    return ra + east / 3600 / float(np.cos(np.radians(dec))), dec + north / 3600
+
+
+def flux_image(
+    stars: Sequence[FieldStar],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the spectra of all stars and their variances, float32[n_stars, n_bins]."""
+    data = np.array([star.spectrum.flux for star in stars], np.float32)
+    stat = np.array([star.spectrum.variance for star in stars], np.float32)
+    return data, stat

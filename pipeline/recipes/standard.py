@@ -1,0 +1,308 @@
+"""muse_standard: a standard star exposure to response and telluric absorption."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.algorithms.exposure import group_exposures, merge
+from pipeline.algorithms.field import FieldExposure, refraction_step
+from pipeline.algorithms.filters import Filter, filter_from, white
+from pipeline.algorithms.modes import instrument_mode
+from pipeline.algorithms.mosaic import fill_cube
+from pipeline.algorithms.pointing import airmass, number
+from pipeline.algorithms.resample import Resampling
+from pipeline.algorithms.response import (
+    END_WIDTH,
+    END_WIDTH_FLAT,
+    bridge_telluric,
+    extend,
+    response_table,
+    sensitivity,
+    telluric_bands,
+    telluric_table,
+    zero_point,
+)
+from pipeline.algorithms.smooth import Method
+from pipeline.algorithms.standard_stars import (
+    FieldStar,
+    Selection,
+    flux_image,
+    measure_stars,
+    reference_spectrum,
+    select_star,
+)
+from pipeline.algorithms.star_profiles import ProfileKind
+from pipeline.flags import Flag
+from pipeline.spec import (
+    QC,
+    Frames,
+    Image2D,
+    Input,
+    Outputs,
+    Params,
+    PixelTable,
+    Planes,
+    Product,
+    Table,
+    Value,
+    param,
+    recipe,
+)
+
+MAGNITUDES = "2.5*log10((count/s/Angstrom)/(erg/s/cm**2/Angstrom))"
+"""Unit of responses (genuine pipeline)."""
+
+RESAMPLING = Resampling("drizzle", (1.0, 1.0, 1.0), 1, "median", 25.0)
+"""Large drops that leave no gaps; rejection that spares the star (genuine pipeline)."""
+
+THROUGHPUTS = (5000, 7000, 8000, 9000)
+"""Wavelengths of the throughput in the QC, each +-100 [Angstrom]."""
+
+ZERO_POINTS = {"Johnson_V": "V", "Cousins_R": "R", "Cousins_I": "I"}
+"""Filters of the zero points and their names in the QC."""
+
+
+class StandardParams(Params):
+    """Parameters of the flux response."""
+
+    profile: ProfileKind = param(
+        "auto",
+        doc="How the light of the star is added up: with the measured radial profile "
+        '("auto"; the genuine pipeline means smoffat in wide-field mode and circle in '
+        "narrow-field mode), a Gaussian or Moffat function (smoffat: smoothed in "
+        "wavelength) or a window of 3 FWHM (circle, square).",
+    )
+    select: Selection = param(
+        "distance",
+        doc="Which source is the standard: the brightest (flux), or the one nearest to "
+        "the pointing (distance).",
+    )
+    smooth: Method = param(
+        "ppoly",
+        doc="How to smooth the response: not at all (none), by a running median of 15 "
+        "Angstrom half width (median), or by cubic polynomials around each point and a "
+        "running mean (ppoly).",
+    )
+    lambdamin: float = param(
+        4000.0, unit="Angstrom", doc="Data of shorter wavelengths are not used."
+    )
+    lambdamax: float = param(
+        10000.0, unit="Angstrom", doc="Data of longer wavelengths are not used."
+    )
+    lambdaref: float = param(
+        7000.0,
+        unit="Angstrom",
+        doc="Reference wavelength of the correction for refraction; negative for none.",
+    )
+    filter: str = param(
+        "white",
+        doc="Filters of the reconstructed images, separated by commas; Johnson_V, "
+        "Cousins_R and Cousins_I also give zero points.",
+    )
+
+
+@recipe(
+    name="muse_standard",
+    scope="exposure",
+    params=StandardParams,
+    inputs=[
+        Input("PIXTABLE_STD", "pixels", raw=True, doc="Pixel tables of standard stars."),
+        Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
+        Input("STD_FLUX_TABLE", "table", n_max=1, per_ifu=False, doc="Known spectra."),
+        Input(
+            "TELLURIC_REGIONS",
+            "table",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Telluric bands.",
+        ),
+        Input(
+            "FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True, doc="Filters."
+        ),
+    ],
+    products=[
+        Product("DATACUBE_STD", "cube", "The field.", unit="count", numbered=True),
+        Product(
+            "STD_FLUXES", "image", "Spectra of the stars.", unit="count", numbered=True
+        ),
+        Product("STD_RESPONSE", "table", "Response curve.", numbered=True),
+        Product("STD_TELLURIC", "table", "Telluric absorption.", numbered=True),
+    ],
+    qc=[
+        QC("QC STANDARD LAMBDA", "DATACUBE_STD", "Angstrom", "Of the image searched."),
+        QC("QC STANDARD NDET", "DATACUBE_STD", "", "Sources found."),
+        QC("QC STANDARD POS# X", "DATACUBE_STD", "pix", "Position of a source."),
+        QC("QC STANDARD POS# Y", "DATACUBE_STD", "pix", "Position of a source."),
+        QC("QC STANDARD FWHM# X", "DATACUBE_STD", "arcsec", "Width of a source."),
+        QC("QC STANDARD FWHM# Y", "DATACUBE_STD", "arcsec", "Width of a source."),
+        QC("QC STANDARD FWHM NVALID", "DATACUBE_STD", "", "Sources with a width."),
+        QC("QC STANDARD FWHM MEDIAN", "DATACUBE_STD", "arcsec", "Median width."),
+        QC("QC STANDARD FWHM MAD", "DATACUBE_STD", "arcsec", "Spread of the widths."),
+        QC("QC STANDARD STARNAME", "STD_RESPONSE", "", "Target."),
+        QC("QC STANDARD THRU#", "STD_RESPONSE", "", "Throughput at a wavelength.", True),
+        *(
+            QC(f"QC STANDARD ZP {name}", "STD_RESPONSE", "mag", "Zero point.", True)
+            for name in ZERO_POINTS.values()
+        ),
+    ],
+)
+def standard(frames: Frames, params: StandardParams, out: Outputs) -> None:
+    """Derive the response of instrument and telescope from a standard star.
+
+    The pixel tables of all IFUs of an exposure are brought to one scale and corrected for
+    refraction. Stars are found in the field and their total flux is measured at each
+    wavelength, with the radial profile that the pixels themselves show. The star that was
+    aimed at is compared with its known spectrum; telluric bands are bridged and their
+    absorption is kept; the response is extended to all wavelengths MUSE can record, and
+    smoothed.
+
+    Exposures are treated one by one, each gives its own products.
+    """
+    for count, tables in enumerate(group_exposures(frames["PIXTABLE_STD"]), 1):
+        merged = merge(tables)
+        steps = refraction_step(merged.header, params.lambdaref)
+        field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
+        stars = measure_stars(field, params.profile)
+        _write_cube(frames, params, field, tables[0], count, out)
+        name, reference = reference_spectrum(frames["STD_FLUX_TABLE"][0], merged.header)
+        position = number(reference.header, "RA"), number(reference.header, "DEC")
+        chosen = select_star(stars, params.select, *position)
+        _write_fluxes(stars, chosen, field, tables[0], count, out)
+        _write_response(frames, params, stars[chosen], reference, field, (count, name), out)
+
+
+def _filters(frames: Frames, params: StandardParams) -> list[Filter]:
+    """Return the filters asked for, as far as they are known."""
+    lists = frames.get("FILTER_LIST", ())
+    found = []
+    for name in (word.strip() for word in params.filter.split(",")):
+        if name == "white":
+            found.append(white())
+        elif lists and name in lists[0].names:
+            found.append(filter_from(name, lists[0].read(name)))
+    return found
+
+
+def _keywords(field: FieldExposure) -> dict[str, Value]:
+    """Return what all products of an exposure say about its calibration."""
+    return {} if field.pixels.flat is None else {"ESO DRS MUSE FLUX FFCORR": True}
+
+
+def _write_cube(
+    frames: Frames,
+    params: StandardParams,
+    field: FieldExposure,
+    like: PixelTable,
+    count: int,
+    out: Outputs,
+) -> None:
+    """Write the cube of the field, its images and the sources in it."""
+    grid = field.grid
+    writer = out.cube(
+        "DATACUBE_STD",
+        grid.shape,
+        unit="count",
+        wcs=grid.wcs(),
+        header=_keywords(field),
+        like=like,
+        number=count,
+    )
+    bands = _filters(frames, params)
+    mosaic = fill_cube(writer, [field.placed], grid, RESAMPLING, bands)
+    writer.qc.update(mosaic.source_qc("STANDARD"))
+    writer.write_images(
+        {
+            image.band.name: Image2D(image.planes(), "count", grid.image_wcs())
+            for image in mosaic.images
+        }
+    )
+
+
+def _write_fluxes(
+    stars: Sequence[FieldStar],
+    chosen: int,
+    field: FieldExposure,
+    like: PixelTable,
+    count: int,
+    out: Outputs,
+) -> None:
+    """Write the spectra of all stars, one a row."""
+    data, stat = flux_image(stars)
+    words: dict[str, Value] = {**_keywords(field), "ESO DRS MUSE FLUX NOBJ": len(stars)}
+    for k, star in enumerate(stars, 1):
+        prefix = f"ESO DRS MUSE FLUX OBJ{k}"
+        words |= {f"{prefix} X": star.x, f"{prefix} Y": star.y}
+        words |= {f"{prefix} RA": star.ra, f"{prefix} DEC": star.dec}
+        words[f"{prefix} INTFLUX"] = star.total
+    words["ESO DRS MUSE FLUX NSEL"] = chosen + 1
+    wcs: dict[str, Value] = {
+        "CTYPE1": "AWAV", "CUNIT1": "Angstrom", "CRPIX1": 1.0, "CRVAL1": field.grid.first,
+        "CD1_1": field.grid.step, "CTYPE2": "PIXEL", "CUNIT2": "pixel", "CRPIX2": 1.0,
+        "CRVAL2": 1.0, "CD2_2": 1.0, "CD1_2": 0.0, "CD2_1": 0.0,
+    }  # fmt: skip
+    image = out.image(
+        "STD_FLUXES",
+        (data.shape[0], data.shape[1]),
+        unit="count",
+        header={**words, **wcs},
+        like=like,
+        number=count,
+    )
+    missing = np.where(np.isfinite(data), np.uint32(0), np.uint32(Flag.MISSING_DATA))
+    image.write(slice(0, len(stars)), Planes(data, missing.astype(np.uint32), stat))
+
+
+def _write_response(
+    frames: Frames,
+    params: StandardParams,
+    star: FieldStar,
+    reference: Table,
+    field: FieldExposure,
+    label: tuple[int, str],
+    out: Outputs,
+) -> None:
+    """Write response and telluric absorption."""
+    header, like = field.pixels.header, field.pixels.tables[0]
+    mode, air = instrument_mode(header), airmass(header)
+    regions = frames.get("TELLURIC_REGIONS", ())
+    spectrum = star.spectrum
+    curve = sensitivity(
+        spectrum.wavelength,
+        spectrum.flux,
+        spectrum.variance,
+        reference.columns,
+        exptime=number(header, "EXPTIME"),
+        airmass=air,
+        extinction=frames["EXTINCT_TABLE"][0].read().columns,
+        mode=mode,
+        lamp=field.pixels.lamp,
+    )
+    bands = telluric_bands(regions[0].read().columns if regions else None)
+    curve = bridge_telluric(curve, bands, air)
+    curve = extend(curve, END_WIDTH if field.pixels.flat is None else END_WIDTH_FLAT)
+    columns = response_table(curve, params.smooth, mode)
+    units = {name: MAGNITUDES for name in columns if name.startswith("resp")}
+    target = str(header.get("ESO OBS TARG NAME", "UNKNOWN"))
+    name = str(header.get("OBJECT", label[1]))
+    words = {**_keywords(field), "OBJECT": f"Response curve ({name})"}
+    response = out.table("STD_RESPONSE", header=words, like=like, number=label[0])
+    response.write("", Table(columns, {"lambda": "Angstrom", **units}))
+    response.qc["QC STANDARD STARNAME"] = target
+    x = columns["lambda"]
+    for middle in THROUGHPUTS:
+        near = np.abs(x - middle) <= 100
+        if spectrum.wavelength[0] <= middle <= spectrum.wavelength[-1]:
+            response.qc[f"QC STANDARD THRU{middle}"] = float(
+                columns["throughput"][near].mean()
+            )
+    for band in _filters(frames, params):
+        if band.name in ZERO_POINTS:
+            response.qc[f"QC STANDARD ZP {ZERO_POINTS[band.name]}"] = zero_point(
+                columns,
+                reference.columns,
+                {"lambda": band.wavelength, "throughput": band.throughput},
+            )
+    words["OBJECT"] = f"Telluric correction ({name})"
+    telluric = out.table("STD_TELLURIC", header=words, like=like, number=label[0])
+    telluric.write("", Table(telluric_table(curve), {"lambda": "Angstrom"}))
