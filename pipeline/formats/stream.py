@@ -15,6 +15,7 @@ what is behind it. The caller names a hidden file and renames it when all is wel
 
 import hashlib
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class Part:
     @property
     def size(self) -> int:
         """Bytes of data, without padding."""
-        return 4 * int(np.prod(self.shape, dtype=np.int64)) if self.shape else 0
+        return 4 * math.prod(self.shape) if self.shape else 0
 
     def block(self, first: bool, data_sum: int, capacity: int) -> bytes:
         """Return the header as bytes, with its checksums."""
@@ -107,7 +108,7 @@ class StreamedFits:
     def write(self, i: int, start: int, values: NDArray[Any]) -> None:
         """Store rows ``start ...`` of part ``i``; each row once, in any order."""
         part = self.parts[i]
-        n_columns = int(np.prod(part.shape[1:], dtype=np.int64))
+        n_columns = math.prod(part.shape[1:])
         if values.dtype.itemsize != 4 or values.size % n_columns:
             raise TypeError(
                 f"{values.dtype}{values.shape} do not fill rows of {part.shape}"

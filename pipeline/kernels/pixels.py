@@ -74,6 +74,21 @@ def row_terms(wave: NDArray[np.float64], y: float, terms: NDArray[np.float64]) -
 
 
 @kernel
+def _bounds(terms: NDArray[np.float64], first: int, last: int) -> tuple[float, float]:
+    """Return the wavelength of a column and how far those of a line differ at most.
+
+    From the triangle inequality, with room for rounding [Angstrom].
+    """
+    reach = 0.01
+    power_first, power_last = 1.0, 1.0
+    for i in range(1, terms.shape[0]):
+        power_first *= first
+        power_last *= last
+        reach += abs(terms[i]) * (power_last - power_first)
+    return polynomial(terms, float(first)), reach
+
+
+@kernel
 def count_pixels(
     first: NDArray[np.int32],
     last: NDArray[np.int32],
@@ -111,16 +126,21 @@ def count_pixels(
     shortest = np.inf
     longest = -np.inf
     for line in range(n_lines):
-        n = 0
         row_terms(wave[line // ny], line % ny + 1.0, terms)
-        for column in range(first[line], last[line] + 1):
-            wavelength = np.float32(np.float32(polynomial(terms, column)) + shift)
-            if wavelength >= low and wavelength <= high:
-                n += 1
-                if wavelength < shortest:
-                    shortest = float(wavelength)
-                if wavelength > longest:
-                    longest = float(wavelength)
+        middle, reach = _bounds(terms, first[line], last[line])
+        lowest, highest = middle + shift - reach, middle + shift + reach
+        n = 0
+        if shortest < lowest and highest < longest and low <= lowest and highest <= high:
+            n = last[line] - first[line] + 1
+        elif highest >= low and lowest <= high:
+            for column in range(first[line], last[line] + 1):
+                wavelength = np.float32(np.float32(polynomial(terms, column)) + shift)
+                if wavelength >= low and wavelength <= high:
+                    n += 1
+                    if wavelength < shortest:
+                        shortest = float(wavelength)
+                    if wavelength > longest:
+                        longest = float(wavelength)
         starts[line + 1] = starts[line] + n
     return starts, shortest, longest
 

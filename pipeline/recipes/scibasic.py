@@ -35,7 +35,7 @@ from pipeline.spec import (
 
 EXPOSURES = ("OBJECT", "STD", "SKY", "ASTROMETRY")
 SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
-_ROWS = 128
+_ROWS = 256
 
 
 class ScibasicParams(OverscanParams):
