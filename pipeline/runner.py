@@ -6,6 +6,7 @@ not depend on their number.
 """
 
 import importlib
+import importlib.util
 import logging
 import os
 import pkgutil
@@ -23,7 +24,13 @@ from pipeline.formats.merge import merge_ifus
 from pipeline.inputs import Given, frames_of, ifus_present, open_inputs
 from pipeline.manual import MERGE, NIFU
 from pipeline.outputs import FileOutputs, Produced
-from pipeline.parallel import map_ordered, memory_budget, n_threads, one_blas_thread
+from pipeline.parallel import (
+    keep_freed_memory,
+    map_ordered,
+    memory_budget,
+    n_threads,
+    one_blas_thread,
+)
 from pipeline.provenance import Origin, file_name
 from pipeline.spec import REGISTRY, BadInput, Params, Recipe, Value
 
@@ -43,14 +50,17 @@ def load_recipes() -> dict[str, Recipe]:
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe ``name``.
+    """Return the recipe ``name``; only its own module is imported if that is called so.
 
     Raises
     ------
     BadInput
         If there is none.
     """
-    recipes = load_recipes()
+    module = f"pipeline.recipes.{name.removeprefix('muse_')}"
+    if name not in REGISTRY and importlib.util.find_spec(module) is not None:
+        importlib.import_module(module)
+    recipes = REGISTRY if name in REGISTRY else load_recipes()
     if name not in recipes:
         raise BadInput(
             f"there is no recipe {name!r}", remedy=f"choose one of {', '.join(recipes)}"
@@ -121,6 +131,7 @@ def run(
     recipe = find_recipe(name)
     checked = parameters(recipe, params)
     one_blas_thread()
+    keep_freed_memory()
     given = open_inputs(recipe, sof)
     out_dir.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out_dir))

@@ -96,8 +96,9 @@ def overscan_level(
     rows = np.zeros((size.shape[0], 2))
     mean, stdev = [], []
     keywords: dict[str, Value] = {}
+    middle = _middle_columns(raw, size)
     for port in size.quadrants():
-        vertical = _vertical(raw, port, size, params)
+        vertical = _vertical(middle, port, size, params)
         horizontal = _clean(_horizontal(raw, port, params.ovscignore), params)
         every = np.concatenate([vertical[~np.isnan(vertical)], horizontal])
         mean.append(float(every.mean()))
@@ -121,21 +122,24 @@ def _first_row(port: Quadrant) -> int:
     return int(min(port.raw_y.start, port.over_y.start))
 
 
+def _middle_columns(raw: RawFrame, size: Size) -> NDArray[np.uint16]:
+    """Return the vertical overscan of all ports side by side, uint16[ny, 2 scan]."""
+    first = size.quadrant_nx + size.scan
+    pixels = np.empty((size.raw_shape[0], 2 * size.scan), np.uint16)
+    for rows in blocks(size.raw_shape[0], 128):
+        pixels[rows] = raw.read(rows, slice(first, first + 2 * size.scan))
+    return pixels
+
+
 def _vertical(
-    raw: RawFrame, port: Quadrant, size: Size, params: OverscanParams
+    middle: NDArray[np.uint16], port: Quadrant, size: Size, params: OverscanParams
 ) -> NDArray[np.float64]:
-    """Return the vertical overscan [adu], NaN where rejected, [n_rows, n_columns]."""
-    ignore = params.ovscignore
+    """Return the vertical overscan of a port, NaN where rejected, [n_rows, n_columns]."""
+    ignore, scan = params.ovscignore, size.scan
     left = port.raw_x.start < size.raw_shape[1] // 2
-    columns = slice(
-        port.over_x.start + (ignore if left else 0),
-        port.over_x.stop - (0 if left else ignore),
-    )
+    columns = slice(ignore, scan) if left else slice(scan, 2 * scan - ignore)
     start, stop = _first_row(port), max(port.raw_y.stop, port.over_y.stop)
-    pixels = np.empty((stop - start, columns.stop - columns.start))
-    for rows in blocks(stop - start, 256):
-        there = slice(start + rows.start, start + rows.stop)
-        pixels[rows] = raw.read(there, columns)
+    pixels = middle[start:stop, columns].astype(float)
     for rows in blocks(len(pixels), _BOX):
         box = pixels[rows]
         box[_outliers(box, params)] = np.nan

@@ -49,12 +49,15 @@ def combine(
     n_frames, ny, nx = data.shape
     values = np.empty(n_frames)
     variances = np.empty(n_frames)
-    least_sigma = min(low_sigma, high_sigma)
+    agree = np.zeros(nx, np.bool_)
+    limit = np.inf
+    if method == SIGCLIP:
+        limit = min(low_sigma, high_sigma) ** 2 * _median_factor(n_frames)
     for y in range(ny):
+        if method in (AVERAGE, SIGCLIP):
+            _average_row(data, dq, stat, y, limit, agree, out, out_dq, out_stat)
         for x in range(nx):
-            if method == SIGCLIP and _agree(data, dq, stat, y, x, least_sigma):
-                out[y, x], out_stat[y, x] = _mean(data, stat, y, x)
-                out_dq[y, x] = 0
+            if agree[x]:
                 continue
             n, flags = _gather(data, dq, stat, y, x, values, variances)
             low, high = 0, n
@@ -79,39 +82,54 @@ def combine(
 
 
 @kernel
-def _agree(
+def _median_factor(n: int) -> float:
+    """Return the variance of a value's distance from the median, in its own variances.
+
+    Of two values: the variance of their difference.
+    """
+    return 2.0 if n == 2 else 1.0 + 1.57 / n
+
+
+@kernel
+def _average_row(
     data: NDArray[np.float32],
     dq: NDArray[np.uint32],
     stat: NDArray[np.float32],
     y: int,
-    x: int,
-    sigma: float,
-) -> bool:
-    """Tell that nothing can be rejected, without sorting: most pixels are so.
+    limit: float,
+    agree: NDArray[np.bool_],
+    out: NDArray[np.float32],
+    out_dq: NDArray[np.uint32],
+    out_stat: NDArray[np.float32],
+) -> None:
+    """Average the pixels of a row of which no value can be rejected; mark them.
 
-    All are unflagged and their whole range is within the limit for the least variance.
+    These have no flags and all values within ``limit`` [variances] of each other. Most
+    pixels are of this kind, and these loops are fast.
     """
-    low = high = data[0, y, x]
-    variance = stat[0, y, x]
-    flags = dq[0, y, x]
-    for i in range(1, data.shape[0]):
-        low, high = min(low, data[i, y, x]), max(high, data[i, y, x])
-        variance = min(variance, stat[i, y, x])
-        flags |= dq[i, y, x]
-    return bool(flags == 0 and (high - low) ** 2 <= sigma * sigma * variance)
-
-
-@kernel
-def _mean(
-    data: NDArray[np.float32], stat: NDArray[np.float32], y: int, x: int
-) -> tuple[float, float]:
-    """Return mean and variance of the mean of all values of a pixel."""
-    n = data.shape[0]
-    total, squares = 0.0, 0.0
-    for i in range(n):
-        total += data[i, y, x]
-        squares += stat[i, y, x]
-    return total / n, squares / (n * n)
+    n_frames, nx = data.shape[0], data.shape[2]
+    total = np.zeros(nx)
+    squares = np.zeros(nx)
+    flags = np.zeros(nx, np.uint32)
+    least = stat[0, y].copy()
+    lowest = data[0, y].copy()
+    highest = data[0, y].copy()
+    for i in range(n_frames):
+        row, row_dq, row_stat = data[i, y], dq[i, y], stat[i, y]
+        for x in range(nx):
+            value, variance = row[x], row_stat[x]
+            total[x] += value
+            squares[x] += variance
+            flags[x] |= row_dq[x]
+            lowest[x] = value if value < lowest[x] else lowest[x]
+            highest[x] = value if value > highest[x] else highest[x]
+            least[x] = variance if variance < least[x] else least[x]
+    for x in range(nx):
+        spread = highest[x] - lowest[x]
+        agree[x] = flags[x] == 0 and spread * spread <= limit * least[x]
+        out[y, x] = total[x] / n_frames
+        out_dq[y, x] = np.uint32(0)
+        out_stat[y, x] = squares[x] / (n_frames * n_frames)
 
 
 @kernel
@@ -184,11 +202,11 @@ def _clip(
     if n < 2:
         return 0, n
     if n == 2:
-        limit = high_sigma * np.sqrt(2.0 * variances[0])
+        limit = high_sigma * np.sqrt(variances[0] * _median_factor(n))
         return 0, 1 if values[1] - values[0] > limit else 2
     middle = (n - 1) // 2
     centre = 0.5 * (values[middle] + values[n // 2])
-    model = 0.5 * (variances[middle] + variances[n // 2]) * (1.0 + 1.57 / n)
+    model = 0.5 * (variances[middle] + variances[n // 2]) * _median_factor(n)
     scale = max(np.sqrt(model), 1.4826 * _median_deviation(values, n, centre))
     low, high = 0, n
     while low < middle and values[low] < centre - low_sigma * scale:
