@@ -105,3 +105,148 @@ def ingest(context: click.Context, folder: Path) -> None:
     click.echo(f"{folder}: {intake}")
     for name, reason in intake.problems:
         click.echo(f"  quarantined {name}: {reason}")
+
+
+@main.command()
+@MONTH
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Take in the raw files of this folder first.",
+)
+@click.option("--retry", is_flag=True, help="Run again what failed before.")
+@click.pass_context
+def run(context: click.Context, month: str, raw: Path | None, retry: bool) -> None:
+    """Ingest, calibrate, reduce, score, release a month and write its pages."""
+    from flows.console import stages
+    from flows.run import run_month
+
+    service = _service(context)
+    with stages() as tell:
+        page = run_month(service, month, raw, retry=retry, tell=tell)
+    click.echo(f"Pages: {page.as_uri()}")
+
+
+@main.command()
+@MONTH
+@click.pass_context
+def status(context: click.Context, month: str) -> None:
+    """Show what a month gave, and what did not work and why."""
+    from flows.tables import show_month
+
+    service = _service(context)
+    with service.catalogue.read() as session:
+        show_month(session, month)
+    page = service.store.pages / f"month-{month}.html"
+    if page.exists():
+        click.echo(f"\nScore page: {page.as_uri()}")
+
+
+@main.group()
+def ab() -> None:
+    """Look at association blocks."""
+
+
+@ab.command("list")
+@click.argument("night", default="", metavar="[YYYY-MM[-DD]]")
+@click.pass_context
+def ab_list(context: click.Context, night: str) -> None:
+    """List the blocks of a month or night."""
+    from flows.tables import show_blocks
+
+    with _service(context).catalogue.read() as session:
+        show_blocks(session, night)
+
+
+@ab.command("explain")
+@click.argument("name", metavar="AB")
+@click.pass_context
+def ab_explain(context: click.Context, name: str) -> None:
+    """Say which calibrations a block uses, which it does not, and why."""
+    from flows.tables import explain_block
+
+    with _service(context).catalogue.read() as session:
+        explain_block(session, name)
+
+
+@main.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE..",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+def validate(files: tuple[Path, ...]) -> None:
+    """Check products against ESO's science data product standard."""
+    from phoenix.standard import validate as check
+
+    n_bad = 0
+    for path in files:
+        findings = check(path)
+        n_bad += bool(findings)
+        click.echo(f"{path.name}: {f'{len(findings)} findings' if findings else 'valid'}")
+        for finding in findings:
+            click.echo(f"  {finding}")
+    if n_bad:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@MONTH
+@click.pass_context
+def stale(context: click.Context, month: str) -> None:
+    """List what would be made with other calibrations or recipes today."""
+    from phoenix.staleness import stale_blocks
+
+    for name, reason in stale_blocks(_service(context), month):
+        click.echo(f"{name}: {reason}")
+
+
+def _verdict(context: click.Context, name: str, verdict: str, comment: str) -> None:
+    """Note a person's verdict on a data product or a calibration block."""
+    from getpass import getuser
+
+    from phoenix.archive import decide_product
+    from phoenix.quality import decide_block
+    from reports.previews import write_preview
+
+    service = _service(context)
+    with service.writing():
+        if name.startswith("MU_"):
+            idp = decide_product(service, name, verdict, getuser(), comment, write_preview)
+            click.echo(f"{idp.name}: {idp.state}")
+        else:
+            n = decide_block(service, name, verdict, getuser(), comment)
+            click.echo(f"{name}: {n} products {verdict}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--comment", required=True, help="Why.")
+@click.pass_context
+def certify(context: click.Context, name: str, comment: str) -> None:
+    """Certify a data product (MU_...) or a calibration block that waits for a person."""
+    _verdict(context, name, "certified", comment)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--comment", required=True, help="Why.")
+@click.pass_context
+def reject(context: click.Context, name: str, comment: str) -> None:
+    """Reject a data product (MU_...) or a calibration block: it is never used."""
+    _verdict(context, name, "rejected", comment)
+
+
+@main.command()
+@MONTH
+@click.pass_context
+def pages(context: click.Context, month: str) -> None:
+    """Write the pages of a month again."""
+    from reports.pages import write_pages
+
+    service = _service(context)
+    with service.catalogue.read() as session:
+        page = write_pages(session, service.store, month)
+    click.echo(page.as_uri())

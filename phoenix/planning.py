@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 import association.blocks as planned
 from association.cascade import plan
 from association.datasets import SCIENCE_TAGS
-from association.match import Choice, Match, Rejection
+from association.decisions import Choice, Match, Rejection
 from association.records import CalibRecord, RawRecord
 from phoenix.db.models import Association, Block, DeepGroup, Member, Product, RawFile
 from phoenix.db.records import accepted, masters, raw_record_of

@@ -16,23 +16,27 @@ NIGHT = 61284.9
 """An afternoon in September 2026 [d, MJD]."""
 
 
-@pytest.fixture
-def raw(tmp_path):
+def make_raw(folder):
     """Two nights of calibrations and one object exposure; two IFUs."""
-    folder = tmp_path / "raw"
-    for night in (NIGHT, NIGHT + 1):
+    for number, night in enumerate((NIGHT, NIGHT + 1)):
         for tag, offset in (("BIAS", 0.0), ("FLAT", 0.01), ("ARC", 0.02)):
-            raw_file(folder, tag, night + offset, ifus=(1, 2), level=int(1e3 * night) % 999)
+            raw_file(folder, tag, night + offset, ifus=(1, 2), level=1000 + number)
     raw_file(folder, "OBJECT", NIGHT + 0.3, ifus=(1, 2))
     return folder
 
 
 @pytest.fixture
+def raw(tmp_path):
+    """Return the folder with the raw files of a small month."""
+    return make_raw(tmp_path / "raw")
+
+
+@pytest.fixture
 def fake_recipes(monkeypatch):
     """Only the small recipes, all of whose masters are certified."""
-    runner.load_recipes()
     monkeypatch.setattr(runner, "load_recipes", lambda: dict(fakes.RECIPES))
-    monkeypatch.setattr("phoenix.campaigns.load_recipes", lambda: dict(fakes.RECIPES))
+    for module in ("campaigns", "staleness"):
+        monkeypatch.setattr(f"phoenix.{module}.load_recipes", lambda: dict(fakes.RECIPES))
     for name, recipe in fakes.RECIPES.items():
         monkeypatch.setitem(spec.REGISTRY, name, recipe)
     green = Certificate("certified", 0, 1, ())

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from phoenix.db.models import Association, Block, Job, JobInput, Product, RawFile
 from phoenix.execute import run_job
 from phoenix.quality import decide_block
+from phoenix.staleness import stale_blocks
 from tests.phoenix.conftest import MONTH, NIGHT, run_month
 from tests.phoenix.rawfiles import raw_file
 
@@ -207,3 +208,14 @@ def test_blocks_of_other_months_are_left_alone(service, raw, blocks):
     raw_file(raw, "BIAS", NIGHT - 20, ifus=(1, 2))
     run_month(service, raw)
     assert all(row.month == MONTH for row in blocks().values())
+
+
+def test_what_a_better_master_would_change_is_listed(service, raw, blocks):
+    late = next(raw.glob("*FLAT.61284*")).rename(raw / "late")
+    run_month(service, raw)
+    assert list(stale_blocks(service, MONTH)) == []
+    late.rename(raw / "MUSE.FLAT.late.fits")
+    run_month(service, raw)
+    stale = dict(stale_blocks(service, MONTH))
+    assert blocks()["OBJECT 2026-09-01"].name in stale
+    assert "MASTER_FLAT" in stale[blocks()["OBJECT 2026-09-01"].name]
