@@ -12,6 +12,7 @@ from typing import TypeVar
 from pipeline.formats.cards import Keywords
 from pipeline.formats.cube import CubeProduct
 from pipeline.formats.image import ImageProduct
+from pipeline.formats.mask import MaskProduct
 from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.formats.product import ProductFile
 from pipeline.formats.tables import TableProduct
@@ -53,11 +54,13 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
-    ) -> ImageProduct:
-        """Open an image product."""
+    ) -> ImageProduct | MaskProduct:
+        """Open an image product; tags that end in ``_MASK`` are masks."""
         spare = self._spare(tag)
 
-        def make(path: Path, words: Keywords) -> ImageProduct:
+        def make(path: Path, words: Keywords) -> ImageProduct | MaskProduct:
+            if tag.endswith("_MASK"):
+                return MaskProduct(path, words, shape, spare=spare)
             return ImageProduct(path, words, shape, unit=unit, spare=spare)
 
         return self._add(tag, "image", make, header, like, number)

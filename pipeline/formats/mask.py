@@ -1,0 +1,39 @@
+"""Masks of the field: an integer image in the primary unit (SKY_MASK).
+
+`pipeline.formats.image.open_images` reads them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.formats.cards import Keywords
+from pipeline.formats.product import product_keywords
+from pipeline.formats.stream import Part, StreamedFits
+from pipeline.spec import Planes, Value
+
+
+class MaskProduct:
+    """A mask under way; implements `pipeline.spec.ImageWriter`: 1 where DATA is not 0."""
+
+    def __init__(
+        self, path: Path, header: Keywords, shape: tuple[int, int], *, spare: int = 0
+    ) -> None:
+        self.path, self.header = path, header
+        self.qc: dict[str, Value] = {}
+        keywords = product_keywords(header, {})
+        self._file = StreamedFits(path, [Part(keywords, "i4", shape, spare=spare)])
+
+    def write(self, rows: slice, planes: Planes) -> None:
+        """Store some rows."""
+        chosen = (np.isfinite(planes.data) & (planes.data != 0)).astype(np.int32)
+        self._file.write(0, rows.start or 0, chosen)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._file.parts[0].keywords = product_keywords(self.header, self.qc)
+        self._file.close()
+
+    def abort(self) -> None:
+        """Give the file up."""
+        self._file.abort()
