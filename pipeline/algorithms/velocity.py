@@ -40,7 +40,7 @@ def velocity(header: Header, frame: Frame) -> float:
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
     ):
-        time = Time(middle, format="mjd", scale="utc", location=place)
+        time = Time(middle, format="mjd", scale="utc")
         if frame != "geo":
             kind = {"bary": "barycentric", "helio": "heliocentric"}[frame]
             speed = target.radial_velocity_correction(kind, obstime=time, location=place)
