@@ -90,16 +90,14 @@ def bias(frames: Frames, params: BiasParams, out: Outputs) -> None:
     keywords = exposures[0].overscan.keywords
     master = out.image(TAG, size.shape, unit="adu", header=keywords, like=raws[0])
     saturated = np.zeros(len(raws) + 1, np.int64)
-    n_bad = 0
-    for half in blocks(size.shape[0], size.quadrant_ny):
-        planes = _combined(exposures, half, params, saturated)
-        for port in size.quadrants():
-            if port.trim_y == half:
-                n_bad += _finish_port(master, planes, port, noise, params)
-                _put_noise(master, port, noise, gains(raws[0].header, raws[0].name))
-        for rows in blocks(size.quadrant_ny, N_ROWS):
-            there = slice(half.start + rows.start, half.start + rows.stop)
-            master.write(there, Planes._make(plane[rows] for plane in planes))
+    n_bad = sum(
+        _make_half(master, exposures, half, noise, params, saturated)
+        for half in blocks(size.shape[0], size.quadrant_ny)
+    )
+    for port, found, gain in zip(
+        size.quadrants(), noise, gains(raws[0].header, raws[0].name), strict=True
+    ):
+        _put_noise(master, port.number, found, gain)
     for i, n_saturated in enumerate(saturated[:-1], 1):
         master.qc[f"QC BIAS INPUT{i} NSATURATED"] = int(n_saturated)
     master.qc["QC BIAS MASTER NBADPIX"] = n_bad
@@ -123,6 +121,24 @@ def _without_overscan(
         CalibratedFrame(raw, size, level, (1.0,) * 4, sigma, photons=False, bad_pixels=bad)
         for raw, level in zip(raws, levels, strict=True)
     ]
+
+
+def _make_half(
+    master: ImageWriter,
+    exposures: Sequence[CalibratedFrame],
+    half: slice,
+    noise: Sequence[ReadNoise],
+    params: BiasParams,
+    saturated: NDArray[np.int64],
+) -> int:
+    """Combine, measure and write one half of the detector; return its bad pixels."""
+    planes = _combined(exposures, half, params, saturated)
+    ports = [port for port in exposures[0].size.quadrants() if port.trim_y == half]
+    n_bad = sum(_finish_port(master, planes, port, noise, params) for port in ports)
+    for rows in blocks(half.stop - half.start, N_ROWS):
+        there = slice(half.start + rows.start, half.start + rows.stop)
+        master.write(there, Planes._make(plane[rows] for plane in planes))
+    return n_bad
 
 
 def _combined(
@@ -190,14 +206,11 @@ def _slope(profile: NDArray[np.float64], good: NDArray[np.bool_]) -> float:
     )
 
 
-def _put_noise(
-    master: ImageWriter, port: Quadrant, noise: Sequence[ReadNoise], gain: Sequence[float]
-) -> None:
+def _put_noise(master: ImageWriter, port: int, found: ReadNoise, gain: float) -> None:
     """Write the noise of one port [count] and the level of the raw biases [adu]."""
-    found, g = noise[port.number - 1], gain[port.number - 1]
-    master.qc[f"QC BIAS MASTER{port.number} RON"] = found.noise * g
-    master.qc[f"QC BIAS MASTER{port.number} RONERR"] = found.error * g
-    name = f"QC BIAS LEVEL{port.number}"
+    master.qc[f"QC BIAS MASTER{port} RON"] = found.noise * gain
+    master.qc[f"QC BIAS MASTER{port} RONERR"] = found.error * gain
+    name = f"QC BIAS LEVEL{port}"
     master.qc[f"{name} MEAN"] = float(np.mean(found.levels))
     master.qc[f"{name} STDEV"] = float(np.std(found.levels, ddof=1))
     master.qc[f"{name} MEDIAN"] = float(np.median(found.levels))
