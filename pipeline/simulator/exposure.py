@@ -91,6 +91,14 @@ class Exposure:
         Derotator wobble: true minus header position angle of the field [deg].
     scene
         What is on the sky.
+    mode
+        INS MODE: nominal or extended wavelength range.
+    readout
+        DET READ CURID.
+    dark_lamp
+        The lamp has failed: the header says that it is on, but there is no light.
+    truncated
+        The file breaks off.
     """
 
     kind: Kind
@@ -107,6 +115,10 @@ class Exposure:
     error: tuple[float, float] = (0.0, 0.0)
     rotation_error: float = 0.0
     scene: Scene = field(default_factory=Scene)
+    mode: Literal["WFM-NOAO-N", "WFM-NOAO-E"] = "WFM-NOAO-N"
+    readout: int = 1
+    dark_lamp: bool = False
+    truncated: bool = False
 
     @property
     def timestamp(self) -> str:

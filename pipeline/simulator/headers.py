@@ -179,8 +179,8 @@ def _packed(degrees: float) -> float:
 def _instrument(e: Exposure) -> list[Entry]:
     inside = e.kind in ("BIAS", "DARK", "FLAT", "ILLUM", "ARC")
     return [
-        ("ESO INS MODE", "WFM-NOAO-N", ""),
-        ("ESO INS OPTI1 NAME", "Blue", ""),
+        ("ESO INS MODE", e.mode, ""),
+        ("ESO INS OPTI1 NAME", "Blue" if e.mode.endswith("N") else "Clear", ""),
         ("ESO INS OPTI2 NAME", "WFM", ""),
         ("ESO INS OPTI3 NAME", "CALIB" if inside else "WFM", ""),
         ("ESO INS DROT MODE", "STAT" if inside else "SKY", ""),
@@ -190,8 +190,8 @@ def _instrument(e: Exposure) -> list[Entry]:
         ("ESO INS TEMP4 ID", "CAAT", ""),
         ("ESO DET BINX", 1, ""),
         ("ESO DET BINY", 1, ""),
-        ("ESO DET READ CURID", 1, ""),
-        ("ESO DET READ CURNAME", "SCI1.0", ""),
+        ("ESO DET READ CURID", e.readout, ""),
+        ("ESO DET READ CURNAME", f"SCI{e.readout}.0", ""),
         ("ESO DET DIT1", float(e.exptime), ""),
         ("ESO DET UIT1", float(e.exptime), ""),
         ("ESO DET DKTM", float(e.exptime), ""),

@@ -19,27 +19,31 @@ ARC_EXPTIME = {"Ne": 20.0, "Xe": 100.0, "HgCd": 80.0}
 """Exposure times of the lamps [s]."""
 
 
-def blocking_filter(wavelength: Floats) -> Floats:
-    """Return the transmission of the blue-blocking filter of the nominal range."""
+def blocking_filter(wavelength: Floats, mode: str) -> Floats:
+    """Return the transmission of the filter that blocks blue light in nominal mode."""
     w = np.asarray(wavelength)
+    if mode.endswith("E"):
+        return np.ones_like(w)
     return np.asarray(0.10 + 0.90 / (1 + np.exp(-(w - 4665) / 22)))
 
 
-def sensitivity(wavelength: Floats) -> Floats:
-    """Return the relative efficiency of grating, filter and detector, some 1 at best."""
+def sensitivity(wavelength: Floats, mode: str) -> Floats:
+    """Return the relative efficiency of grating, filter and detector, some 1 at best.
+
+    ``mode`` is INS MODE.
+    """
     w = np.asarray(wavelength)
     ripples = 1 + 0.01 * np.sin(w / 170) + 0.007 * np.sin(w / 61 + 1)
-    return np.asarray(
-        np.exp(-0.5 * ((w - 6950) / 2050) ** 2) * ripples * blocking_filter(w)
-    )
+    grating = np.exp(-0.5 * ((w - 6950) / 2050) ** 2)
+    return np.asarray(grating * ripples * blocking_filter(w, mode))
 
 
-def flat_spectrum(wavelength: Floats) -> Floats:
-    """Return electrons per pixel of the continuum lamp, a bulb of 3100 K with ripples."""
+def flat_spectrum(wavelength: Floats, mode: str) -> Floats:
+    """Return electrons per pixel of the continuum lamp, a bulb of 3100 K."""
     w = np.asarray(wavelength)
     photons = w**-4 / np.expm1(1.4388e8 / (w * 3100))
     peak = 7800.0**-4 / np.expm1(1.4388e8 / (7800.0 * 3100))
-    light = photons / peak * sensitivity(w) * (1 + 0.01 * np.sin(w / 230))
+    light = photons / peak * sensitivity(w, mode) * (1 + 0.01 * np.sin(w / 230))
     return np.asarray(FLAT_PEAK * light / 0.93)
 
 

@@ -26,7 +26,7 @@ def light(exposure: Exposure, size: Size, ifu: int, ifus: Sequence[int]) -> Imag
     ``ifus`` are all those of the exposure; the header position is the middle of their
     part of the field.
     """
-    if exposure.kind in ("BIAS", "DARK"):
+    if exposure.kind in ("BIAS", "DARK") or exposure.dark_lamp:
         return np.zeros(size.shape, np.float32)
     instrument = optics(size, ifu).drifted(exposure.drift)
     level = transmission(instrument, exposure.temperature)
@@ -66,28 +66,30 @@ def _gradient(
 def _flat(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     """Return the light of the continuum lamp, which does not fill the field evenly."""
     wavelength = sampling(instrument)
-    density = lamps.flat_spectrum(wavelength) / 1.25 * exposure.exptime / lamps.FLAT_EXPTIME
-    spectra = continuum(instrument, wavelength, density)
+    density = lamps.flat_spectrum(wavelength, exposure.mode) / 1.25
+    density *= exposure.exptime / lamps.FLAT_EXPTIME
+    spectra = continuum(instrument, density)
     uneven, slit = _gradient(instrument, 0.02, -0.03, 0.015)
-    return paint(instrument, wavelength, spectra, level * uneven, slit)
+    return paint(instrument, spectra, level * uneven, slit)
 
 
 def _arc(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     """Return the light of one arc lamp."""
-    wavelength = sampling(instrument)
     lines, fluxes = lamps.arc_lines(exposure.lamp)
     fluxes = fluxes * exposure.exptime / lamps.ARC_EXPTIME[exposure.lamp]
-    spectra = emission(instrument, wavelength, lines, fluxes)
+    spectra = emission(instrument, lines, fluxes)
     uneven, slit = _gradient(instrument, 0.02, -0.03, 0.015)
-    return paint(instrument, wavelength, spectra, level * uneven, slit)
+    return paint(instrument, spectra, level * uneven, slit)
 
 
 def _twilight(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     """Return the light of the evening sky, brighter towards the sun, fading with time."""
     wavelength = sampling(instrument)
     water = molecular_transmission(wavelength, 1.2, exposure.conditions.water)
-    density = sky.twilight(wavelength) * lamps.sensitivity(wavelength) * water
+    density = (
+        sky.twilight(wavelength) * water * lamps.sensitivity(wavelength, exposure.mode)
+    )
     density *= sky.TWILIGHT_PEAK / 1.25 / density.max()
-    spectra = continuum(instrument, wavelength, density)
+    spectra = continuum(instrument, density)
     uneven, slit = _gradient(instrument, 0.006, 0.004, 0.0)
-    return paint(instrument, wavelength, spectra, level * uneven, slit)
+    return paint(instrument, spectra, level * uneven, slit)

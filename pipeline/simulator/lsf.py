@@ -57,12 +57,12 @@ class LineSpread:
 
 
 def pixel_profile(
-    offset: NDArray[np.float64], parameters: NDArray[np.float64], pixel: float
+    offset: NDArray[np.float64], parameters: NDArray[np.float64], pixel: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the share of a line's light in a pixel centred ``offset`` redward of it.
 
     ``parameters`` as from `LineSpread.parameters`, broadcast against ``offset``;
-    ``pixel`` is the width of the pixel [Angstrom].
+    ``pixel``, broadcast too, is the width of the pixel [Angstrom].
     """
     centre, sigma, shift = np.moveaxis(parameters, -1, 0)
 

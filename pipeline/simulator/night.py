@@ -26,14 +26,14 @@ _PHOTON = 1.98644586e-8
 """h c [erg Angstrom]."""
 
 
-def efficiency(wavelength: Floats) -> Floats:
+def efficiency(wavelength: Floats, mode: str) -> Floats:
     """Return detected photons per photon at the primary mirror."""
-    return np.asarray(0.36 * lamps.sensitivity(wavelength))
+    return np.asarray(0.36 * lamps.sensitivity(wavelength, mode))
 
 
-def electrons_per_flux(wavelength: Floats) -> Floats:
+def electrons_per_flux(wavelength: Floats, mode: str) -> Floats:
     """Return detected electrons/s for 1 erg/s/cm^2 at the telescope."""
-    return np.asarray(TELESCOPE_AREA * wavelength / _PHOTON * efficiency(wavelength))
+    return np.asarray(TELESCOPE_AREA * wavelength / _PHOTON * efficiency(wavelength, mode))
 
 
 def field_centre(size: Size, ifus: Sequence[int]) -> tuple[float, float]:
@@ -45,17 +45,13 @@ def field_centre(size: Size, ifus: Sequence[int]) -> tuple[float, float]:
 def paint_sky(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     """Return the light of airglow and the continuum of the night [electrons]."""
     wavelength = sampling(instrument)
-    rate = exposure.exptime * 0.2**2 * electrons_per_flux(wavelength)
-    spectra = continuum(
-        instrument, wavelength, rate * sky.sky_continuum(wavelength, exposure.seed)
-    )
+    rate = exposure.exptime * 0.2**2 * electrons_per_flux(wavelength, exposure.mode)
+    spectra = continuum(instrument, rate * sky.sky_continuum(wavelength, exposure.seed))
     lines, fluxes = sky.sky_lines(exposure.seed)
-    fluxes = fluxes * exposure.exptime * 0.2**2 * electrons_per_flux(lines)
-    glow = emission(instrument, wavelength, lines, fluxes)
+    fluxes = fluxes * exposure.exptime * 0.2**2 * electrons_per_flux(lines, exposure.mode)
+    glow = emission(instrument, lines, fluxes)
     total = [a + b for a, b in zip(spectra, glow, strict=True)]
-    return paint(
-        instrument, wavelength, total, level * per_pixel(instrument), instrument.slit
-    )
+    return paint(instrument, total, level * per_pixel(instrument), instrument.slit)
 
 
 def per_pixel(instrument: Optics) -> Floats:
@@ -78,7 +74,7 @@ def paint_sources(
     wavelength = sampling(instrument)
     steps = np.arange(wavelength[0], wavelength[-1] + TRACK_STEP, TRACK_STEP)
     shift = np.stack(refraction(exposure, steps), axis=1)
-    through = exposure.exptime * electrons_per_flux(wavelength)
+    through = exposure.exptime * electrons_per_flux(wavelength, exposure.mode)
     through *= transmission(exposure, wavelength)
     at_rest = wavelength * (1 + velocity(exposure) / LIGHT_SPEED)
     for source in exposure.scene.sources:
@@ -151,7 +147,7 @@ def _paint(
     half = instrument.sky_width / 2
     touched = (instrument.sky_y > low[1]) & (instrument.sky_y < high[1])
     touched &= (instrument.sky_x + half > low[0]) & (instrument.sky_x - half < high[0])
-    spectra = continuum(instrument, wavelength, density, np.flatnonzero(touched))
+    spectra = continuum(instrument, density, np.flatnonzero(touched))
     blur = float(np.hypot(instrument.blur, np.sqrt(1 / 12)))
     for s, spectrum in zip(np.flatnonzero(touched), spectra, strict=True):
         sky_place = (

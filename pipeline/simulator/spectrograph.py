@@ -1,14 +1,18 @@
 """From spectra to the light on the detector of one IFU."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.instrument import Size
 from pipeline.simulator.lsf import (
     WING_WEIGHT,
     WING_WIDTH,
     pixel_profile,
 )
 from pipeline.simulator.optics import Optics
+from pipeline.simulator.optics import optics as reference_optics
 from pipeline.simulator.render import add_lines, paint_slice, smear
 
 Floats = NDArray[np.float64]
@@ -25,9 +29,14 @@ _REACH = 8.0
 
 def sampling(optics: Optics) -> Floats:
     """Return the wavelengths [Angstrom] at which spectra of an IFU are sampled."""
-    centre = optics.wave[:, :, 0]
-    first = np.floor(centre.min()) - 12.0
-    return np.asarray(np.arange(first, centre.max() + 12.0, STEP))
+    return _grid(optics.size, optics.ifu)
+
+
+@lru_cache(maxsize=32)
+def _grid(size: Size, ifu: int) -> Floats:
+    """Return a regular grid over all wavelengths on the detector, and some more."""
+    centre = reference_optics(size, ifu).wave[:, :, 0]
+    return np.asarray(np.arange(np.floor(centre.min()) - 12.0, centre.max() + 12.0, STEP))
 
 
 def _pixel_widths(optics: Optics, wavelength: Floats) -> Floats:
@@ -39,39 +48,42 @@ def _pixel_widths(optics: Optics, wavelength: Floats) -> Floats:
     )
 
 
-def continuum(
-    optics: Optics,
-    wavelength: Floats,
-    density: Floats,
-    slices: NDArray[np.int64] | None = None,
-) -> list[Spectrum]:
-    """Return light in a pixel for some slices from a density [electrons/Angstrom].
+@lru_cache(maxsize=24)
+def _taps(size: Size, ifu: int) -> Floats:
+    """Return line spread times pixel every `_NODE`, [n_slices, n_nodes, n_taps].
 
-    ``wavelength``, ``density``: float64[n] on the grid of `sampling`; the results,
-    float32[n], give the light in a pixel centred at each wavelength [electrons].
-    ``slices`` are 0-based; default: all.
+    Those of the reference state: a drift does not change them noticeably.
     """
+    optics, wavelength = reference_optics(size, ifu), _grid(size, ifu)
     nodes = np.arange(wavelength[0], wavelength[-1] + 2 * _NODE, _NODE)
     half = int(_REACH / STEP)
     offset = np.linspace(-half * STEP, half * STEP, 2 * half + 1)
-    parameters = optics.lsf.parameters(nodes)
-    widths = _pixel_widths(optics, nodes)
+    parameters = optics.lsf.parameters(nodes)[:, :, None, :]
+    widths = _pixel_widths(optics, nodes)[:, :, None]
+    return np.ascontiguousarray(pixel_profile(offset, parameters, widths) * STEP)
+
+
+def continuum(
+    optics: Optics, density: Floats, slices: NDArray[np.int64] | None = None
+) -> list[Spectrum]:
+    """Return light in a pixel for some slices from a density [electrons/Angstrom].
+
+    ``density``: float64[n] on the grid of `sampling`; the results, float32[n], give the
+    light in a pixel centred at each wavelength [electrons]. ``slices`` are 0-based;
+    default: all.
+    """
+    taps = _taps(optics.size, optics.ifu)
     spectra = []
     for s in range(optics.size.n_slices) if slices is None else slices:
-        profile = [
-            pixel_profile(offset, parameters[s, k], float(widths[s, k])) * STEP
-            for k in range(len(nodes))
-        ]
-        smeared = np.empty(len(wavelength), np.float32)
-        smear(np.ascontiguousarray(density), np.array(profile), _NODE / STEP, smeared)
+        smeared = np.empty(len(density), np.float32)
+        smear(np.ascontiguousarray(density), taps[s], _NODE / STEP, smeared)
         spectra.append(smeared)
     return spectra
 
 
-def emission(
-    optics: Optics, wavelength: Floats, lines: Floats, fluxes: Floats
-) -> list[Spectrum]:
+def emission(optics: Optics, lines: Floats, fluxes: Floats) -> list[Spectrum]:
     """Return light in a pixel for each slice from lines of given flux [electrons]."""
+    wavelength = sampling(optics)
     inside = (lines > wavelength[0]) & (lines < wavelength[-1])
     lines, fluxes = (
         np.ascontiguousarray(lines[inside]),
@@ -97,9 +109,7 @@ def emission(
     return spectra
 
 
-def paint(
-    optics: Optics, wavelength: Floats, spectra: list[Spectrum], level: Floats, slit: Floats
-) -> Image:
+def paint(optics: Optics, spectra: list[Spectrum], level: Floats, slit: Floats) -> Image:
     """Return the image [electrons] of slices that are each lit evenly.
 
     ``level``: float64[n_slices], factor; ``slit``: float64[n_slices, 2], linear and
@@ -114,7 +124,7 @@ def paint(
             np.ascontiguousarray(optics.right[s]),
             np.ascontiguousarray(optics.wave[s]),
             spectrum,
-            float(wavelength[0]),
+            float(sampling(optics)[0]),
             STEP,
             np.ascontiguousarray(slit[s]),
             float(level[s]),

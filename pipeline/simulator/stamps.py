@@ -58,6 +58,7 @@ def star_stamps(fwhms: tuple[float, ...], reach: float = 36.0) -> Stamp:
     return np.array(stamps, np.float32)
 
 
+@lru_cache(maxsize=64)
 def galaxy_stamps(
     fwhms: tuple[float, ...],
     radius: float,

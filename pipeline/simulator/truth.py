@@ -38,6 +38,9 @@ def exposure_truth(exposure: Exposure, size: Size, ifus: Sequence[int]) -> dict[
         "temperature": exposure.temperature,
         "ob": exposure.ob.id,
         "prog_id": exposure.ob.prog_id,
+        "mode": exposure.mode,
+        "dark_lamp": exposure.dark_lamp,
+        "truncated": exposure.truncated,
     }
     if exposure.kind in NIGHT_KINDS:
         truth.update(_night(exposure, size, ifus))
