@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.trace import Trace, evaluate
 from pipeline.instrument import Size
-from pipeline.spec import Table
+from pipeline.spec import BadInput, Table, TableFrame
 
 
 def trace_table(trace: Trace) -> Table:
@@ -71,3 +72,40 @@ def corner_slices(size: Size) -> tuple[int, ...]:
     places = [size.sky_order.index(1) + 1, size.sky_order.index(n) + 1]
     last = (size.n_stacks - 1) * n
     return tuple(sorted(places) + sorted(last + place for place in places))
+
+
+def trace_curves(frame: TableFrame) -> NDArray[np.float64]:
+    """Read a TRACE_TABLE.
+
+    Returns
+    -------
+    float64[n_slices, 3, n]
+        Centre, left and right edge [pix] in powers of the 1-based row.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing or a slice was not traced.
+    """
+    columns = frame.read().columns
+    powers = sorted(name[4:] for name in columns if name.startswith("tc0_"))
+    names = [[f"tc{curve}_{power}" for power in powers] for curve in range(3)]
+    missing = [name for group in names for name in group if name not in columns]
+    if missing or not powers:
+        raise BadInput(
+            "is no column of the table",
+            file=frame.name,
+            keyword=missing[0] if missing else "tc0_00",
+            remedy="give the TRACE_TABLE that muse_flat wrote",
+        )
+    stacked = [[np.asarray(columns[name], np.float64) for name in group] for group in names]
+    curves = np.ascontiguousarray(np.moveaxis(np.array(stacked), 2, 0))
+    bad = np.flatnonzero(~np.isfinite(curves).all(axis=(1, 2)))
+    if len(bad):
+        raise BadInput(
+            f"slice {bad[0] + 1} was not traced",
+            file=frame.name,
+            keyword="SliceNo",
+            remedy="make the TRACE_TABLE again or use that of another night",
+        )
+    return curves

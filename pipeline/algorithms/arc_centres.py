@@ -1,0 +1,99 @@
+"""Centres of the arc lines of one lamp in all columns of a slice."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.arc_image import Strip
+from pipeline.algorithms.arc_lines import ArcLines
+from pipeline.algorithms.identify import Dispersion, Matches
+from pipeline.algorithms.wavelength import Places
+from pipeline.kernels.lines import MAX_LINES, REACH, follow_lines, smooth_along
+
+Floats = NDArray[np.float64]
+
+MEASURED = 2
+"""Quality from which lines are measured; those of quality 1 only identify."""
+RESOLVED = 1.5
+"""Distance below which a neighbour cannot be told from a line [Angstrom]."""
+NOTICED = 0.003
+"""Flux of a neighbour, relative to the line, from which it is fitted too."""
+FWHM = 2.3548200450309493
+"""Full width at half maximum of a Gaussian of unit width."""
+
+
+def measure_lines(
+    strip: Strip,
+    dispersion: Dispersion,
+    matches: Matches,
+    lines: ArcLines,
+    numbers: NDArray[np.int64],
+    *,
+    x_order: int,
+    kappa: float,
+) -> tuple[Places, Floats]:
+    """Measure the recognised lines of a lamp along the whole slice.
+
+    Parameters
+    ----------
+    strip
+        The slice.
+    dispersion
+        Wavelengths in its middle.
+    matches
+        Lines that were recognised there.
+    lines
+        Catalogue of the lamp.
+    numbers : int64[n_lines]
+        Number of each of its lines in the whole catalogue.
+    x_order, kappa
+        Order and rejection limit of the curve of a line along the slice.
+
+    Returns
+    -------
+    places
+        Where the lines are, by Gaussian fits.
+    light : float64[n]
+        How far redward the centre of light lies at each place [Angstrom].
+    """
+    measured = lines.quality[matches.line] >= MEASURED
+    index, rows = matches.line[measured], matches.row[measured]
+    sampling = dispersion.slope(rows)
+    offsets, n_lines = _neighbours(index, sampling, lines)
+    columns = strip.columns(rows)
+    found = follow_lines(strip.light, strip.noise, rows, columns, offsets, n_lines)
+    scatter = np.empty(len(rows))
+    smooth_along(found, x_order + 1, kappa, scatter)
+    group, column = np.nonzero(np.isfinite(found[:, :, 0]))
+    row, error, width, _, light = found[group, column].T
+    angstrom = sampling[group]
+    places = Places(
+        x=np.asarray(column + strip.first + 1, np.float64),
+        y=row + 1.0,
+        wavelength=lines.wavelength[index[group]],
+        error=error * angstrom,
+        scatter=scatter[group] * angstrom,
+        fwhm=FWHM * width * angstrom,
+        sampling=angstrom,
+        line=numbers[index[group]],
+    )
+    return places, light * angstrom
+
+
+def _neighbours(
+    index: NDArray[np.int64], sampling: Floats, lines: ArcLines
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the distances [pix] of lines to be fitted together with each line."""
+    offsets = np.zeros((len(index), MAX_LINES))
+    n_lines = np.ones(len(index), np.int64)
+    for g, (line, step) in enumerate(zip(index, sampling, strict=True)):
+        distance = lines.wavelength - lines.wavelength[line]
+        ratio = lines.flux / lines.flux[line]
+        near = (np.abs(distance) < (REACH + 2) * step) & (np.abs(distance) > RESOLVED)
+        candidates = np.flatnonzero(near & (ratio > NOTICED))
+        for k in candidates[np.argsort(-ratio[candidates], kind="stable")]:
+            place = distance[k] / step
+            known = offsets[g, : n_lines[g]]
+            if n_lines[g] < MAX_LINES and np.abs(known - place).min() * step > RESOLVED:
+                offsets[g, n_lines[g]] = place
+                n_lines[g] += 1
+    return offsets, n_lines

@@ -1,0 +1,105 @@
+"""What the wavelength calibration leaves behind: its tables and QC."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.trace import evaluate
+from pipeline.algorithms.wavelength import Places, Surface
+from pipeline.spec import Table
+
+Floats = NDArray[np.float64]
+
+
+def wavelength_table(surfaces: Sequence[Surface]) -> Table:
+    """Return the WAVECAL_TABLE (manual, A.3.7)."""
+    columns: dict[str, NDArray[np.generic]] = {
+        "SliceNo": np.arange(1, len(surfaces) + 1, dtype=np.int32)
+    }
+    units = {"SliceNo": "No"}
+    n_x, n_y = surfaces[0].coefficients.shape
+    for i in range(n_x):
+        for j in range(n_y):
+            name = f"wlc{i}{j}"
+            columns[name] = np.array([s.coefficients[i, j] for s in surfaces])
+            units[name] = "Angstrom"
+    columns["MSE"] = np.array([s.mse for s in surfaces])
+    return Table(columns, units)
+
+
+def residuals_table(surfaces: Sequence[Surface], places: Sequence[Places]) -> Table:
+    """Return the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8)."""
+    parts: dict[str, list[NDArray[np.generic]]] = {
+        name: []
+        for name in ("slice", "iteration", "x", "y", "lambda", "residual", "rejlimit")
+    }
+    for number, (surface, there) in enumerate(zip(surfaces, places, strict=True), start=1):
+        for iteration, done in enumerate(surface.rounds, start=1):
+            n = len(done.places)
+            parts["slice"].append(np.full(n, number, np.uint8))
+            parts["iteration"].append(np.full(n, iteration, np.int32))
+            parts["x"].append(there.x[done.places].astype(np.int32))
+            parts["y"].append(there.y[done.places].astype(np.float32))
+            parts["lambda"].append(there.wavelength[done.places].astype(np.float32))
+            parts["residual"].append(done.residuals)
+            parts["rejlimit"].append(np.full(n, done.limit))
+    units = {"x": "pix", "y": "pix"} | dict.fromkeys(
+        ("lambda", "residual", "rejlimit"), "Angstrom"
+    )
+    return Table({name: np.concatenate(v) for name, v in parts.items()}, units)
+
+
+def detection_qc(peaks: Sequence[Floats], n_detected: int) -> Iterator[tuple[str, float]]:
+    """Yield the QC of the lines that were recognised in one slice.
+
+    Parameters
+    ----------
+    peaks
+        Heights of the lines of every lamp [count].
+    n_detected
+        Lines detected, recognised or not.
+    """
+    every = np.concatenate(peaks)
+    yield "LINES NDET", n_detected
+    yield "LINES NID", len(every)
+    yield from ((f"LINES PEAK {key}", value) for key, value in peak_qc(every))
+    yield "LINES PEAK MIN", float(every.min())
+
+
+def peak_qc(peaks: Floats) -> Iterator[tuple[str, float]]:
+    """Yield mean, scatter and largest of line heights [count]."""
+    yield "MEAN", float(peaks.mean())
+    yield "STDEV", float(peaks.std(ddof=1)) if len(peaks) > 1 else 0.0
+    yield "MAX", float(peaks.max())
+
+
+def fit_qc(
+    places: Places, surface: Surface, curves: Floats, n_rows: int
+) -> Iterator[tuple[str, float]]:
+    """Yield the QC of the solution of one slice (manual, 9.4.5).
+
+    Parameters
+    ----------
+    places
+        Where lines were measured.
+    surface
+        The solution.
+    curves : float64[3, n]
+        Trace polynomials of the slice.
+    n_rows
+        Rows of the detector.
+    """
+    yield "RESOL", float(np.mean(places.wavelength / places.fwhm))
+    yield "LINES FWHM MEAN", float(places.fwhm.mean())
+    yield "LINES FWHM STDEV", float(places.fwhm.std(ddof=1))
+    yield "LINES FWHM MIN", float(places.fwhm.min())
+    yield "LINES FWHM MAX", float(places.fwhm.max())
+    yield "FIT NLINES", len(np.unique(places.line[surface.used]))
+    yield "FIT RMS", float(np.sqrt(surface.mse))
+    for name, row in (("BOTTOM", 1.0), ("TOP", float(n_rows))):
+        _, left, right = evaluate(curves, row)
+        yield f"DWLEN {name}", float(surface.at(left, row) - surface.at(right, row))
+    middle = (1 + n_rows) / 2
+    yield "WLPOS", middle
+    yield "WLEN", float(surface.at(evaluate(curves, middle)[0], middle))

@@ -1,0 +1,180 @@
+"""The wavelength of every pixel of a slice: surfaces through the places of arc lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
+from numpy.polynomial.polynomial import polyval2d
+from numpy.typing import NDArray
+
+from pipeline.kernels.surface import add_places, solve_surface, surface_at
+
+Floats = NDArray[np.float64]
+Weighting = Literal["uniform", "cerr", "scatter", "cerrscatter"]
+
+MAX_ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where lines were measured in one slice, one entry a line and column.
+
+    ``x``, ``y``: float64[n] [pix, 1-based]; ``wavelength``, ``error`` of the centre,
+    ``scatter`` of the line along the slice, ``fwhm``: float64[n] [Angstrom];
+    ``sampling``: float64[n] [Angstrom/pix]; ``line``: int64[n], number of the line in the
+    catalogue.
+    """
+
+    x: Floats
+    y: Floats
+    wavelength: Floats
+    error: Floats
+    scatter: Floats
+    fwhm: Floats
+    sampling: Floats
+    line: NDArray[np.int64]
+
+    @staticmethod
+    def join(parts: Sequence["Places"]) -> "Places":
+        """Return the places of several lamps as one."""
+        names = [field.name for field in fields(Places)]
+        return Places(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a fit: which places took part, their residuals, the limit [Angstrom]."""
+
+    places: NDArray[np.int64]
+    residuals: Floats
+    limit: float
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Wavelength solution of one slice.
+
+    ``coefficients``: float64[n_x, n_y], powers of the 1-based column and row [Angstrom];
+    ``mse``: mean square residual of the places used [Angstrom**2]; ``used``: bool[n];
+    ``rounds``: the history of the fit, if it was asked for.
+    """
+
+    coefficients: Floats
+    mse: float
+    used: NDArray[np.bool_]
+    rounds: tuple[Round, ...]
+
+    def at(self, x: Floats | float, y: Floats | float) -> Floats:
+        """Return wavelengths [Angstrom] at 1-based places."""
+        return np.asarray(polyval2d(x, y, self.coefficients))
+
+
+def fit_wavelengths(
+    places: Places,
+    n_rows: int,
+    *,
+    x_order: int,
+    y_order: int,
+    weighting: Weighting,
+    kappa: float,
+    line_error: Floats | None = None,
+    max_rounds: int = MAX_ROUNDS,
+    history: bool = False,
+) -> Surface | None:
+    """Fit a surface to the lines of a slice, rejecting deviant places.
+
+    Parameters
+    ----------
+    places
+        Where the lines are.
+    n_rows
+        Rows of the detector.
+    x_order, y_order
+        Orders of the polynomials along the slice and along the dispersion.
+    weighting
+        Which errors set the weights.
+    kappa
+        Rejection limit [standard deviations].
+    line_error : float64[n] or None
+        Further error of each place, common to its line [Angstrom].
+    max_rounds
+        Most rounds of rejection.
+    history
+        Whether to keep the residuals of every round.
+
+    Returns
+    -------
+    Surface or None
+        None if the lines do not determine it.
+    """
+    ranges = (_range(places.x), (1.0, float(n_rows)))
+    x, y = (_unit(v, r) for v, r in zip((places.x, places.y), ranges, strict=True))
+    weights = _weights(places, weighting, line_error)
+    middle = float(np.median(places.wavelength))
+    values = places.wavelength - middle
+    used = np.ones(len(x), bool)
+    rounds: list[Round] = []
+    n_x, n_y = x_order + 1, y_order + 1
+    matrix, vector = np.zeros((n_x * n_y, n_x * n_y)), np.zeros(n_x * n_y)
+    add_places(x, y, values, weights, n_x, n_y, matrix, vector)
+    for _ in range(max_rounds):
+        if len(np.unique(places.line[used])) <= y_order:
+            return None
+        scaled = solve_surface(matrix, vector, n_x, n_y)
+        if not np.isfinite(scaled).all():
+            return None
+        rest = values - surface_at(scaled, x, y)
+        limit = kappa * float(np.sqrt(np.mean(rest[used] ** 2)))
+        if history:
+            rounds.append(Round(np.flatnonzero(used), rest[used], limit))
+        taken, mse = used, float(np.mean(rest[used] ** 2))
+        kept = used & (np.abs(rest) <= limit)
+        if (kept == used).all():
+            break
+        lost = np.where(used & ~kept, -weights, 0.0)
+        add_places(x, y, values, lost, n_x, n_y, matrix, vector)
+        used = kept
+    scaled[0, 0] += middle
+    return Surface(_plain(scaled, ranges), mse, taken, tuple(rounds))
+
+
+def _range(values: Floats) -> tuple[float, float]:
+    """Return the extremes."""
+    return float(values.min()), float(values.max())
+
+
+def _unit(values: Floats, limits: tuple[float, float]) -> Floats:
+    """Scale values to -1 ... 1."""
+    low, high = limits
+    return np.ascontiguousarray((2 * values - low - high) / (high - low))
+
+
+def _weights(places: Places, weighting: Weighting, line_error: Floats | None) -> Floats:
+    """Return inverse variances."""
+    variance = np.zeros(len(places.x))
+    if weighting in ("cerr", "cerrscatter"):
+        variance += places.error**2
+    if weighting in ("scatter", "cerrscatter"):
+        variance += places.scatter**2
+    if weighting == "uniform":
+        variance += 1.0
+    elif line_error is not None:
+        variance += line_error**2
+    return np.asarray(1 / variance)
+
+
+def _plain(scaled: Floats, ranges: tuple[tuple[float, float], ...]) -> Floats:
+    """Turn Chebyshev coefficients in scaled places into powers of the pixel."""
+    to_x, to_y = (
+        np.array([_powers(k, limits, n) for k in range(n)]).T
+        for n, limits in zip(scaled.shape, ranges, strict=True)
+    )
+    return np.asarray(to_x @ scaled @ to_y.T)
+
+
+def _powers(k: int, limits: tuple[float, float], n: int) -> Floats:
+    """Return the ``k``-th Chebyshev polynomial in scaled places as ``n`` powers."""
+    plain = Chebyshev.basis(k, domain=limits).convert(kind=Polynomial).coef
+    return np.pad(plain, (0, n - len(plain)))

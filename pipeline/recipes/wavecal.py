@@ -1,0 +1,316 @@
+"""Wavelength calibration of one IFU."""
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.arc_image import N_ROWS, combine_lamp
+from pipeline.algorithms.arc_lines import ArcLamp, group_by_lamp, read_catalogue
+from pipeline.algorithms.arc_slices import ArcSlices, Search, richest_first
+from pipeline.algorithms.combination import CombineParams, combine
+from pipeline.algorithms.detector import CalibratedFrame, calibrated
+from pipeline.algorithms.flatfield import FlatFielded
+from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.trace_products import trace_curves
+from pipeline.algorithms.wave_solution import FitSettings, solve
+from pipeline.algorithms.wavecal_products import (
+    detection_qc,
+    fit_qc,
+    peak_qc,
+    residuals_table,
+    wavelength_table,
+)
+from pipeline.algorithms.wavelength import Weighting
+from pipeline.instrument import SATURATION, Size, size_of
+from pipeline.spec import (
+    QC,
+    BadInput,
+    Frames,
+    ImageWriter,
+    Input,
+    Outputs,
+    Planes,
+    Product,
+    RawFrame,
+    Value,
+    blocks,
+    param,
+    recipe,
+)
+
+Floats = NDArray[np.float64]
+
+LINE_SIGMA, FIT_SIGMA = 2.5, 3.0
+"""Rejection limits that a negative parameter stands for (genuine pipeline)."""
+LAMP_SLICE = 20
+"""Slice in which lines are measured lamp by lamp: in the middle of a stack and never
+vignetted (genuine pipeline); of 48."""
+
+
+class WavecalParams(OverscanParams, CombineParams):
+    """Parameters of the wavelength calibration."""
+
+    sigma: float = param(
+        1.0,
+        unit="sigma",
+        doc="Level above the background at which lines are detected in the middle of a "
+        "slice, in units of the noise of a single column.",
+        gt=0,
+    )
+    dres: float = param(
+        0.05,
+        doc="Range of dispersions tried, relative to the nominal one.",
+        gt=0,
+        le=0.2,
+    )
+    tolerance: float = param(
+        0.1,
+        doc="Distance of a detected line from the catalogue, in parts of the distance to "
+        "the next line.",
+        gt=0,
+        le=0.5,
+    )
+    xorder: int = param(2, doc="Order of the polynomial along a slice.", ge=1, le=5)
+    yorder: int = param(6, doc="Order of the dispersion relation.", ge=2, le=9)
+    linesigma: float = param(
+        -1.0,
+        unit="sigma",
+        doc="Rejection of deviant columns of each line; negative means 2.5.",
+    )
+    residuals: bool = param(False, doc="Write a table of the residuals of all lines.")
+    fitsigma: float = param(
+        -1.0,
+        unit="sigma",
+        doc="Rejection of deviant places in the final fit; negative means 3.0.",
+    )
+    fitweighting: Weighting = param(
+        "cerrscatter",
+        doc="Weights of the final fit: errors of the centres (cerr), scatter of each line "
+        "(scatter), both, or none (uniform).",
+    )
+    saveimages: bool = param(False, doc="Write the combined exposures of each lamp.")
+    skewness: bool = param(
+        True,
+        doc="Refer wavelengths to the centre of light of a line. The centre of a Gaussian "
+        "(false, as in the genuine pipeline) misses it by 0.01 Angstrom.",
+    )
+    consensus: bool = param(
+        True,
+        doc="Give less weight to lines whose wavelength deviates alike in all slices, such "
+        "as unknown blends (not in the genuine pipeline).",
+    )
+
+
+def _declared_qc() -> Iterator[QC]:
+    """Yield the QC keywords of the table."""
+    table, images = "WAVECAL_TABLE", "ARC_RED_LAMP"
+    for name, unit, text in (
+        ("LINES NDET", "", "Lines detected"),
+        ("LINES NID", "", "Lines recognised"),
+        ("LINES PEAK MEAN", "count", "Mean height of the recognised lines"),
+        ("LINES PEAK STDEV", "count", "Scatter of their heights"),
+        ("LINES PEAK MIN", "count", "Height of the faintest line"),
+        ("LINES PEAK MAX", "count", "Height of the brightest line"),
+        ("RESOL", "", "Mean spectral resolution"),
+        ("LINES FWHM MEAN", "Angstrom", "Mean FWHM of the lines"),
+        ("LINES FWHM STDEV", "Angstrom", "Scatter of the FWHM"),
+        ("LINES FWHM MIN", "Angstrom", "Smallest FWHM"),
+        ("LINES FWHM MAX", "Angstrom", "Largest FWHM"),
+        ("FIT NLINES", "", "Lines used in the fit"),
+        ("FIT RMS", "Angstrom", "Scatter around the fit"),
+        ("DWLEN BOTTOM", "Angstrom", "Difference of the lower corners"),
+        ("DWLEN TOP", "Angstrom", "Difference of the upper corners"),
+        ("WLPOS", "pix", "Row of the reference wavelength"),
+        ("WLEN", "Angstrom", "Wavelength there, in the middle"),
+    ):
+        yield QC(f"QC WAVECAL SLICE# {name}", table, unit, f"{text}, slice #.")
+    for key, text in (("MEAN", "Mean"), ("STDEV", "Scatter"), ("MAX", "Largest")):
+        yield QC(
+            f"QC WAVECAL SLICE# LAMP# LINES PEAK {key}",
+            table,
+            "count",
+            f"{text} height of the lines of one lamp.",
+        )
+    yield QC("QC WAVECAL NSATURATED LAMP#", table, "pix", "Saturated pixels, lamp #.")
+    yield QC("QC WAVECAL NSATURATED", images, "pix", "Saturated pixels.", optional=True)
+    yield QC(
+        "QC WAVECAL INPUT# NSATURATED",
+        images,
+        "pix",
+        "Saturated pixels of exposure #.",
+        optional=True,
+    )
+
+
+@recipe(
+    name="muse_wavecal",
+    scope="ifu",
+    params=WavecalParams,
+    inputs=[
+        Input("ARC", "raw", raw=True, doc="Arc exposures, each with one lamp."),
+        Input("MASTER_BIAS", "image", n_max=1, doc="Master bias."),
+        Input("MASTER_DARK", "image", n_max=1, optional=True, doc="Master dark."),
+        Input("MASTER_FLAT", "image", n_max=1, optional=True, doc="Master flat."),
+        Input("TRACE_TABLE", "table", n_max=1, doc="Edges of the slices."),
+        Input("LINE_CATALOG", "table", n_max=1, per_ifu=False, doc="Lines of the lamps."),
+        Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
+    ],
+    products=[
+        Product("WAVECAL_TABLE", "table", "Wavelength of every place of every slice."),
+        Product("WAVECAL_RESIDUALS", "table", "Residuals of all lines.", optional=True),
+        Product(
+            "ARC_RED_LAMP",
+            "image",
+            "Combined exposures of a lamp.",
+            "count",
+            numbered=True,
+            optional=True,
+        ),
+    ],
+    qc=tuple(_declared_qc()),
+)
+def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
+    """Find the wavelength of every pixel of one IFU from arc exposures.
+
+    The exposures of each lamp are combined. Lines are detected in the middle of each slice
+    and recognised by their pattern, first with the lamp that has most. Each is then
+    measured in every column of the slice by a Gaussian, together with its neighbours, and
+    a polynomial in column and row describes the wavelengths of all. Comparing the slices
+    shows by how much Gaussians miss the centre of light of the skewed lines and which
+    lines are blended; both are taken into account.
+    """
+    raws: Sequence[RawFrame] = frames["ARC"]
+    size = size_of(raws[0].shape)
+    curves = trace_curves(frames["TRACE_TABLE"][0])
+    _check_trace(frames, curves, size)
+    catalogue = read_catalogue(frames["LINE_CATALOG"][0])
+    lamps = richest_first(group_by_lamp(raws), catalogue)
+    arcs = ArcSlices(size, curves, catalogue, _search(params))
+    table = out.table("WAVECAL_TABLE", like=raws[0])
+    for number, lamp in enumerate(lamps, start=1):
+        exposures = [_calibrate(raw, frames, params) for raw in lamp.frames]
+        if number == 1:
+            table.header.update(exposures[0].overscan.keywords)
+        read, save = (
+            _reader(exposures, frames, params),
+            _saver(out, lamp, number, params, size),
+        )
+        image = combine_lamp(read, size.shape, save)
+        for n in lamp.numbers:
+            table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = image.n_saturated
+        arcs.take(lamp, image)
+        _lamp_qc(table.qc, arcs, lamp)
+
+    places, surfaces = solve(arcs, lamps, _fit_settings(params))
+    table.write("", wavelength_table(surfaces))
+    for number, state in enumerate(arcs.slices, start=1):
+        there, surface = places[number - 1], surfaces[number - 1]
+        for name, value in (
+            *detection_qc(state.peaks, state.n_detected),
+            *fit_qc(there, surface, curves[number - 1], size.shape[0]),
+        ):
+            table.qc[f"QC WAVECAL SLICE{number} {name}"] = value
+    if params.residuals:
+        residuals = out.table("WAVECAL_RESIDUALS", like=raws[0], header=dict(table.header))
+        residuals.write("", residuals_table(surfaces, places))
+
+
+def _search(params: WavecalParams) -> Search:
+    """Return how lines are found."""
+    return Search(
+        sigma=params.sigma,
+        dispersion_range=params.dres,
+        tolerance=params.tolerance,
+        x_order=params.xorder,
+        y_order=params.yorder,
+        kappa=params.linesigma if params.linesigma > 0 else LINE_SIGMA,
+    )
+
+
+def _fit_settings(params: WavecalParams) -> FitSettings:
+    """Return how wavelengths are fitted."""
+    return FitSettings(
+        weighting=params.fitweighting,
+        kappa=params.fitsigma if params.fitsigma > 0 else FIT_SIGMA,
+        skewness=params.skewness,
+        consensus=params.consensus,
+        history=params.residuals,
+    )
+
+
+def _check_trace(frames: Frames, curves: Floats, size: Size) -> None:
+    """Refuse the trace table of another instrument size."""
+    if len(curves) != size.n_slices:
+        raise BadInput(
+            f"{len(curves)} slices, the exposures have {size.n_slices}",
+            file=frames["TRACE_TABLE"][0].name,
+            keyword="NAXIS2",
+            remedy="give the TRACE_TABLE of the same instrument",
+        )
+
+
+def _calibrate(raw: RawFrame, frames: Frames, params: WavecalParams) -> CalibratedFrame:
+    """Return an exposure in counts, read lazily."""
+    return calibrated(
+        raw,
+        frames["MASTER_BIAS"][0],
+        params,
+        dark=next(iter(frames.get("MASTER_DARK", ())), None),
+        bad_pixels=frames.get("BADPIX_TABLE", ()),
+    )
+
+
+def _reader(
+    exposures: Sequence[CalibratedFrame], frames: Frames, params: WavecalParams
+) -> Callable[[slice], Planes]:
+    """Return what reads rows of the combined exposures of a lamp."""
+    flat = next(iter(frames.get("MASTER_FLAT", ())), None)
+    images = [FlatFielded(e, flat) if flat else e for e in exposures]
+    return lambda rows: combine([image.read(rows) for image in images], params)
+
+
+def _measure(
+    arcs: ArcSlices,
+    lamp: ArcLamp,
+    read: Callable[[slice], Planes],
+    save: Sequence[ImageWriter],
+) -> int:
+    """Measure the lines of a lamp; return the number of its saturated pixels.
+
+    The image of the lamp lives no longer than this call.
+    """
+    image = combine_lamp(read, arcs.size.shape, save)
+    arcs.take(lamp, image)
+    return image.n_saturated
+
+
+def _saver(
+    out: Outputs, lamp: ArcLamp, number: int, params: WavecalParams, size: Size
+) -> list[ImageWriter]:
+    """Return what writes the combined exposures of a lamp, if that is asked for."""
+    if not params.saveimages:
+        return []
+    first = lamp.frames[0]
+    product = out.image("ARC_RED_LAMP", size.shape, unit="count", like=first, number=number)
+    for k, frame in enumerate(lamp.frames, start=1):
+        product.qc[f"QC WAVECAL INPUT{k} NSATURATED"] = _n_saturated(frame)
+    return [product]
+
+
+def _n_saturated(frame: RawFrame) -> int:
+    """Return the number of saturated raw pixels of an exposure."""
+    total = 0
+    for rows in blocks(frame.shape[0], N_ROWS):
+        counts = frame.read(rows)
+        total += int(np.count_nonzero((counts == 0) | (counts > SATURATION)))
+    return total
+
+
+def _lamp_qc(qc: MutableMapping[str, Value], arcs: ArcSlices, lamp: ArcLamp) -> None:
+    """Write the QC of the lines of one lamp in the slice in the middle of a stack."""
+    number = max(round(LAMP_SLICE / 48 * arcs.size.n_slices), 1)
+    peaks = arcs.slices[number - 1].peaks[-1]
+    if len(peaks) > 0:
+        name = f"QC WAVECAL SLICE{number} LAMP{lamp.numbers[0]} LINES PEAK"
+        qc.update({f"{name} {key}": value for key, value in peak_qc(peaks)})
