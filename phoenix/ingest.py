@@ -24,6 +24,10 @@ from pipeline.instrument import size_of
 from pipeline.spec import BadInput
 
 SUFFIXES = (".fits", ".fits.fz")
+TRUTH = "truth-"
+"""Begin of the names of files that the simulator writes beside its frames: what is true
+is no observation."""
+
 BATCH = 64
 """Rows that are committed together."""
 
@@ -48,7 +52,9 @@ def raw_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.name.endswith(SUFFIXES) and not path.name.startswith(".") and path.is_file()
+        if path.name.endswith(SUFFIXES)
+        and not path.name.startswith((".", TRUTH))
+        and path.is_file()
     )
 
 
@@ -134,7 +140,7 @@ def examine(path: Path) -> RawFile:
         row.reason = str(error)
         return row
     first = next(iter(frames.values()))
-    chips = {ifu: str(f.header.get("ESO DET CHIP ID", "")) for ifu, f in frames.items()}
+    chips = {ifu: _chip(frame) for ifu, frame in frames.items()}
     record = raw_record(path.name, str(path), first.header, chips)
     if isinstance(record, Quarantined):
         at = f"{record.keyword}: " if record.keyword not in record.reason else ""
@@ -142,6 +148,12 @@ def examine(path: Path) -> RawFile:
         return row
     _fill(row, record, first)
     return row
+
+
+def _chip(frame: RawImage) -> str:
+    """Return the detector of an IFU, which its extension or the primary header names."""
+    own = frame.unit.header.get("ESO DET CHIP ID")
+    return str(frame.primary.get("ESO DET CHIP ID", "") if own is None else own)
 
 
 def _fill(row: RawFile, record: RawRecord, frame: RawImage) -> None:

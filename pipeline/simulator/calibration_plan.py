@@ -118,11 +118,20 @@ def daytime(
     else:
         shift = 1.5
     yield from sequence("FLAT", night, 10.8 + shift, FLAT_EXPTIME, 5, seeds, mode=mode)
+    yield from _arcs(night, 11.0 + shift, seeds, mode, dark_lamp)
+
+
+def _arcs(
+    night: Night, hours: float, seeds: Seeds, mode: str, dark_lamp: str
+) -> Iterator[Exposure]:
+    """Yield the arcs: one template call takes the lamps one after the other."""
+    arcs: list[Exposure] = []
     for k, (lamp, exptime) in enumerate(ARC_EXPTIME.items()):
-        hours = 11.0 + 0.2 * k + shift
-        failed = lamp == dark_lamp
-        more = {"lamp": lamp, "dark_lamp": failed, "mode": mode}
-        yield from sequence("ARC", night, hours, exptime, 3, seeds, **more)
+        more = {"lamp": lamp, "dark_lamp": lamp == dark_lamp, "mode": mode}
+        arcs += sequence("ARC", night, hours + 0.2 * k, exptime, 3, seeds, **more)
+    first = arcs[0].template
+    for number, arc in enumerate(arcs, 1):
+        yield replace(arc, template=Template(first.id, first.start, number, len(arcs)))
 
 
 def twilight(night: Night, seeds: Seeds) -> Iterator[Exposure]:
