@@ -39,6 +39,19 @@ def wavelengths(shift=0.0, ifu=1):
     return wavelength, number
 
 
+def field(ifu=1):
+    """Positions x and y [pix] of each detector pixel, NaN between slices."""
+    ny, nx = MINI.shape
+    pixels = SlicePixels(slices(ifu))
+    rows, columns = np.indices((ny, nx)).astype(np.float32)
+    planes = Planes(rows, np.zeros((ny, nx), np.uint32), columns)
+    part = pixels.read(slice(0, pixels.n_rows), planes)
+    place = part.data.astype(int), part.stat.astype(int)
+    x, y = np.full((ny, nx), np.nan), np.full((ny, nx), np.nan)
+    x[place], y[place] = part.xpos, part.ypos
+    return x, y
+
+
 def sky(wavelength, level=300.0):
     """Counts [e-] of a sky with two emission lines."""
     counts = np.full(wavelength.shape, level)

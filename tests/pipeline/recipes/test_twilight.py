@@ -1,0 +1,145 @@
+"""Tests of muse_twilight on mini sky flats with a known field."""
+
+import numpy as np
+import pytest
+
+from pipeline.algorithms.twilight import read_twilight
+from pipeline.instrument import MINI
+from pipeline.memory import MemoryOutputs
+from pipeline.recipes.scibasic import ScibasicParams, scibasic
+from pipeline.recipes.twilight import TwilightParams, twilight
+from pipeline.spec import BadInput
+from tests.pipeline.mini_exposure import calibrations, field, lamp, raw, wavelengths
+from tests.pipeline.mini_tables import geometry_table
+
+IFUS = (1, 2)
+THROUGHPUT = {1: 1.0, 2: 0.9}
+
+
+def brightness(x, y):
+    """The field: a gentle slope and bowl, x and y in pixels from its middle."""
+    return 1 + 1.5e-3 * x - 3e-4 * (y + 6) - 2e-5 * x**2
+
+
+def sky_flat(ifu, seed, level=8000.0, tag="SKYFLAT"):
+    wavelength, _ = wavelengths(ifu=ifu)
+    x, y = field(ifu)
+    counts = level * THROUGHPUT[ifu] * brightness(x, y) * lamp(wavelength)
+    return raw(np.nan_to_num(counts), seed, tag, ifu)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    merged = {"SKYFLAT": [sky_flat(ifu, 10 * k + ifu) for k in range(3) for ifu in IFUS]}
+    for ifu in IFUS:
+        for tag, found in calibrations(ifu).items():
+            merged.setdefault(tag, []).extend(found)
+    merged["GEOMETRY_TABLE"] = [geometry_table(IFUS)]
+    return merged
+
+
+@pytest.fixture(scope="module")
+def out(frames):
+    products = MemoryOutputs()
+    twilight.run(frames, TwilightParams(), products)
+    return products
+
+
+def positions(product):
+    """x and y of the voxels of a plane."""
+    header = product.header
+    _, ny, nx = product.planes.data.shape
+    y, x = np.mgrid[:ny, :nx]
+    return header["CRVAL1"] + x, header["CRVAL2"] + y
+
+
+def test_planes_follow_the_field(out):
+    cube = out["TWILIGHT_CUBE"].planes.data
+    x, y = positions(out["TWILIGHT_CUBE"])
+    expected = brightness(x, y)
+    inner = np.s_[2:-2, 3:-3]
+    for plane in cube:
+        ratio = (plane / expected)[inner]
+        assert ratio.std() / ratio.mean() < 0.004
+
+
+def test_planes_have_mean_one(out):
+    cube = out["TWILIGHT_CUBE"].planes.data
+    np.testing.assert_allclose(cube[:, :, 2:-2].mean(axis=(1, 2)), 1.0, atol=2e-3)
+
+
+def test_relative_throughput_of_the_ifus_is_kept(out):
+    header = out["TWILIGHT_CUBE"].header
+    ratio = header["ESO DRS MUSE FLAT FLUX SKY2"] / header["ESO DRS MUSE FLAT FLUX SKY1"]
+    expected = THROUGHPUT[2] * np.mean(
+        [brightness(*MINI.slice_centre(2, k)) for k in range(1, 13)]
+    )
+    expected /= np.mean([brightness(*MINI.slice_centre(1, k)) for k in range(1, 13)])
+    assert ratio == pytest.approx(expected, rel=2e-3)
+
+
+def test_grid_holds_the_field_and_the_wavelengths(out):
+    product = out["DATACUBE_SKYFLAT"]
+    nz, ny, nx = product.planes.data.shape
+    assert (ny, nx) == (12, 61)
+    header = product.header
+    assert header["CD3_3"] == 250.0 and header["CTYPE3"] == "AWAV"
+    assert header["CRVAL3"] + 250.0 * (nz - 1) < MINI.red + 150
+    assert np.isfinite(product.planes.data).all()
+    assert set(product.images) == {"white"}
+
+
+def test_variance_of_the_cube_is_that_of_a_mean(out):
+    planes = out["DATACUBE_SKYFLAT"].planes
+    noise = np.sqrt(planes.stat) / planes.data
+    assert 1e-4 < np.median(noise) < 2e-3
+
+
+def test_qc_is_declared_and_complete(out):
+    qc = out["DATACUBE_SKYFLAT"].qc
+    assert qc["QC TWILIGHT1 INPUT3 MEDIAN"] > 0
+    assert qc["QC TWILIGHT2 MASTER INTFLUX"] > 0
+    assert qc["QC TWILIGHT2 INTFLUX"] == pytest.approx(
+        out["TWILIGHT_CUBE"].header["ESO DRS MUSE FLAT FLUX SKY2"]
+    )
+    assert not out["TWILIGHT_CUBE"].qc
+
+
+def test_science_reduced_with_it_is_flat(out):
+    cube = out["TWILIGHT_CUBE"].frame()
+    frames = {
+        "SKY": [sky_flat(2, 77, level=2000.0, tag="SKY")],
+        "TWILIGHT_CUBE": [cube],
+        **calibrations(2),
+    }
+    products = MemoryOutputs()
+    scibasic.run(frames, ScibasicParams(skylines="none", saveimage=False), products)
+    pixels = products["PIXTABLE_SKY"].pixels
+    levels = [np.median(pixels.data[(pixels.origin & 0x3F) == n]) for n in range(1, 13)]
+    assert np.std(levels) / np.mean(levels) < 4e-3
+    assert read_twilight(cube, 2).flux > 0
+
+
+def test_cosmic_rays_and_bad_pixels_change_nothing(frames, out):
+    hit = {**frames, "SKYFLAT": [*frames["SKYFLAT"]]}
+    spoiled = sky_flat(1, 1)
+    spoiled.data[500, 120] = 60000
+    spoiled.data[501, 121] = 0
+    hit["SKYFLAT"][0] = spoiled
+    products = MemoryOutputs()
+    twilight.run(hit, TwilightParams(combine="average"), products)
+    ours, theirs = (o["TWILIGHT_CUBE"].planes.data for o in (products, out))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+def test_missing_master_is_named(frames):
+    missing = {**frames, "MASTER_FLAT": frames["MASTER_FLAT"][:1]}
+    with pytest.raises(BadInput, match="no MASTER_FLAT of IFU 2"):
+        twilight.run(missing, TwilightParams(), MemoryOutputs())
+
+
+def test_wavelengths_outside_the_data_are_refused(frames):
+    with pytest.raises(BadInput, match="lambdamin"):
+        twilight.run(
+            frames, TwilightParams(lambdamin=8000.0, lambdamax=9000.0), MemoryOutputs()
+        )
