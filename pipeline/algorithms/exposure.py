@@ -6,7 +6,7 @@ curve is the throughput of instrument and telescope, the same for all exposures.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.spec import BadInput, Header, Pixels, PixelTable, Segment, Table, blocks
+from pipeline.spec import BadInput, Header, Pixels, PixelTable, Segment, Table
 
 GRID_FIRST, GRID_LAST, GRID_STEP = 4150.0, 9800.0, 1.25
 """Wavelengths at which the mean lamp spectrum is formed [Angstrom]; all that MUSE can
@@ -23,9 +23,6 @@ record (genuine pipeline)."""
 
 LAMP_FLUX, SKY_FLUX = "ESO DRS MUSE FLAT FLUX LAMP", "ESO DRS MUSE FLAT FLUX SKY"
 """Integrated flux of an IFU in the lamp flat and the twilight flat [count]."""
-
-BLOCK = 2_000_000
-"""Pixels read at once."""
 
 
 def group_exposures(tables: Sequence[PixelTable]) -> list[list[PixelTable]]:
@@ -216,14 +213,13 @@ class MergedPixels:
         grid = GRID_FIRST + GRID_STEP * np.arange(self.flat.size)
         return np.asarray(np.interp(wavelength, grid, self.flat))
 
-    def walk(self, low: float, high: float) -> Iterator[Pixels]:
-        """Yield all pixels with wavelengths in ``low``..``high`` [Angstrom] in blocks."""
-        for rows in blocks(self.n_rows, BLOCK):
-            pixels = self.read(rows)
-            inside = (pixels.wavelength >= low) & (pixels.wavelength <= high)
-            if not inside.all():
-                pixels = Pixels._make(column[inside] for column in pixels)
-            yield pixels
+    def read_between(self, rows: slice, low: float, high: float) -> Pixels:
+        """Return those of some rows with wavelengths in ``low``..``high`` [Angstrom]."""
+        pixels = self.read(rows)
+        inside = (pixels.wavelength >= low) & (pixels.wavelength <= high)
+        if inside.all():
+            return pixels
+        return Pixels._make(column[inside] for column in pixels)
 
 
 def merge(tables: Sequence[PixelTable]) -> MergedPixels:

@@ -14,7 +14,11 @@ from pipeline.algorithms.pointing import spaxel
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.kernels.field_image import add_to_image
-from pipeline.spec import Header, Pixels, Value
+from pipeline.parallel import map_ordered
+from pipeline.spec import Header, Pixels, Value, blocks
+
+BLOCK = 1_000_000
+"""Pixels read at once."""
 
 TANGENT = (0.0, 0.0)
 """Stands for "no position on the sky"."""
@@ -100,9 +104,14 @@ class FieldExposure:
         return FieldGrid(shape, TANGENT, (1.0 - x0, 1.0 - y0), cd, low, ANGSTROM_PER_PIXEL)
 
     def walk(self) -> Iterator[Pixels]:
-        """Yield all pixels, processed, in blocks."""
-        for pixels in self.pixels.walk(self.low, self.high):
-            yield run_steps(pixels, self.steps)
+        """Yield all pixels, processed, in blocks; threads prepare them."""
+
+        def prepare(rows: slice) -> Pixels:
+            return run_steps(
+                self.pixels.read_between(rows, self.low, self.high), self.steps
+            )
+
+        yield from map_ordered(prepare, blocks(self.pixels.n_rows, BLOCK))
 
     def image(self) -> NDArray[np.float32]:
         """Return the mean of all wavelengths, float32[ny, nx]; NaN without pixels."""

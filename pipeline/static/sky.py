@@ -28,21 +28,21 @@ UNIT = 1e-20
 """Flux unit of the products [erg/s/cm2/arcsec2]."""
 
 ATOMIC = (
-    ("NI 5197.90", 5197.902, 101),
-    ("NI 5200.26", 5200.257, 101),
-    ("OI 5577.34", 5577.339, 102),
-    ("NaI 5889.95", 5889.951, 103),
-    ("NaI 5895.92", 5895.924, 103),
-    ("OI 6300.30", 6300.304, 104),
-    ("OI 6363.78", 6363.776, 104),
+    ("NI 5197.90", 5197.902, 0),
+    ("NI 5200.26", 5200.257, 0),
+    ("OI 5577.34", 5577.339, 1),
+    ("NaI 5889.95", 5889.951, 2),
+    ("NaI 5895.92", 5895.924, 2),
+    ("OI 6300.30", 6300.304, 3),
+    ("OI 6363.78", 6363.776, 3),
 )
 """Forbidden and sodium lines: name, air wavelength [Angstrom] (NIST), group."""
 
 O2_BAND = (8605.0, 8710.0)
 """The atmospheric band O2 b(0-1) [Angstrom, air]."""
 
-O2_GROUP = 105
-"""Group of its lines."""
+O2_GROUP = 10
+"""Group of its lines; the groups 4 to 9 are the upper levels of OH."""
 
 WINDOW = 10.0
 """Window of the running percentile that is the continuum [Angstrom] (ours)."""

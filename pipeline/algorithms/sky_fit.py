@@ -1,0 +1,223 @@
+"""Fluxes of the sky's line groups, fitted to its spectrum, and the continuum under them.
+
+The fluxes are found by linear least squares. Line shapes are never known well enough, so
+shift, width and skewness of all lines vary with wavelength, too: to first order that adds
+multiples of the derivatives of the line spectrum, which have no area and so leave the
+fluxes alone. A spline stands for the continuum.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+
+from pipeline.algorithms.lsf import SliceLsf
+from pipeline.spec import BadInput, Columns
+
+Array = NDArray[np.float64]
+
+KNOTS = 40.0
+"""Distance of the knots of the continuum during the fit [Angstrom] (ours)."""
+
+N_ROUNDS = 3
+"""Rounds; the derivatives belong to the fluxes and shifts of the round before."""
+
+DERIVATIVE_STEP = 0.25
+"""For numerical derivatives by wavelength [Angstrom]."""
+
+ORDERS = (1, 2, 1)
+"""Orders in wavelength of shift, width and skewness."""
+
+TINY = 1e-6
+"""Factor of a group at least, so that it can come back in the next round."""
+
+MARGIN = 5.0
+"""Lines up to this far outside the spectrum are kept [Angstrom] (genuine pipeline)."""
+
+
+@dataclass(frozen=True)
+class SkyLines:
+    """Lines of the sky, each [n]: name, group, wavelength [A], flux, flag."""
+
+    name: NDArray[np.str_]
+    group: NDArray[np.int32]
+    wavelength: Array
+    flux: Array
+    dq: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, columns: Columns, low: float, high: float) -> "SkyLines":
+        """Return the good lines of a SKY_LINES table that a spectrum may show.
+
+        Groups are numbered from 0 without gaps.
+        """
+        wavelength = np.asarray(columns["lambda"], np.float64)
+        dq = np.asarray(columns["dq"], np.int32)
+        use = (wavelength >= low - MARGIN) & (wavelength <= high + MARGIN) & (dq == 0)
+        _, group = np.unique(np.asarray(columns["group"])[use], return_inverse=True)
+        return cls(
+            np.asarray(columns["name"])[use],
+            group.astype(np.int32),
+            wavelength[use],
+            np.asarray(columns["flux"], np.float64)[use],
+            dq[use],
+        )
+
+    def brightest_first(self) -> "SkyLines":
+        """Return the lines by decreasing flux."""
+        order = np.argsort(-self.flux, kind="stable")
+        return SkyLines(*(getattr(self, f)[order] for f in self.__dataclass_fields__))
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """Return the columns of a SKY_LINES table."""
+        return {
+            "name": self.name,
+            "group": self.group,
+            "lambda": self.wavelength,
+            "flux": self.flux,
+            "dq": self.dq,
+        }
+
+
+def fit_sky_lines(
+    wavelength: Array, data: Array, stat: Array, lines: SkyLines, lsf: SliceLsf
+) -> SkyLines:
+    """Fit the fluxes of the groups and a shift of all wavelengths.
+
+    Parameters
+    ----------
+    wavelength, data, stat : float64[n]
+        Spectrum of the sky at equal steps [Angstrom]; NaN where unknown.
+    lines
+        Known lines with relative fluxes within the groups.
+    lsf
+        Mean line spread function.
+
+    Returns
+    -------
+    SkyLines
+        With the fitted fluxes [data times Angstrom] and wavelengths.
+
+    Raises
+    ------
+    BadInput
+        If there are no lines in the spectrum.
+    """
+    if lines.flux.size == 0:
+        raise BadInput(
+            "there are none in the range of the spectrum",
+            keyword="SKY_LINES",
+            remedy="give a SKY_LINES table that covers the wavelengths of the data",
+        )
+    good = np.isfinite(data) & (stat > 0)
+    weight = np.zeros(data.size)
+    weight[good] = 1.0 / np.sqrt(stat[good])
+    target = np.where(good, data, 0.0) * weight
+    drawing = _Drawing(wavelength, lsf)
+    spline = drawing.continuum()
+    n_groups = int(lines.group.max()) + 1
+    for number in range(N_ROUNDS):
+        groups = drawing.groups(lines)
+        shapes = drawing.shapes(lines) if number else []
+        matrix = np.column_stack([*groups, *spline, *shapes]) * weight[:, None]
+        norm = np.sqrt((matrix**2).sum(axis=0))
+        norm[norm == 0] = 1.0
+        solution = np.linalg.lstsq(matrix / norm, target, rcond=1e-10)[0] / norm
+        factor = np.maximum(solution[:n_groups], TINY)
+        position = lines.wavelength
+        if number:
+            offset, slope = solution[n_groups + len(spline) :][:2]
+            position = position + offset + slope * drawing.place(position)
+        lines = replace(lines, flux=lines.flux * factor[lines.group], wavelength=position)
+    return lines
+
+
+class _Drawing:
+    """Draws the parts of the model at the bins of the spectrum, each float64[n]."""
+
+    def __init__(self, wavelength: Array, lsf: SliceLsf) -> None:
+        self._x = wavelength
+        self._step = float(wavelength[1] - wavelength[0])
+        self._lsf = lsf.over_bins(self._step)
+
+    def place(self, wavelength: Array) -> Array:
+        """Return wavelengths as -1 to 1 over the spectrum."""
+        middle = 0.5 * (self._x[0] + self._x[-1])
+        return np.asarray(2 * (wavelength - middle) / (self._x[-1] - self._x[0]))
+
+    def lines(self, lines: SkyLines, flux: Array, shift: float = 0.0) -> Array:
+        """Return the spectrum of all lines."""
+        return self._lsf.draw(
+            lines.wavelength + shift, flux, float(self._x[0]), self._step, self._x.size
+        )
+
+    def groups(self, lines: SkyLines) -> list[Array]:
+        """Return the spectrum of each group."""
+        return [
+            self.lines(lines, np.where(lines.group == g, lines.flux, 0.0))
+            for g in range(int(lines.group.max()) + 1)
+        ]
+
+    def shapes(self, lines: SkyLines) -> list[Array]:
+        """Return the effects of shift, width and skewness."""
+        h = DERIVATIVE_STEP
+        at = {k: self.lines(lines, lines.flux, k * h) for k in (-2, -1, 0, 1, 2)}
+        derivatives = (
+            (at[1] - at[-1]) / (2 * h),
+            (at[1] - 2 * at[0] + at[-1]) / h**2,
+            (at[2] - 2 * at[1] + 2 * at[-1] - at[-2]) / (2 * h**3),
+        )
+        x = self.place(self._x)
+        return [
+            derivative * x**power
+            for order, derivative in zip(ORDERS, derivatives, strict=True)
+            for power in range(order + 1)
+        ]
+
+    def continuum(self) -> list[Array]:
+        """Return the cubic B-splines that stand for the continuum."""
+        low, high = self._x[0], self._x[-1]
+        inner = np.linspace(low, high, max(round((high - low) / KNOTS), 1) + 1)
+        knots = np.concatenate([[low] * 3, inner, [high] * 3])
+        return list(BSpline.design_matrix(self._x, knots, 3).toarray().T)
+
+
+def sky_continuum(
+    wavelength: Array, data: Array, lines: SkyLines, lsf: SliceLsf, sampling: float
+) -> dict[str, Array]:
+    """Return what is left of a spectrum without the lines, as a SKY_CONTINUUM.
+
+    Parameters
+    ----------
+    wavelength, data : float64[n]
+        Spectrum of the sky; gaps are interpolated.
+    lines
+        Fitted lines.
+    lsf
+        Mean line spread function.
+    sampling
+        Step of the result [Angstrom].
+    """
+    good = np.isfinite(data)
+    rest = data - _Drawing(wavelength, lsf).lines(lines, lines.flux)
+    grid = wavelength[0] + sampling * np.arange(int(np.ptp(wavelength) / sampling))
+    return {"lambda": grid, "flux": np.interp(grid, wavelength[good], rest[good])}
+
+
+def line_qc(lines: SkyLines) -> dict[str, str | float]:
+    """Return the brightest line of each group, named as after ``QC SKY``."""
+    found: dict[str, str | float] = {}
+    for g in range(int(lines.group.max()) + 1):
+        members = np.flatnonzero(lines.group == g)
+        k = members[np.argmax(lines.flux[members])]
+        found[f"LINE{g + 1} NAME"] = str(lines.name[k])
+        found[f"LINE{g + 1} AWAV"] = float(lines.wavelength[k])
+        found[f"LINE{g + 1} FLUX"] = float(lines.flux[k])
+    return found
+
+
+def continuum_qc(continuum: dict[str, Array]) -> dict[str, float]:
+    """Return sum and steepest slope of a continuum, named as after ``QC SKY``."""
+    slope = np.abs(np.diff(continuum["flux"]) / np.diff(continuum["lambda"]))
+    return {"CONT FLUX": float(continuum["flux"].sum()), "CONT MAXDEV": float(slope.max())}

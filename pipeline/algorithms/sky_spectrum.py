@@ -1,0 +1,232 @@
+"""Where an exposure shows sky, and the spectrum of the sky there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.field import FieldExposure
+from pipeline.flags import Flag
+from pipeline.kernels.field_image import add_to_image, add_to_spectrum
+from pipeline.spec import BadInput, ImageFrame, Planes
+
+CHUNK = 150.0
+"""Width of the ranges of wavelength in which elements of the image are compared with
+pixels to find cosmic rays [Angstrom] (ours)."""
+
+WHITE = (4650.0, 9300.0)
+"""Range of the white-light image [Angstrom] (genuine pipeline)."""
+
+
+@dataclass(frozen=True)
+class FieldSky:
+    """The sky of one exposure.
+
+    Attributes
+    ----------
+    image : float32[ny, nx]
+        White light [unit of the data], NaN where there is none.
+    mask : bool[ny, nx]
+        Where the spectrum was taken.
+    limits
+        Values between which the mask lies.
+    wavelength, data, stat : float64[n]
+        Mean spectrum in bins [Angstrom] and its variance; NaN where there are no pixels.
+    """
+
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    limits: tuple[float, float]
+    wavelength: NDArray[np.float64]
+    data: NDArray[np.float64]
+    stat: NDArray[np.float64]
+
+    @property
+    def planes(self) -> Planes:
+        """The image with its flags."""
+        missing = np.where(np.isfinite(self.image), 0, np.uint32(Flag.MISSING_DATA))
+        return Planes(self.image, missing.astype(np.uint32), np.zeros_like(self.image))
+
+    def columns(self) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
+        """Return the columns of a SKY_SPECTRUM."""
+        good = np.isfinite(self.data)
+        dq = np.where(good, 0, np.uint32(Flag.MISSING_DATA)).astype(np.uint32)
+        return {
+            "lambda": self.wavelength,
+            "data": np.where(good, self.data, 0.0),
+            "stat": np.where(good, self.stat, 0.0),
+            "dq": dq.view(np.int32),
+        }
+
+
+def sky_limits(
+    image: NDArray[np.float32], ignore: float, fraction: float
+) -> tuple[float, float]:
+    """Return the values between which an element of the image counts as sky.
+
+    Parameters
+    ----------
+    image : float32[ny, nx]
+        White light; NaN where there is none.
+    ignore
+        Fraction of the elements, the darkest, to leave out.
+    fraction
+        Fraction of the rest to take.
+    """
+    values = image[np.isfinite(image)]
+    low, high = np.quantile(values, [ignore, ignore + fraction * (1.0 - ignore)])
+    return float(low), float(high)
+
+
+def observe_sky(
+    field: FieldExposure,
+    *,
+    ignore: float,
+    fraction: float,
+    sampling: float,
+    kappa: tuple[float, float],
+    mask: ImageFrame | None = None,
+) -> FieldSky:
+    """Find the sky in an exposure and take its spectrum.
+
+    Three passes over the pixels: image and spectrum of everything; the image without
+    pixels that deviate from both (cosmic rays); the spectrum of what is sky.
+
+    Parameters
+    ----------
+    field
+        The exposure; its pixels are flux-calibrated by its steps.
+    ignore, fraction
+        See `sky_limits`.
+    sampling
+        Bins of the spectrum [Angstrom].
+    kappa
+        Rejection limits of image and spectrum [errors]; not positive for none.
+    mask
+        A mask of the field, inside which to look.
+
+    Raises
+    ------
+    BadInput
+        If no sky is left.
+    """
+    low, high = field.grid.first, field.extent.wavelength[1]
+    bins = (low, sampling)
+    n_bins = int(np.floor((high - low) / sampling + 1e-6)) + 1
+    allowed = np.ones(field.grid.shape[1:], np.bool_)
+    if mask is not None:
+        allowed = _on_grid(mask, field)
+    chunks = (max(low, WHITE[0]), CHUNK)
+    n_chunks = max(int(np.ceil((min(high, WHITE[1]) - chunks[0]) / CHUNK)), 1)
+    nothing = np.zeros(n_bins)
+    level = np.zeros((n_chunks, *allowed.shape))
+    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, level)
+    if kappa[0] > 0:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = np.nan_to_num(sums[..., 1] / sums[..., 0])
+        level = means - _chunk_means(spectrum, bins, chunks, n_chunks)[:, None, None]
+        sums = _image_sums(field, bins, spectrum, chunks, level, kappa[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        image = (sums[..., 1].sum(axis=0) / sums[..., 0].sum(axis=0)).astype(np.float32)
+    image[~allowed] = np.nan
+    if not np.isfinite(image).any():
+        raise BadInput(
+            "no pixels are left to look for sky",
+            file=field.pixels.name,
+            remedy="check SKY_MASK and the range of wavelengths",
+        )
+    limits = sky_limits(image, ignore, fraction)
+    chosen = np.isfinite(image) & (image >= limits[0]) & (image <= limits[1])
+    total = _spectrum_sums(field, chosen, bins, nothing, 0.0)
+    if kappa[1] > 0:
+        mean = np.nan_to_num(total[:, 1] / np.maximum(total[:, 0], 1))
+        total = _spectrum_sums(field, chosen, bins, mean, kappa[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        data, stat = total[:, 1] / total[:, 0], total[:, 2] / total[:, 0] ** 2
+    wavelength = np.asarray(low + sampling * np.arange(n_bins), np.float64)
+    return FieldSky(image, chosen, limits, wavelength, data, stat)
+
+
+Chunks = tuple[float, float]
+Bins = tuple[float, float]
+
+
+def _first_look(
+    field: FieldExposure,
+    allowed: NDArray[np.bool_],
+    bins: Bins,
+    n_bins: int,
+    chunks: Chunks,
+    level: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums of the image and the mean spectrum of the whole field."""
+    image = np.zeros((*level.shape, 2))
+    spectrum = np.zeros((n_bins, 3))
+    none = np.zeros(n_bins)
+    corner = field.grid.corner
+    for x, y, wavelength, data, dq, stat, _ in field.walk():
+        columns = (x, y, wavelength, data, stat, dq, corner)
+        add_to_image(*columns, (*bins, none), chunks, level, 0.0, image)
+        add_to_spectrum(*columns, allowed, bins, none, 0.0, spectrum)
+    return image, np.asarray(spectrum[:, 1] / np.maximum(spectrum[:, 0], 1.0))
+
+
+def _image_sums(
+    field: FieldExposure,
+    bins: Bins,
+    spectrum: NDArray[np.float64],
+    chunks: Chunks,
+    level: NDArray[np.float64],
+    kappa: float,
+) -> NDArray[np.float64]:
+    """Return the sums of the image without deviant pixels."""
+    image = np.zeros((*level.shape, 2))
+    for x, y, wavelength, data, dq, stat, _ in field.walk():
+        columns = (x, y, wavelength, data, stat, dq, field.grid.corner)
+        add_to_image(*columns, (*bins, spectrum), chunks, level, kappa, image)
+    return image
+
+
+def _spectrum_sums(
+    field: FieldExposure,
+    chosen: NDArray[np.bool_],
+    bins: Bins,
+    reference: NDArray[np.float64],
+    kappa: float,
+) -> NDArray[np.float64]:
+    """Return the sums of the spectrum inside a mask."""
+    sums = np.zeros((reference.size, 3))
+    for x, y, wavelength, data, dq, stat, _ in field.walk():
+        columns = (x, y, wavelength, data, stat, dq, field.grid.corner)
+        add_to_spectrum(*columns, chosen, bins, reference, kappa, sums)
+    return sums
+
+
+def _chunk_means(
+    spectrum: NDArray[np.float64], bins: Bins, chunks: Chunks, n_chunks: int
+) -> NDArray[np.float64]:
+    """Return the mean of a spectrum over each range of wavelengths."""
+    wavelength = bins[0] + bins[1] * np.arange(spectrum.size)
+    number = np.floor((wavelength - chunks[0]) / chunks[1]).astype(np.int64)
+    inside = (number >= 0) & (number < n_chunks)
+    total = np.bincount(number[inside], spectrum[inside], n_chunks)
+    return np.asarray(total / np.maximum(np.bincount(number[inside], None, n_chunks), 1))
+
+
+def _on_grid(mask: ImageFrame, field: FieldExposure) -> NDArray[np.bool_]:
+    """Return a mask file on the grid of an exposure; outside of it nothing is allowed."""
+    planes = mask.read(slice(0, mask.shape[0]))
+    _, ny, nx = field.grid.shape
+    index = []
+    for axis, start, n, size in (
+        (1, field.grid.corner[0], nx, mask.shape[1]),
+        (2, field.grid.corner[1], ny, mask.shape[0]),
+    ):
+        reference = float(mask.header.get(f"CRVAL{axis}", start))
+        pixel = float(mask.header.get(f"CRPIX{axis}", 1.0))
+        place = np.floor(start + np.arange(n) - reference + pixel - 1 + 0.5)
+        index.append(np.where((place >= 0) & (place < size), place, -1).astype(np.int64))
+    columns, rows = index
+    chosen = (planes.data != 0) & np.isfinite(planes.data)
+    found = chosen[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+    return np.asarray(found & (rows >= 0)[:, None] & (columns >= 0)[None, :])
