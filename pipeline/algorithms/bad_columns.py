@@ -40,6 +40,8 @@ def flag_bad_columns(
     int
         Number of flagged pixels.
     """
+    if dq.any():  # saturated or known bad pixels say nothing about their column
+        data = np.where(dq == 0, data, np.float32(np.median(data)))
     mean = data.mean(axis=0, dtype=np.float64)
     middle = float(np.median(mean))
     deviation = float(np.mean(np.abs(mean - middle)))

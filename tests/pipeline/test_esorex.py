@@ -1,0 +1,129 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from pipeline.commandline import read_config, read_options, read_recipe_options
+from pipeline.esorex import FAILURE, NO_SOF, main
+from pipeline.spec import BadInput
+from tests.pipeline import rawbias
+
+
+@pytest.fixture(scope="module")
+def sof(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    lines = [f"$RAWDIR/{path.name} {tag}" for path, tag in rawbias.write_biases(folder)]
+    path = folder / "bias.sof"
+    path.write_text("# the biases\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def rawdir(sof, monkeypatch):
+    monkeypatch.setenv("RAWDIR", str(sof.parent))
+
+
+def test_a_command_line_of_esorex_works(sof, rawdir, tmp_path, capsys):
+    code = main(
+        [
+            f"--output-dir={tmp_path}/out",
+            "--log-dir",
+            str(tmp_path),
+            "--log-file=bias.log",
+            "--msg-level=warning",
+            f"--products-sof={tmp_path}/products.sof",
+            "muse_bias",
+            "--nifu=2",
+            "--combine",
+            "minmax",
+            "--merge",
+            "false",
+            str(sof),
+        ]
+    )
+    assert code == 0
+    assert capsys.readouterr().out == ""
+    header = fits.getheader(tmp_path / "out" / "MASTER_BIAS-02.fits")
+    assert header["ESO PRO REC1 PARAM6 VALUE"] == "minmax"
+    assert "muse_bias IFU 2" in (tmp_path / "bias.log").read_text()
+    assert (tmp_path / "products.sof").read_text().split()[1] == "MASTER_BIAS"
+
+
+def test_products_can_be_numbered_and_locked(sof, rawdir, tmp_path):
+    options = (
+        "--suppress-prefix=FALSE --output-prefix=run --output-readonly --log-level=off"
+    )
+    words = [*options.split(), f"--output-dir={tmp_path}", "--msg-level=off"]
+    assert main([*words, "muse_bias", "--nifu=1", str(sof)]) == 0
+    (path,) = tmp_path.iterdir()
+    assert path.name == "run_0000.fits" and path.stat().st_mode & 0o222 == 0
+
+
+def test_failures_have_exit_codes_and_reasons(sof, rawdir, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ESOREX_LOG_LEVEL", "off")
+    monkeypatch.setenv("ESOREX_OUTPUT_DIR", str(tmp_path))
+    assert main(["muse_bias", str(tmp_path / "none.sof")]) == NO_SOF
+    assert "none.sof" in capsys.readouterr().out
+    assert main(["muse_bias", "--nifu=9", str(sof)]) == FAILURE
+    assert "no raw frame holds IFU 9. Remedy" in capsys.readouterr().out
+    (tmp_path / "lost.sof").write_text("lost.fits BIAS\n")
+    assert main(["muse_bias", str(tmp_path / "lost.sof")]) == NO_SOF
+    assert main(["--foo", "muse_bias", str(sof)]) == FAILURE
+    assert main(["muse_bias", "--foo=1", str(sof)]) == FAILURE
+    assert main(["muse_biass", str(sof)]) == FAILURE
+    assert "choose one of muse_bias" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"lost.sof"}
+
+
+def test_texts_come_from_the_declarations(capsys):
+    for words, expected in (
+        (["--recipes"], "muse_bias  "),
+        (["--help", "muse_bias"], "minmax | sigclip> [sigclip]"),
+        (["--man-page", "muse_bias"], "QC BIAS MASTER# RON [count]"),
+        (["--params", "muse_bias", "--nlow=4"], "nlow                  : 4"),
+        (["--params"], "suppress-prefix       : TRUE"),
+        (["--version"], "version 0."),
+        ([], "Usage: phoenix-esorex"),
+    ):
+        assert main(words) == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_values_are_read_in_both_forms():
+    line = read_options(["--log-dir", "x", "--time=false", "--recipes", "r", "--a"], {})
+    assert line.options["log-dir"] == "x" and line.options["time"] is False
+    assert line.options["recipes"] is True
+    assert (line.recipe, line.recipe_options) == ("r", ["--a"])
+    switches = {"merge": True, "overscan": False}
+    words = ["--merge", "--overscan", "vpoly", "a.sof", "--merge=TRUE", "b.sof"]
+    values, files = read_recipe_options(words, switches)
+    assert values == {"merge": "TRUE", "overscan": "vpoly"} and files == ["a.sof", "b.sof"]
+    assert read_recipe_options(["--merge", "x.sof"], switches)[1] == ["x.sof"]
+    with pytest.raises(BadInput, match="no value"):
+        read_recipe_options(["--overscan"], switches)
+
+
+def test_configuration_files_give_parameters(tmp_path):
+    path = tmp_path / "muse_bias.rc"
+    path.write_text(
+        "# comment\nmuse.muse_bias.nlow=3 # why\nmuse.muse_bias.combine = median\n"
+    )
+    assert read_config(str(path)) == {"nlow": "3", "combine": "median"}
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys\nfrom pipeline.esorex import main\nmain(['--help'])\n"
+        "print([m for m in ('numba', 'astropy', 'scipy', 'prefect') if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
