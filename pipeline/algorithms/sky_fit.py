@@ -1,9 +1,10 @@
-"""Fluxes of the sky's line groups, fitted to its spectrum, and the continuum under them.
+"""Fluxes of the sky's lines, fitted to its spectrum, and the continuum under them.
 
-The fluxes are found by linear least squares. Line shapes are never known well enough, so
-shift, width and skewness of all lines vary with wavelength, too: to first order that adds
-multiples of the derivatives of the line spectrum, which have no area and so leave the
-fluxes alone. A spline stands for the continuum.
+The fluxes are found by linear least squares, first one factor for each group of lines,
+then each line for itself as far as the data tell lines apart. Line shapes are never known
+well enough, so shift, width and skewness of all lines vary with wavelength, too: to first
+order that adds multiples of the derivatives of the line spectrum, which have no area and
+so leave the fluxes alone. A spline stands for the continuum.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
+from scipy.linalg import solve
 
 from pipeline.algorithms.lsf import SliceLsf
 from pipeline.spec import BadInput, Columns
@@ -20,8 +22,19 @@ Array = NDArray[np.float64]
 KNOTS = 40.0
 """Distance of the knots of the continuum during the fit [Angstrom] (ours)."""
 
-N_ROUNDS = 3
-"""Rounds; the derivatives belong to the fluxes and shifts of the round before."""
+N_ROUNDS = 4
+"""Rounds; the derivatives belong to the fluxes and shifts of the round before, and in the
+last one each line has a flux of its own."""
+
+FREEDOM = 0.5
+"""By how much a line may differ from its group, one sigma (ours): the temperature of the
+upper atmosphere changes the ratios within a group."""
+
+SHAPE_ERROR = 0.01
+"""Error of the line shape, share of the line's light (ours)."""
+
+RIDGE = 1e-10
+"""Added to the unit diagonal of the normal equations."""
 
 DERIVATIVE_STEP = 0.25
 """For numerical derivatives by wavelength [Angstrom]."""
@@ -110,27 +123,52 @@ def fit_sky_lines(
             keyword="SKY_LINES",
             remedy="give a SKY_LINES table that covers the wavelengths of the data",
         )
-    good = np.isfinite(data) & (stat > 0)
-    weight = np.zeros(data.size)
-    weight[good] = 1.0 / np.sqrt(stat[good])
-    target = np.where(good, data, 0.0) * weight
     drawing = _Drawing(wavelength, lsf)
     spline = drawing.continuum()
-    n_groups = int(lines.group.max()) + 1
+    good = np.isfinite(data) & (stat > 0)
     for number in range(N_ROUNDS):
-        groups = drawing.groups(lines)
+        doubt = SHAPE_ERROR * drawing.lines(lines, lines.flux) if number else 0.0
+        weight = np.where(good, 1.0, 0.0)
+        weight[good] = 1.0 / np.sqrt(stat + doubt**2)[good]
+        single = number == N_ROUNDS - 1
+        parts = drawing.singles(lines) if single else drawing.groups(lines)
         shapes = drawing.shapes(lines) if number else []
-        matrix = np.column_stack([*groups, *spline, *shapes]) * weight[:, None]
-        norm = np.sqrt((matrix**2).sum(axis=0))
-        norm[norm == 0] = 1.0
-        solution = np.linalg.lstsq(matrix / norm, target, rcond=1e-10)[0] / norm
-        factor = np.maximum(solution[:n_groups], TINY)
+        solution = _solve(
+            [*parts, *spline, *shapes],
+            np.where(good, data, 0.0),
+            weight,
+            len(parts),
+            FREEDOM if single else np.inf,
+        )
+        factor = np.maximum(solution[: len(parts)], TINY)
         position = lines.wavelength
         if number:
-            offset, slope = solution[n_groups + len(spline) :][:2]
+            offset, slope = solution[len(parts) + len(spline) :][:2]
             position = position + offset + slope * drawing.place(position)
-        lines = replace(lines, flux=lines.flux * factor[lines.group], wavelength=position)
+        flux = lines.flux * (factor if single else factor[lines.group])
+        lines = replace(lines, flux=flux, wavelength=position)
     return lines
+
+
+def _solve(
+    columns: list[Array], data: Array, weight: Array, n_parts: int, freedom: float
+) -> Array:
+    """Solve the weighted least-squares problem.
+
+    The first ``n_parts`` coefficients are expected to be 1 within ``freedom``.
+    """
+    matrix = np.column_stack(columns) * weight[:, None]
+    norm = np.sqrt((matrix**2).sum(axis=0))
+    norm[norm == 0] = 1.0
+    matrix /= norm
+    normal = matrix.T @ matrix
+    target = matrix.T @ (data * weight)
+    expected = 1.0 / (freedom * norm[:n_parts]) ** 2
+    k = np.arange(len(columns))
+    normal[k, k] += RIDGE
+    normal[k[:n_parts], k[:n_parts]] += expected
+    target[:n_parts] += expected * norm[:n_parts]
+    return np.asarray(solve(normal, target, assume_a="pos") / norm)
 
 
 class _Drawing:
@@ -157,6 +195,19 @@ class _Drawing:
         return [
             self.lines(lines, np.where(lines.group == g, lines.flux, 0.0))
             for g in range(int(lines.group.max()) + 1)
+        ]
+
+    def singles(self, lines: SkyLines) -> list[Array]:
+        """Return the spectrum of each line."""
+        return [
+            self._lsf.draw(
+                lines.wavelength[k : k + 1],
+                lines.flux[k : k + 1],
+                float(self._x[0]),
+                self._step,
+                self._x.size,
+            )
+            for k in range(lines.flux.size)
         ]
 
     def shapes(self, lines: SkyLines) -> list[Array]:
