@@ -1,0 +1,1 @@
+"""The instrument numerical model: a scene and the instrument give raw frames and truth."""

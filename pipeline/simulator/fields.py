@@ -14,7 +14,7 @@ from pipeline.simulator.scene import (
 )
 
 _STELLAR = ((4861.3, 0.5), (5172.7, 0.3), (5893.0, 0.4), (6562.8, 0.5), (8542.1, 0.4))
-_REST = {"OIII": 5006.84, "Ha": 6562.79, "NII": 6583.45, "SII": 6716.44}
+_REST = {"OIII": 5006.84, "Ha": 6562.79, "NII": 6583.45}
 """Emission lines of galaxies, air [Angstrom]."""
 
 
@@ -26,62 +26,72 @@ def _around(ra: float, dec: float, east: float, north: float) -> tuple[float, fl
 def object_field(ra: float, dec: float, size: Size, seed: int) -> Scene:
     """Return stars, galaxies with emission lines and a large faint one around a centre.
 
-    Half of the sources lie in the middle 4 arcsec north to south, so that a subset of
-    two neighbouring IFUs, or the mini instrument, sees several of them.
+    Most sources lie side by side in the middle 3 arcsec north to south, so that two
+    neighbouring IFUs, or the mini instrument, see several that do not overlap.
     """
     rng = np.random.default_rng([seed, 4711])
-    wide = size.n_stacks * size.stack_width * 0.2 / 2 - 2.0
-    n_stars, n_galaxies = (8, 6) if size.name == "full" else (3, 2)
-    sources = [_star(rng, k, ra, dec, wide) for k in range(n_stars)]
-    sources += [_galaxy(rng, k, ra, dec, wide, size) for k in range(n_galaxies)]
-    place = _around(ra, dec, -0.25 * wide, 0.6)
-    sources.append(
-        Source("extended", *place, 2.2e-17, 0.3, radius=3.0, axis_ratio=0.6, angle=70.0)
-    )
+    full = size.name == "full"
+    wide = size.n_stacks * size.stack_width * 0.2 / 2 - (2.0 if full else 1.6)
+    kinds = "gsgsgegsgsg" if full else "sgse"
+    sources: list[Source] = []
+    for slot, kind in enumerate(kinds):
+        east = wide * (2 * (slot + 0.5) / len(kinds) - 1) + rng.uniform(-0.3, 0.3)
+        place = _around(ra, dec, east, rng.uniform(-1.2, 1.2))
+        sources.append(_source(kind, len(sources), rng, place, size))
+    for kind in "ssssgg" if full else "":
+        place = _around(ra, dec, rng.uniform(-wide, wide), _outside(rng, 5.0, wide))
+        sources.append(_source(kind, len(sources), rng, place, size))
     return Scene(tuple(sources))
 
 
-def _position(
-    rng: np.random.Generator, k: int, ra: float, dec: float, wide: float
-) -> tuple[float, float]:
-    """Return a place in the strip (even numbers, spread evenly) or in the whole field."""
-    if k % 2 == 0:
-        east = wide * (((k * 0.618 + 0.31) % 1) * 2 - 1)
-        return _around(ra, dec, east, rng.uniform(-1.3, 1.3))
-    half = wide if wide > 20 else 2.0
-    return _around(ra, dec, rng.uniform(-wide, wide), rng.uniform(-half, half))
+def _outside(rng: np.random.Generator, inner: float, outer: float) -> float:
+    """Return a number of either sign between two limits."""
+    return float(rng.uniform(inner, outer) * rng.choice([-1, 1]))
 
 
-def _star(rng: np.random.Generator, k: int, ra: float, dec: float, wide: float) -> Source:
-    flux = 3.0e-16 * 10 ** (-0.4 * rng.uniform(0, 2.0)) * (1.5 if k == 0 else 1.0)
-    place = _position(rng, k, ra, dec, wide)
-    return Source(f"star{k + 1}", *place, flux, rng.uniform(-2.5, 1.0), _STELLAR)
+def _source(
+    kind: str, number: int, rng: np.random.Generator, place: tuple[float, float], size: Size
+) -> Source:
+    """Return a star (s), a galaxy (g) or an extended source (e)."""
+    if kind == "s":
+        return _star(f"star{number + 1}", rng, place)
+    if kind == "g":
+        return _galaxy(f"galaxy{number + 1}", rng, place, size)
+    radius = 2.0 if size.name == "full" else 0.9
+    name = f"extended{number + 1}"
+    return Source(name, *place, 3e-17, 0.3, radius=radius, axis_ratio=0.6, angle=70.0)
+
+
+def _star(name: str, rng: np.random.Generator, place: tuple[float, float]) -> Source:
+    """Return a star between magnitude 18 and 20."""
+    flux = 3.0e-16 * 10 ** (-0.4 * rng.uniform(0, 2.0))
+    return Source(name, *place, flux, rng.uniform(-2.5, 1.0), _STELLAR)
 
 
 def _galaxy(
-    rng: np.random.Generator, k: int, ra: float, dec: float, wide: float, size: Size
+    name: str, rng: np.random.Generator, place: tuple[float, float], size: Size
 ) -> Source:
     """Return a disc galaxy with lines that the wavelengths of the instrument contain."""
-    place = _position(rng, 2 * k, ra, dec, wide)
-    names = ("Ha", "NII") if k % 2 == 0 else ("OIII",)
+    spirals = rng.random() < 0.5
+    names = ("Ha", "NII") if spirals else ("OIII",)
     target = rng.uniform(size.blue + 150, size.red - 250)
     target = max(target, _REST[names[0]] * 1.005)
     factor = min(target, size.red - 150) / _REST[names[0]]
     strength = 4e-16 * 10 ** rng.uniform(-0.3, 0.3)
     lines = tuple(
-        Line(_REST[name] * factor, strength * share, 1.2)
-        for name, share in zip(names, (1.0, 0.3), strict=False)
+        Line(_REST[line] * factor, strength * share, 1.2)
+        for line, share in zip(names, (1.0, 0.3), strict=False)
     )
     return Source(
-        f"galaxy{k + 1}",
+        name,
         *place,
         4e-17 * rng.uniform(0.5, 1.5),
         rng.uniform(-0.5, 1.5),
         lines=lines,
-        radius=rng.uniform(0.4, 0.8),
+        radius=rng.uniform(0.3, 0.6),
         axis_ratio=rng.uniform(0.4, 1.0),
         angle=rng.uniform(0, 180),
-        rotation=80.0 if k % 2 == 0 else 0.0,
+        rotation=80.0 if spirals else 0.0,
     )
 
 
