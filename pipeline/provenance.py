@@ -74,11 +74,11 @@ class Origin:
         return str(header.get("ESO PRO ANCESTOR") or header.get("ARCFILE") or like.name)
 
     def _put_recipe(self, words: Keywords) -> None:
-        """Add recipe and program."""
-        program = f"phoenix/{__version__}"
+        """Add recipe and program; the genuine pipeline looks for "muse" in PIPE ID."""
+        program = f"phoenix-{__version__}"
         _put(words, "ESO PRO REC1 ID", self.recipe.name, "Pipeline recipe identifier")
         _put(words, "ESO PRO REC1 DRS ID", program, "Data Reduction System identifier")
-        version = f"{program} recipe {self.recipe.version}"
+        version = f"phoenix-muse/{__version__} recipe {self.recipe.version}"
         _put(words, "ESO PRO REC1 PIPE ID", version, "Pipeline (unique) identifier")
 
     def _put_inputs(self, words: Keywords) -> None:

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from pipeline.instrument import MINI
+from pipeline.memory import MemoryImage, MemoryOutputs, MemoryRaw
+from pipeline.recipes.dark import DarkParams, dark
+from pipeline.spec import BadInput, Planes
+from tests.pipeline import rawbias
+
+CURRENT = 3.0  # count per hour
+
+
+def exposures(times=(1800.0, 1800.0, 3600.0)):
+    rng = np.random.default_rng(4)
+    frames = []
+    for seed, time in enumerate(times):
+        counts = rawbias.counts(seed).astype(int)
+        for port, gain in zip(MINI.quadrants(), rawbias.GAIN, strict=True):
+            part = counts[port.raw_y, port.raw_x]
+            part += rng.poisson(CURRENT * time / 3600 / gain, part.shape)
+        counts[MINI.scan + 70, MINI.scan + 60] += 300
+        header = dict(rawbias.extension(1).items())
+        header["EXPTIME"] = time
+        frames.append(MemoryRaw(counts.astype(np.uint16), header, "DARK"))
+    return frames
+
+
+def bias():
+    zero = np.zeros(MINI.shape, np.float32)
+    dq = np.zeros(MINI.shape, np.uint32)
+    return MemoryImage(Planes(zero, dq, zero + np.float32(0.01)))
+
+
+def make(frames, **params):
+    out = MemoryOutputs()
+    dark.run({"DARK": frames, "MASTER_BIAS": [bias()]}, DarkParams(**params), out)
+    return out["MASTER_DARK"]
+
+
+def test_the_current_is_that_of_one_hour():
+    master = make(exposures())
+    assert master.qc["QC DARK MASTER DC"] == pytest.approx(CURRENT, abs=0.15)
+    assert master.header["EXPTIME"] == 3600.0
+    assert master.planes.dq[70, 60] == 256
+    n_hot = np.count_nonzero(master.planes.dq)
+    assert n_hot == master.qc["QC DARK MASTER NBADPIX"] < 300
+    assert {name.split("INPUT")[0] for name in master.qc} <= {
+        q.name.split("INPUT")[0] for q in dark.qc
+    }
+
+
+def test_it_can_keep_the_exposure_time():
+    master = make(exposures((1800.0,) * 3), normalize=0)
+    assert master.header["EXPTIME"] == 1800.0
+    assert np.median(master.planes.data) == pytest.approx(CURRENT / 2, abs=0.15)
+
+
+def test_a_dark_needs_an_exposure_time():
+    with pytest.raises(BadInput, match="EXPTIME"):
+        make(exposures((0.0, 1.0, 1.0)))
