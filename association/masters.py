@@ -101,7 +101,7 @@ def _master_step(
 
 
 LAMPS = {"CU-LAMP3": "Ne", "CU-LAMP4": "Xe", "CU-LAMP5": "HgCd", "CU-LAMP6": "Ne"}
-"""Elements of the arc lamps (genuine pipeline)."""
+"""Elements of the arc lamps (genuine pipeline); older headers name the elements."""
 
 
 def _too_few(planner: Planner, members: CalibrationSet, recipe: str) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def _too_few(planner: Planner, members: CalibrationSet, recipe: str) -> tuple[st
         return (f"{members.tag}: {found} frames, {recipe} needs {wanted}",)
     if members.tag != "ARC":
         return ()
-    lit = {LAMPS.get(lamp, "") for frame in members.frames for lamp in frame.lamps}
+    lit = {LAMPS.get(lamp, lamp) for frame in members.frames for lamp in frame.lamps}
     return tuple(
         f"ARC: no frame with the {element} lamp"
         for element in sorted(set(LAMPS.values()) - lit)
