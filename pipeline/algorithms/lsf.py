@@ -60,7 +60,7 @@ class SliceLsf:
     def over_bins(self, width: float) -> "SliceLsf":
         """Return the function for the mean over bins of some width [Angstrom]."""
         step = self.offsets[1]
-        fine = np.linspace(-width / 2, width / 2, 9)
+        fine = width * ((np.arange(9) + 0.5) / 9 - 0.5)
         x = self.offsets[0] + step * np.arange(self.profiles.shape[1])
         smeared = [
             np.mean([np.interp(x + d, x, row, left=0.0, right=0.0) for d in fine], axis=0)
