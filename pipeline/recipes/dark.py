@@ -88,7 +88,7 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
 
     data, n_saturated = _survey(exposures, factors, params)
     middle = float(np.median(data))
-    deviation = float(np.mean(np.abs(data - np.float32(middle)), dtype=np.float64))
+    deviation = _mean_deviation(data, middle)
     hot = middle + params.hotsigma * deviation
 
     header = {**exposures[0].overscan.keywords, "EXPTIME": target}
@@ -149,6 +149,16 @@ def _survey(
         data[rows] = values
         n_saturated += counts
     return data, n_saturated
+
+
+def _mean_deviation(data: NDArray[np.float32], middle: float) -> float:
+    """Return the mean absolute deviation from ``middle``."""
+    level = np.float32(middle)
+    total = sum(
+        float(np.abs(data[rows] - level).sum(dtype=np.float64))
+        for rows in blocks(len(data))
+    )
+    return total / data.size
 
 
 def _put_statistics(
