@@ -214,6 +214,7 @@ def write_products(
     qc = mosaic.source_qc(qc_prefix)
     cube.qc.update(qc | mosaic.rejection_qc(qc_prefix))
     if standard:
+        cube.header.pop("ARCFILE", None)
         cube.header.update(sdp.sdp_keywords(headers, mosaic, unit == sdp.UNIT))
     images = {}
     for number, image in enumerate(mosaic.images, 1):

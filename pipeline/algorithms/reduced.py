@@ -131,6 +131,8 @@ def place_exposure(
         "CUNIT1": "deg",
         "CUNIT2": "deg",
         **wcs,
+        "CRVAL1": 0.0,
+        "CRVAL2": 0.0,
         "ESO DRS MUSE PIXTABLE WCS": "projected (intermediate)",
         **limits_before,
     }

@@ -22,6 +22,10 @@ UNIT = "10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)"
 WAVELENGTH_ERROR = 0.026
 """Random error of wavelengths, CRDER3 [Angstrom] (genuine pipeline, MUSE QC)."""
 
+POINTING_ERROR = 3.0
+"""Accuracy of the telescope's pointing [arcsec] (VLT user manual); the genuine pipeline
+writes -1, which FITS does not allow."""
+
 _SEEING_ERROR = 0.3
 """Scatter of image quality about seeing [arcsec] (genuine pipeline)."""
 
@@ -38,8 +42,8 @@ def wcs_keywords() -> dict[str, Value]:
     return {
         "CUNIT3": "angstrom",
         "CRDER3": WAVELENGTH_ERROR,
-        "CSYER1": -1.0,
-        "CSYER2": -1.0,
+        "CSYER1": POINTING_ERROR / 3600.0,
+        "CSYER2": POINTING_ERROR / 3600.0,
     }
 
 

@@ -5,8 +5,11 @@ from typing import Any, Literal
 
 from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
-from pipeline.algorithms.dar import Refraction
 from pipeline.algorithms.exposure import group_exposures, merge
+from pipeline.algorithms.exposure_sky import PRODUCTS as SKY_PRODUCTS
+from pipeline.algorithms.exposure_sky import QCS as SKY_QC
+from pipeline.algorithms.exposure_sky import ExposureSky, exposure_sky, write_sky
+from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.positions import (
@@ -31,9 +34,6 @@ from pipeline.spec import (
     param,
     recipe,
 )
-
-_DAR_RANGE = (3500.0, 22000.0)
-"""Reference wavelengths for which refraction is corrected [Angstrom] (genuine)."""
 
 _SAVED = ("cube", "skymodel", "individual")
 
@@ -121,8 +121,9 @@ class ScipostParams(CubeParams):
             numbered=True,
             optional=True,
         ),
+        *SKY_PRODUCTS,
     ],
-    qc=cube_qc("SCIPOST"),
+    qc=[*cube_qc("SCIPOST"), *SKY_QC],
 )
 def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """Calibrate exposures in flux, subtract their sky and make a cube.
@@ -137,8 +138,13 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     settings = params.resampling(params.pixfrac, params.crsigma)
     offsets = _table(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
-    exposures = [_reduce(group, frames, params, offsets) for group in groups]
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
+    exposures = []
+    for number, group in enumerate(groups, 1):
+        exposure, sky = _reduce(group, frames, params, offsets)
+        exposures.append(exposure)
+        if sky is not None and "skymodel" in params.save:
+            write_sky(sky, out, number)
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
@@ -181,8 +187,8 @@ def _reduce(
     frames: Frames,
     params: ScipostParams,
     offsets: Table | None,
-) -> ReducedExposure:
-    """Return one exposure with all steps of its reduction."""
+) -> tuple[ReducedExposure, ExposureSky | None]:
+    """Return one exposure with all steps of its reduction, and its sky."""
     pixels = merge(tables)
     header = pixels.header
     steps: list[Step] = []
@@ -192,24 +198,37 @@ def _reduce(
     if frames.get("STD_RESPONSE"):
         steps.append(_flux_calibration(header, frames))
         keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True
-    if _DAR_RANGE[0] <= params.lambdaref <= _DAR_RANGE[1]:
-        steps.append(Refraction.of(header, params.lambdaref))
+    refraction = refraction_step(header, params.lambdaref)
+    steps += refraction
+    if refraction:
         keywords["ESO DRS MUSE PIXTABLE DAR CORRECT"] = params.lambdaref
+    limits = (params.lambdamin, params.lambdamax)
+    sky = exposure_sky(
+        params.skymethod,
+        FieldExposure(pixels, tuple(steps), *limits),
+        frames,
+        params.skymodel_ignore,
+        params.skymodel_fraction,
+    )
+    if sky is not None:
+        steps.append(sky.step)
+        keywords["ESO DRS MUSE PIXTABLE SKYSUB"] = True
     speed = velocity(header, params.rvcorr)
     keywords["ESO DRS MUSE PIXTABLE RVCORR"] = speed
     keywords["SPECSYS"] = SPECSYS[params.rvcorr]
     solution = default_solution(header)
     if params.astrometry and frames.get("ASTROMETRY_WCS"):
         solution = frames["ASTROMETRY_WCS"][0].header
-    return place_exposure(
+    exposure = place_exposure(
         pixels,
         tuple(steps),
         solution,
         tangent_point(header, find_offset(offsets, header)),
         stretch(speed),
-        (params.lambdamin, params.lambdamax),
+        limits,
         keywords,
     )
+    return exposure, sky
 
 
 def _flux_calibration(header: Header, frames: Frames) -> FluxCalibration:
