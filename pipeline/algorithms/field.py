@@ -134,5 +134,5 @@ def _add(
     x, y, wavelength, data, dq, stat, _ = pixels
     nothing = (0.0, 1.0, np.zeros(1))
     add_to_image(
-        x, y, wavelength, data, stat, dq, corner, nothing, (0.0, 1e6), level, 0.0, sums
+        x, y, wavelength, data, stat, dq, corner, nothing, (0.0, 1e6, 1e6), level, 0.0, sums
     )

@@ -116,8 +116,8 @@ def observe_sky(
     allowed = np.ones(field.grid.shape[1:], np.bool_)
     if mask is not None:
         allowed = _on_grid(mask, field)
-    chunks = (max(low, WHITE[0]), CHUNK)
-    n_chunks = max(int(np.ceil((min(high, WHITE[1]) - chunks[0]) / CHUNK)), 1)
+    chunks = (max(low, WHITE[0]), CHUNK, min(high, WHITE[1]))
+    n_chunks = max(int(np.ceil((chunks[2] - chunks[0]) / CHUNK)), 1)
     nothing = np.zeros(n_bins)
     level = np.zeros((n_chunks, *allowed.shape))
     sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, level)
@@ -126,8 +126,7 @@ def observe_sky(
             means = np.nan_to_num(sums[..., 1] / sums[..., 0])
         level = means - _chunk_means(spectrum, bins, chunks, n_chunks)[:, None, None]
         sums = _image_sums(field, bins, spectrum, chunks, level, kappa[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        image = (sums[..., 1].sum(axis=0) / sums[..., 0].sum(axis=0)).astype(np.float32)
+    image = _white_light(sums, chunks)
     image[~allowed] = np.nan
     if not np.isfinite(image).any():
         raise BadInput(
@@ -147,7 +146,7 @@ def observe_sky(
     return FieldSky(image, chosen, limits, wavelength, data, stat)
 
 
-Chunks = tuple[float, float]
+Chunks = tuple[float, float, float]
 Bins = tuple[float, float]
 
 
@@ -169,6 +168,16 @@ def _first_look(
         add_to_image(*columns, (*bins, none), chunks, level, 0.0, image)
         add_to_spectrum(*columns, allowed, bins, none, 0.0, spectrum)
     return image, np.asarray(spectrum[:, 1] / np.maximum(spectrum[:, 0], 1.0))
+
+
+def _white_light(sums: NDArray[np.float64], chunks: Chunks) -> NDArray[np.float32]:
+    """Return the mean over wavelength of the means of all chunks, NaN without pixels."""
+    edges = np.minimum(chunks[0] + chunks[1] * np.arange(len(sums) + 1), chunks[2])
+    widths = np.diff(edges)[:, None, None] * (sums[..., 0] > 0)
+    means = sums[..., 1] / np.maximum(sums[..., 0], 1.0)
+    total = widths.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((widths * means).sum(axis=0) / total, np.float32)
 
 
 def _image_sums(

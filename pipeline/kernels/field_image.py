@@ -17,7 +17,7 @@ def add_to_image(
     dq: NDArray[np.uint32],
     corner: tuple[float, float],
     spectrum: tuple[float, float, NDArray[np.float64]],
-    chunks: tuple[float, float],
+    chunks: tuple[float, float, float],
     level: NDArray[np.float64],
     kappa: float,
     sums: NDArray[np.float64],
@@ -33,7 +33,8 @@ def add_to_image(
     spectrum
         First wavelength, step [Angstrom] and values of a spectrum common to the field.
     chunks
-        Blue edge of the first range of wavelengths and width of each [Angstrom].
+        Blue edge of the first range of wavelengths, width of each and red edge of the
+        last [Angstrom].
     level : float64[n_chunks, ny, nx]
         What elements have above the spectrum, per chunk.
     kappa
@@ -51,6 +52,8 @@ def add_to_image(
         b = int(np.floor(y[i] - corner[1] + 0.5))
         k = int((wavelength[i] - chunks[0]) / chunks[1])
         if a < 0 or a >= nx or b < 0 or b >= ny or k < 0 or k >= n_chunks:
+            continue
+        if wavelength[i] < chunks[0] or wavelength[i] > chunks[2]:
             continue
         if kappa > 0.0:
             expected = at_wavelength(wavelength[i], first, step, values) + level[k, b, a]
