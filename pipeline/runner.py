@@ -134,7 +134,8 @@ def run(
     keep_freed_memory()
     given = open_inputs(recipe, sof)
     out_dir.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out_dir))
+    _sweep(out_dir)
+    aside = Path(tempfile.mkdtemp(prefix=f".phoenix-{os.getpid()}-", dir=out_dir))
     try:
         with memory_budget(memory_gb):
             if recipe.scope == "ifu":
@@ -231,6 +232,13 @@ def merge_products(
         qc = {k: v for member in members for k, v in member.qc.items()}
         merged.append(Produced(folder / name, tag, None, number, qc))
     return merged
+
+
+def _sweep(out_dir: Path) -> None:
+    """Remove the hidden folders of runs that were killed."""
+    for folder in out_dir.glob(".phoenix-*-*"):
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(product: Produced, out_dir: Path) -> Produced:

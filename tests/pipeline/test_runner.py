@@ -139,6 +139,14 @@ def test_a_failure_leaves_nothing_behind(biases, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_left_overs_of_killed_runs_are_swept(biases, tmp_path):
+    (tmp_path / ".phoenix-99999999-abc").mkdir()
+    (tmp_path / ".phoenix-1-abc").mkdir()
+    run("muse_bias", biases, {}, tmp_path, nifu=1)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".phoenix-1-abc", "MASTER_BIAS-01.fits"}
+
+
 @pytest.mark.interop
 def test_products_pass_fitsverify(masters, fitsverify):
     assert fitsverify(masters[0].path) == (0, 0)
