@@ -29,11 +29,11 @@ READOUT = 75.421
 """Time from the end of an exposure to the start of the next [s]."""
 
 
-@dataclass
 class Seeds:
     """Hands out one seed per exposure, the same in every run."""
 
-    last: int
+    def __init__(self, first: int) -> None:
+        self.first = self.last = first
 
     def __call__(self) -> int:
         """Return the next seed."""

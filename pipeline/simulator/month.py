@@ -82,16 +82,15 @@ def _night(
         yield from calibration_plan.darks(night, plan)
         yield from observations.astrometry(night, size, plan)
     yield from calibration_plan.standard(night, 3.3, plan, STANDARD)
-    hours = sorted({1.8, 3.4, *(d.hours - 0.1 for d in broken)})
-    for hour in hours:
-        yield from calibration_plan.illumination(night, hour, plan)
+    for hours in (1.8, 3.4):
+        yield from calibration_plan.illumination(night, hours, plan)
     for science in PLAN.science.get(n, ()):
         yield from science(night, size, plan)
     for number, defect in enumerate(DEFECTS):
         if defect in broken:
-            yield from defect.block(
-                night, size, Seeds(seed * 1_000_000 + n * 1000 + 500 + 40 * number)
-            )
+            seeds = Seeds(plan.first + 500 + 40 * number)
+            yield from calibration_plan.illumination(night, defect.hours - 0.1, seeds)
+            yield from defect.block(night, size, seeds)
 
 
 def simulate_month(
