@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from pipeline.algorithms.arc_image import Strip
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.identify import Dispersion, Matches
+from pipeline.algorithms.line_errors import LightCentres
 from pipeline.algorithms.wavelength import Places
 from pipeline.kernels.lines import MAX_LINES, REACH, follow_lines, smooth_along
 
@@ -17,6 +18,8 @@ RESOLVED = 1.5
 """Distance below which a neighbour cannot be told from a line [Angstrom]."""
 NOTICED = 0.003
 """Flux of a neighbour, relative to the line, from which it is fitted too."""
+FEWEST_COLUMNS = 10
+"""Columns from which the centre of light of a line is averaged."""
 FWHM = 2.3548200450309493
 """Full width at half maximum of a Gaussian of unit width."""
 
@@ -30,7 +33,7 @@ def measure_lines(
     *,
     x_order: int,
     kappa: float,
-) -> tuple[Places, Floats]:
+) -> tuple[Places, LightCentres]:
     """Measure the recognised lines of a lamp along the whole slice.
 
     Parameters
@@ -52,8 +55,8 @@ def measure_lines(
     -------
     places
         Where the lines are, by Gaussian fits.
-    light : float64[n]
-        How far redward the centre of light lies at each place [Angstrom].
+    light
+        How far redward of its Gaussian centre the light of each line is centred.
     """
     measured = lines.quality[matches.line] >= MEASURED
     index, rows = matches.line[measured], matches.row[measured]
@@ -64,19 +67,31 @@ def measure_lines(
     scatter = np.empty(len(rows))
     smooth_along(found, x_order + 1, kappa, scatter)
     group, column = np.nonzero(np.isfinite(found[:, :, 0]))
-    row, error, width, _, light = found[group, column].T
+    row, error, width = found[group, column, :3].T
     angstrom = sampling[group]
     places = Places(
         x=np.asarray(column + strip.first + 1, np.float64),
         y=row + 1.0,
         wavelength=lines.wavelength[index[group]],
-        error=error * angstrom,
-        scatter=scatter[group] * angstrom,
-        fwhm=FWHM * width * angstrom,
-        sampling=angstrom,
-        line=numbers[index[group]],
+        error=(error * angstrom).astype(np.float32),
+        scatter=(scatter[group] * angstrom).astype(np.float32),
+        fwhm=(FWHM * width * angstrom).astype(np.float32),
+        sampling=angstrom.astype(np.float32),
+        line=numbers[index[group]].astype(np.int32),
     )
-    return places, light * angstrom
+    return places, _light_centres(found[:, :, 4], sampling, numbers[index])
+
+
+def _light_centres(
+    offsets: Floats, sampling: Floats, numbers: NDArray[np.int64]
+) -> LightCentres:
+    """Average the centres of light, float64[n_lines, n_columns] [pix], of each line."""
+    n = np.isfinite(offsets).sum(axis=1)
+    kept = n >= FEWEST_COLUMNS
+    middle = np.nanmedian(offsets[kept], axis=1)
+    spread = 1.4826 * np.nanmedian(np.abs(offsets[kept] - middle[:, None]), axis=1)
+    error = 1.25 * spread / np.sqrt(n[kept])
+    return LightCentres(numbers[kept], middle * sampling[kept], error * sampling[kept])
 
 
 def _neighbours(

@@ -10,6 +10,7 @@ from pipeline.algorithms.arc_centres import measure_lines
 from pipeline.algorithms.arc_image import LampImage, Strip
 from pipeline.algorithms.arc_lines import ArcLamp, ArcLines
 from pipeline.algorithms.identify import RECOGNISED, Dispersion, find_pattern, match, refine
+from pipeline.algorithms.line_errors import LightCentres
 from pipeline.algorithms.line_search import Detections, detect_lines, middle_spectrum
 from pipeline.algorithms.wavelength import Places
 from pipeline.instrument import Size
@@ -58,7 +59,7 @@ class SliceLines:
     rows: Floats = field(default_factory=lambda: np.empty(0))
     waves: Floats = field(default_factory=lambda: np.empty(0))
     places: list[Places] = field(default_factory=list)
-    light: list[Floats] = field(default_factory=list)
+    light: list[LightCentres] = field(default_factory=list)
     peaks: list[Floats] = field(default_factory=list)
     n_detected: int = 0
 

@@ -6,6 +6,7 @@ cannot do.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,18 @@ CLEAN = 0.001
 """Displacement by known neighbours up to which a line counts as isolated [Angstrom]."""
 MIN_LINES = 5
 """Isolated lines a slice must have, on average, for its profile to be measured."""
+
+
+class LightCentres(NamedTuple):
+    """How far redward of its Gaussian centre the light of lines of a slice is centred.
+
+    ``line``: int64[n], number in the catalogue; ``offset``, ``error``: float64[n],
+    median over the columns and its error [Angstrom].
+    """
+
+    line: NDArray[np.int64]
+    offset: Floats
+    error: Floats
 
 
 def line_errors(
@@ -66,7 +79,10 @@ def isolated_lines(lines: ArcLines, groups: Sequence[Sequence[str]]) -> NDArray[
 
 
 def skew_correction(
-    places: Sequence[Places], light: Sequence[Floats], isolated: NDArray[np.bool_]
+    places: Sequence[Places],
+    light: Sequence[LightCentres],
+    isolated: NDArray[np.bool_],
+    wavelength: Floats,
 ) -> list[Floats]:
     """Return how far redward of the Gaussian centre the light of each place is centred.
 
@@ -80,32 +96,29 @@ def skew_correction(
     places
         By slice: where lines were measured.
     light
-        By slice: distance of the centre of light at these places [Angstrom].
-    isolated : bool[n_lines]
-        By line of the catalogue.
+        By slice: centres of light of these lines.
+    isolated, wavelength : bool[n_lines], float64[n_lines]
+        By line of the catalogue; wavelength in [Angstrom].
 
     Returns
     -------
     list of float64[n]
         By slice: correction of each place [Angstrom]; zeros if there are too few lines.
     """
-    slices, waves, offsets, errors = [], [], [], []
-    for s, (there, off) in enumerate(zip(places, light, strict=True)):
-        for line in np.unique(there.line[isolated[there.line]]):
-            here = there.line == line
-            n = int(here.sum())
-            slices.append(float(s))
-            waves.append(float(there.wavelength[here][0]))
-            offsets.append(float(np.median(off[here])))
-            spread = 1.4826 * np.median(np.abs(off[here] - np.median(off[here])))
-            errors.append(float(1.25 * spread / np.sqrt(n)))
+    chosen = [isolated[centres.line] for centres in light]
+    slices = np.repeat(np.arange(len(light)), [int(c.sum()) for c in chosen])
+    lines, offsets, errors = (
+        np.concatenate([column[c] for column, c in zip(columns, chosen, strict=True)])
+        for columns in zip(*light, strict=True)
+    )
     if len(slices) < MIN_LINES * len(places):
         return [np.zeros(len(there.x)) for there in places]
+    waves = wavelength[lines]
     shape = (min(3, len(places)), 3)
-    low, high = min(waves), max(waves)
-    x = 2 * np.array(slices) / max(len(places) - 1, 1) - 1
-    y = 2 * (np.array(waves) - low) / (high - low) - 1
-    surface = _robust_surface(x, y, np.array(offsets), np.array(errors), shape)
+    low, high = float(waves.min()), float(waves.max())
+    x = 2 * slices / max(len(places) - 1, 1) - 1
+    y = 2 * (waves - low) / (high - low) - 1
+    surface = _robust_surface(x, y, offsets, errors, shape)
     corrections = []
     for s, there in enumerate(places):
         unit = np.clip(2 * (there.wavelength - low) / (high - low) - 1, -1, 1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Legendre, Polynomial
+from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 
 from pipeline.instrument import Quadrant, Size, size_of
@@ -185,26 +186,49 @@ def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> 
     level = np.nansum(pixels, axis=1)[good] / n[good]
     y, n = y[good], n[good].astype(float)
     inside = float(np.nansum((pixels[good] - level[:, None]) ** 2))
-    fit, squares = _fit(y, level, n, 0)
-    total = inside + squares
+    fits = _Orders(y, level, n, max_order)
+    chosen = 0
+    total = inside + fits.squares(0)
     for order in range(1, max_order + 1):
-        higher, squares = _fit(y, level, n, order)
-        new = inside + squares
+        new = inside + fits.squares(order)
         n_free = n.sum() - order - 1
         rms_gain = np.sqrt(total / new)
         chi_gain = (total / (n_free + 1)) / (new / n_free)
-        fit, total = higher, new
+        chosen, total = order, new
         if rms_gain < least_rms and chi_gain < least_chi:
             break
-    return _refine(y, level, n, fit, params.ovscsigma)
+    return _refine(y, level, n, fits.fit(chosen), params.ovscsigma)
 
 
-def _fit(
-    y: NDArray[np.float64], level: NDArray[np.float64], n: NDArray[np.float64], order: int
-) -> tuple[Legendre, float]:
-    """Return a polynomial through row means and its weighted sum of squares."""
-    fit = Legendre.fit(y, level, order, w=np.sqrt(n))
-    return fit, float(np.sum(n * (level - fit(y)) ** 2))
+class _Orders:
+    """Polynomials of all orders through row means, from one orthogonal decomposition."""
+
+    def __init__(
+        self,
+        y: NDArray[np.float64],
+        level: NDArray[np.float64],
+        n: NDArray[np.float64],
+        max_order: int,
+    ) -> None:
+        self._domain = float(y[0]), float(y[-1])
+        unit = (2 * y - y[0] - y[-1]) / (y[-1] - y[0])
+        root = np.sqrt(n)
+        terms, self._triangle = np.linalg.qr(legvander(unit, max_order) * root[:, None])
+        self._mean = float(np.average(level, weights=n))
+        rest = (level - self._mean) * root
+        self._parts = terms.T @ rest
+        self._squares = float(rest @ rest)
+
+    def squares(self, order: int) -> float:
+        """Return the weighted sum of squares around the polynomial of an order."""
+        return max(self._squares - float(np.sum(self._parts[: order + 1] ** 2)), 0.0)
+
+    def fit(self, order: int) -> Legendre:
+        """Return the polynomial of an order."""
+        k = order + 1
+        coefficients = np.linalg.solve(self._triangle[:k, :k], self._parts[:k])
+        coefficients[0] += self._mean
+        return Legendre(coefficients, domain=self._domain)
 
 
 def _refine(

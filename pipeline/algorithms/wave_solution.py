@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.algorithms.arc_lines import ArcLamp
 from pipeline.algorithms.arc_slices import ArcSlices
 from pipeline.algorithms.line_errors import (
+    LightCentres,
     corrected,
     isolated_lines,
     line_errors,
@@ -65,11 +66,20 @@ def solve(
     BadInput
         If the lines of a slice do not determine its solution.
     """
-    places = [Places.join(state.places) for state in arcs.slices]
+    places = []
+    for state in arcs.slices:
+        state.places = [Places.join(state.places)]
+        places.append(state.places[0])
     if settings.skewness:
         isolated = isolated_lines(arcs.catalogue, [lamp.elements for lamp in lamps])
-        light = [np.concatenate(state.light) for state in arcs.slices]
-        corrections = skew_correction(places, light, isolated)
+        light = [
+            LightCentres(
+                *(np.concatenate(parts) for parts in zip(*state.light, strict=True))
+            )
+            for state in arcs.slices
+        ]
+        waves = arcs.catalogue.wavelength
+        corrections = skew_correction(places, light, isolated, waves)
         places = [corrected(p, c) for p, c in zip(places, corrections, strict=True)]
     errors = None
     if settings.consensus:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
-from numpy.polynomial import Chebyshev, Polynomial
 from numpy.polynomial.polynomial import polyval2d
 from numpy.typing import NDArray
 
@@ -21,20 +20,20 @@ MAX_ROUNDS = 12
 class Places:
     """Where lines were measured in one slice, one entry a line and column.
 
-    ``x``, ``y``: float64[n] [pix, 1-based]; ``wavelength``, ``error`` of the centre,
-    ``scatter`` of the line along the slice, ``fwhm``: float64[n] [Angstrom];
-    ``sampling``: float64[n] [Angstrom/pix]; ``line``: int64[n], number of the line in the
-    catalogue.
+    ``x``, ``y``, ``wavelength``: float64[n] [pix, 1-based; Angstrom]; ``error`` of the
+    centre, ``scatter`` of the line along the slice, ``fwhm``: float32[n] [Angstrom];
+    ``sampling``: float32[n] [Angstrom/pix]; ``line``: int32[n], number of the line in
+    the catalogue.
     """
 
     x: Floats
     y: Floats
     wavelength: Floats
-    error: Floats
-    scatter: Floats
-    fwhm: Floats
-    sampling: Floats
-    line: NDArray[np.int64]
+    error: NDArray[np.float32]
+    scatter: NDArray[np.float32]
+    fwhm: NDArray[np.float32]
+    sampling: NDArray[np.float32]
+    line: NDArray[np.int32]
 
     @staticmethod
     def join(parts: Sequence["Places"]) -> "Places":
@@ -167,14 +166,19 @@ def _weights(places: Places, weighting: Weighting, line_error: Floats | None) ->
 
 def _plain(scaled: Floats, ranges: tuple[tuple[float, float], ...]) -> Floats:
     """Turn Chebyshev coefficients in scaled places into powers of the pixel."""
-    to_x, to_y = (
-        np.array([_powers(k, limits, n) for k in range(n)]).T
-        for n, limits in zip(scaled.shape, ranges, strict=True)
-    )
-    return np.asarray(to_x @ scaled @ to_y.T)
+    to_x, to_y = (_powers(r, n) for n, r in zip(scaled.shape, ranges, strict=True))
+    return np.asarray(to_x.T @ scaled @ to_y)
 
 
-def _powers(k: int, limits: tuple[float, float], n: int) -> Floats:
-    """Return the ``k``-th Chebyshev polynomial in scaled places as ``n`` powers."""
-    plain = Chebyshev.basis(k, domain=limits).convert(kind=Polynomial).coef
-    return np.pad(plain, (0, n - len(plain)))
+def _powers(limits: tuple[float, float], n: int) -> Floats:
+    """Return the first ``n`` Chebyshev polynomials in scaled places, as powers."""
+    low, high = limits
+    unit = np.zeros(n)
+    unit[:2] = -(high + low) / (high - low), 2 / (high - low)
+    powers = np.zeros((n, n))
+    powers[0, 0], powers[1] = 1.0, unit
+    for k in range(2, n):
+        times = unit[0] * powers[k - 1]
+        times[1:] += unit[1] * powers[k - 1, :-1]
+        powers[k] = 2 * times - powers[k - 2]
+    return powers

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.shared import SharedImage
 from pipeline.algorithms.statistics import ImageStatistics
 from pipeline.algorithms.trace import Cuts, Trace, trace_slices
 from pipeline.algorithms.trace_products import samples_table, trace_qc, trace_table
@@ -121,7 +122,7 @@ def flat(frames: Frames, params: FlatParams, out: Outputs) -> None:
     describe them. In each row of a slice, pixels that deviate are flagged as dark or hot.
     The exposures are read twice, so that no image is ever held in memory.
     """
-    (bias,) = frames["MASTER_BIAS"]
+    bias = SharedImage(frames["MASTER_BIAS"][0])
     dark = next(iter(frames.get("MASTER_DARK", ())), None)
     exposures = [
         calibrated(raw, bias, params, dark=dark, bad_pixels=frames.get("BADPIX_TABLE", ()))

@@ -12,6 +12,8 @@ from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.flatfield import FlatFielded
 from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.shared import SharedImage
+from pipeline.algorithms.skewness import skew_keywords
 from pipeline.algorithms.trace_products import trace_curves
 from pipeline.algorithms.wave_solution import FitSettings, solve
 from pipeline.algorithms.wavecal_products import (
@@ -27,6 +29,7 @@ from pipeline.spec import (
     QC,
     BadInput,
     Frames,
+    ImageFrame,
     ImageWriter,
     Input,
     Outputs,
@@ -187,22 +190,23 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
     catalogue = read_catalogue(frames["LINE_CATALOG"][0])
     lamps = richest_first(group_by_lamp(raws), catalogue)
     arcs = ArcSlices(size, curves, catalogue, _search(params))
+    bias = SharedImage(frames["MASTER_BIAS"][0])
     table = out.table("WAVECAL_TABLE", like=raws[0])
     for number, lamp in enumerate(lamps, start=1):
-        exposures = [_calibrate(raw, frames, params) for raw in lamp.frames]
+        exposures = [_calibrate(raw, bias, frames, params) for raw in lamp.frames]
         if number == 1:
             table.header.update(exposures[0].overscan.keywords)
-        read, save = (
-            _reader(exposures, frames, params),
-            _saver(out, lamp, number, params, size),
-        )
-        image = combine_lamp(read, size.shape, save)
+        save = _saver(out, lamp, number, params, size)
+        n_saturated = _measure(arcs, lamp, _reader(exposures, frames, params), save)
+        for product in save:
+            product.qc["QC WAVECAL NSATURATED"] = n_saturated
         for n in lamp.numbers:
-            table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = image.n_saturated
-        arcs.take(lamp, image)
+            table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = n_saturated
         _lamp_qc(table.qc, arcs, lamp)
 
     places, surfaces = solve(arcs, lamps, _fit_settings(params))
+    fitted = [state.places[0] for state in arcs.slices]
+    table.header.update(skew_keywords(fitted, places))
     table.write("", wavelength_table(surfaces))
     for number, state in enumerate(arcs.slices, start=1):
         there, surface = places[number - 1], surfaces[number - 1]
@@ -250,11 +254,13 @@ def _check_trace(frames: Frames, curves: Floats, size: Size) -> None:
         )
 
 
-def _calibrate(raw: RawFrame, frames: Frames, params: WavecalParams) -> CalibratedFrame:
+def _calibrate(
+    raw: RawFrame, bias: ImageFrame, frames: Frames, params: WavecalParams
+) -> CalibratedFrame:
     """Return an exposure in counts, read lazily."""
     return calibrated(
         raw,
-        frames["MASTER_BIAS"][0],
+        bias,
         params,
         dark=next(iter(frames.get("MASTER_DARK", ())), None),
         bad_pixels=frames.get("BADPIX_TABLE", ()),
@@ -265,8 +271,10 @@ def _reader(
     exposures: Sequence[CalibratedFrame], frames: Frames, params: WavecalParams
 ) -> Callable[[slice], Planes]:
     """Return what reads rows of the combined exposures of a lamp."""
-    flat = next(iter(frames.get("MASTER_FLAT", ())), None)
-    images = [FlatFielded(e, flat) if flat else e for e in exposures]
+    images: Sequence[ImageFrame] = exposures
+    for flat in frames.get("MASTER_FLAT", ()):
+        shared = SharedImage(flat)
+        images = [FlatFielded(image, shared) for image in exposures]
     return lambda rows: combine([image.read(rows) for image in images], params)
 
 
