@@ -2,7 +2,9 @@
 
 Between the arcs of the day and the night the spectrograph drifts with temperature. The
 pixels around each line, over all slices, make one finely sampled spectrum; a Gaussian
-fitted to it gives the place of the line (MUSE pipeline manual, muse_scibasic).
+fitted to it gives the place of the line (MUSE pipeline manual, muse_scibasic). All points
+have the same weight, as in the fits of arc lines, so that both miss the centre of a skewed
+line by the same amount, which the arcs tell.
 """
 
 from collections.abc import Sequence
@@ -15,17 +17,25 @@ from scipy.optimize import curve_fit
 
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.pixels import COLUMN_TYPES, SlicePixels
+from pipeline.algorithms.skewness import skew_offset
 from pipeline.flags import Flag
 from pipeline.kernels.binning import add_to_spectrum, flag_outliers
-from pipeline.spec import ImageFrame, Pixels
+from pipeline.spec import Header, ImageFrame, Pixels
 
 LEAST_SIGNIFICANCE = 5.0
 """A line counts when its fitted area exceeds so many of its errors (ours)."""
 
+NEIGHBOURS = {6300.304: 6297.898}
+"""Lines close to a sky line that would displace it [Angstrom]: OH 9-3 P2(2.5), as in the
+shipped SKY_LINES. It has a hundredth of the light of [O I] and pulls it by 0.008 A."""
+
 
 @dataclass(frozen=True)
 class LineFit:
-    """A sky line: its wavelength in the catalogue and as seen, with error [Angstrom]."""
+    """A sky line: its wavelength in the catalogue and where its light is centred.
+
+    All [Angstrom], with the error of the centre.
+    """
 
     wavelength: float
     centre: float
@@ -46,6 +56,7 @@ def fit_sky_lines(
     slices: SliceMap,
     lines: Sequence[float],
     *,
+    calibration: Header,
     half_width: float,
     bin_size: float,
     reject: tuple[float, float, int],
@@ -60,6 +71,8 @@ def fit_sky_lines(
         Polynomials of its IFU.
     lines
         Wavelengths [Angstrom, air]; negative for absorption.
+    calibration
+        Keywords of the wavelength table, see `pipeline.algorithms.skewness`.
     half_width, bin_size
         Of the window and of its bins [Angstrom].
     reject
@@ -85,9 +98,13 @@ def fit_sky_lines(
             continue
         flux = np.sign(signed) * sums[used, 1] / sums[used, 0]
         error = np.sqrt(sums[used, 2]) / sums[used, 0]
-        fit = _fit_gaussian(grid[used], flux, error, wavelength)
+        neighbour = NEIGHBOURS.get(wavelength)
+        distance = neighbour - wavelength if neighbour is not None else None
+        fit = _fit_line(grid[used], flux, error, distance)
         if fit is not None:
-            found.append(fit)
+            centre, precision = fit
+            skew = float(skew_offset(calibration, np.array(wavelength)))
+            found.append(LineFit(wavelength, centre + skew, precision))
     return found
 
 
@@ -119,21 +136,19 @@ def _spectrum(
     return sums
 
 
-def _gaussian(
-    x: NDArray[np.float64], area: float, centre: float, sigma: float, level: float
-) -> NDArray[np.float64]:
-    """Return a Gaussian on a constant."""
-    shape = np.exp(-0.5 * ((x - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-    return np.asarray(level + area * shape)
+def _profile(x: NDArray[Any], centre: float, sigma: float) -> NDArray[Any]:
+    """Return a Gaussian of unit area."""
+    z = (x - centre) / sigma
+    return np.asarray(np.exp(-0.5 * z * z) / (abs(sigma) * np.sqrt(2 * np.pi)))
 
 
-def _fit_gaussian(
-    x: NDArray[Any],
-    flux: NDArray[Any],
-    error: NDArray[Any],
-    wavelength: float,
-) -> LineFit | None:
-    """Fit a line near the middle of a window; None when there is none."""
+def _fit_line(
+    x: NDArray[Any], flux: NDArray[Any], error: NDArray[Any], distance: float | None
+) -> tuple[float, float] | None:
+    """Return centre and error of the line in a window; None when there is none.
+
+    ``distance``: of a fainter line with the same profile [Angstrom], if there is one.
+    """
     level = float(np.median(flux))
     above = np.clip(flux - level, 0.0, None)
     step = float(np.median(np.diff(x)))
@@ -142,9 +157,21 @@ def _fit_gaussian(
         return None
     area = float(above.sum() * step)
     sigma = max(area / peak / np.sqrt(2 * np.pi), step)
-    first = (area, float(x[np.argmax(above)]), sigma, level)
+    first = [area, float(x[np.argmax(above)]), sigma, level]
+
+    def one(x: Any, area: float, centre: float, sigma: float, level: float) -> Any:
+        return level + area * _profile(x, centre, sigma)
+
+    def two(
+        x: Any, area: float, centre: float, sigma: float, level: float, f: float
+    ) -> Any:
+        beside = f * area * _profile(x, centre + (distance or 0.0), sigma)
+        return one(x, area, centre, sigma, level) + beside
+
+    model, first = (one, first) if distance is None else (two, [*first, 0.0])
+    same = np.full(len(x), np.sqrt(np.mean(error**2)))
     try:
-        best, covariance = curve_fit(_gaussian, x, flux, first, error, absolute_sigma=True)
+        best, covariance = curve_fit(model, x, flux, first, same, absolute_sigma=True)
     except RuntimeError:
         return None
     spread = np.sqrt(np.diag(covariance))
@@ -153,4 +180,4 @@ def _fit_gaussian(
         inside and np.isfinite(spread).all() and best[0] > LEAST_SIGNIFICANCE * spread[0]
     ):
         return None
-    return LineFit(wavelength, float(best[1]), float(spread[1]))
+    return float(best[1]), float(spread[1])

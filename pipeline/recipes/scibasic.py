@@ -254,6 +254,7 @@ def _reduce(raw: RawFrame, number: int, calibrations: _Calibrations, out: Output
         image,
         slices,
         params.sky_lines(),
+        calibration=calibrations.frames["WAVECAL_TABLE"][0].header,
         half_width=params.skyhalfwidth,
         bin_size=params.skybinsize,
         reject=params.clipping(),
