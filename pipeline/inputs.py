@@ -86,7 +86,7 @@ def frames_of(
             )
         frames[g.tag] += found
     for declared in recipe.inputs:
-        _check_number(recipe, declared, given, len(frames[declared.tag]), ifu)
+        _check_number(recipe, declared, given, ifu)
     if not any(frames[i.tag] for i in recipe.inputs if i.raw):
         tags = ", ".join(i.tag for i in recipe.inputs if i.raw)
         raise BadInput(
@@ -98,23 +98,33 @@ def frames_of(
 
 
 def _check_number(
-    recipe: Recipe, declared: Input, given: Sequence[Given], n_frames: int, ifu: int | None
+    recipe: Recipe, declared: Input, given: Sequence[Given], ifu: int | None
 ) -> None:
-    """Refuse too few or too many files of a tag (frames, for one IFU)."""
-    n = n_frames if ifu is not None else sum(g.tag == declared.tag for g in given)
-    where = f" of IFU {ifu}" if ifu is not None and declared.per_ifu else ""
-    if n < declared.n_min and not (declared.optional and n == 0):
-        raise BadInput(
-            f"{recipe.name} needs {declared.n_min} {declared.tag} or more{where}, not {n}",
-            keyword=declared.tag,
-            remedy=f"add {declared.tag} frames to the SOF",
-        )
-    if declared.n_max and n > declared.n_max:
-        raise BadInput(
-            f"{recipe.name} takes {declared.n_max} {declared.tag} at most{where}, not {n}",
-            keyword=declared.tag,
-            remedy=f"leave out {declared.tag} frames",
-        )
+    """Refuse too few or too many files of a tag; of tags per IFU, for any IFU."""
+    files = [g for g in given if g.tag == declared.tag]
+    ifus = {i for g in files for i in g.frames} if ifu is None else {ifu, None}
+    numbers: dict[int | None, int]
+    if not declared.per_ifu or not files:
+        numbers = {None: len(files)}
+    elif ifu is None:
+        numbers = {i: sum(i in g.frames for g in files) for i in ifus}
+    else:
+        numbers = {ifu: sum(not ifus.isdisjoint(g.frames) for g in files)}
+    for number, n in numbers.items():
+        found = f"{f' of IFU {number}' if number is not None else ''}, not {n}"
+        if n < declared.n_min and not (declared.optional and n == 0):
+            raise BadInput(
+                f"{recipe.name} needs {declared.n_min} {declared.tag} or more{found}",
+                keyword=declared.tag,
+                remedy=f"add {declared.tag} frames to the SOF",
+            )
+        many = declared.n_max and n > declared.n_max
+        if many and not (number is None and declared.per_ifu):
+            raise BadInput(
+                f"{recipe.name} takes {declared.n_max} {declared.tag} at most{found}",
+                keyword=declared.tag,
+                remedy=f"leave out {declared.tag} frames",
+            )
 
 
 def _check_setup(recipe: Recipe, frames: Mapping[str, Sequence[Any]]) -> None:

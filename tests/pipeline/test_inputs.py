@@ -1,0 +1,70 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.inputs import Given, frames_of, ifus_present
+from pipeline.spec import BadInput, Input, Params, Product, Recipe
+
+RAW = Input("RAW", "raw", n_min=2, raw=True)
+MASTER = Input("MASTER", "table", n_max=1)
+CURVE = Input("CURVE", "table", n_max=1, per_ifu=False, optional=True)
+
+
+def recipe(scope):
+    product = Product("OUT", "table", "x")
+    inputs = (RAW, MASTER, CURVE)
+    return Recipe("test", "1", scope, inputs, (product,), (), Params, "", print)
+
+
+def given(*files):
+    declared = {i.tag: i for i in (RAW, MASTER, CURVE)}
+    found = []
+    for number, (tag, ifus) in enumerate(files):
+        name = f"{tag}{number}.fits"
+        frames = {i: SimpleNamespace(name=name, ifu=i, header={}) for i in ifus}
+        found.append(Given(Path(name), tag, declared[tag], frames))
+    return found
+
+
+GOOD = (
+    ("RAW", (1, 2)),
+    ("RAW", (1, 2)),
+    ("MASTER", (1,)),
+    ("MASTER", (2,)),
+    ("CURVE", (None,)),
+)
+
+
+def test_each_ifu_gets_its_own_and_the_common_frames():
+    frames = frames_of(recipe("ifu"), given(*GOOD), 2)
+    assert {tag: [f.name for f in found] for tag, found in frames.items()} == {
+        "RAW": ["RAW0.fits", "RAW1.fits"],
+        "MASTER": ["MASTER3.fits"],
+        "CURVE": ["CURVE4.fits"],
+    }
+    assert ifus_present(given(*GOOD)) == [1, 2]
+
+
+def test_masters_of_all_ifus_are_not_too_many():
+    frames = frames_of(recipe("exposure"), given(*GOOD), None)
+    assert len(frames["RAW"]) == 4 and len(frames["MASTER"]) == 2
+
+
+@pytest.mark.parametrize("ifu", [None, 2])
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (GOOD[1:], "needs 2 RAW or more of IFU 1?2?, not 1"),
+        ([*GOOD, ("MASTER", (2,))], "takes 1 MASTER at most of IFU 2, not 2"),
+        ([*GOOD, ("CURVE", (None,))], "takes 1 CURVE at most, not 2"),
+        ([f for f in GOOD if f[0] != "MASTER"], "needs 1 MASTER or more, not 0"),
+    ],
+)
+def test_wrong_numbers_are_refused(ifu, files, problem):
+    with pytest.raises(BadInput, match=problem):
+        frames_of(recipe("exposure"), given(*files), ifu)
+
+
+def test_what_is_optional_may_be_missing():
+    assert frames_of(recipe("ifu"), given(*GOOD[:-1]), 1)["CURVE"] == []
