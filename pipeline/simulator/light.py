@@ -19,6 +19,10 @@ Image = NDArray[np.float32]
 REFERENCE_TEMPERATURE = 12.0
 """INS TEMP4 VAL at which the slices have their nominal transmission [C]."""
 
+LAMP_GRADIENT = (0.02, -0.03, 0.015)
+TWILIGHT_GRADIENT = (0.006, 0.004, 0.0)
+"""Change of light from the centre to the rim of the field: east, north, curved."""
+
 
 def light(exposure: Exposure, size: Size, ifu: int, ifus: Sequence[int]) -> Image:
     """Return the light [electrons] on the trimmed detector, float32[ny, nx].
@@ -69,7 +73,7 @@ def _flat(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     density = lamps.flat_spectrum(wavelength, exposure.mode) / 1.25
     density *= exposure.exptime / lamps.FLAT_EXPTIME
     spectra = continuum(instrument, density)
-    uneven, slit = _gradient(instrument, 0.02, -0.03, 0.015)
+    uneven, slit = _gradient(instrument, *LAMP_GRADIENT)
     return paint(instrument, spectra, level * uneven, slit)
 
 
@@ -78,7 +82,7 @@ def _arc(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     lines, fluxes = lamps.arc_lines(exposure.lamp)
     fluxes = fluxes * exposure.exptime / lamps.ARC_EXPTIME[exposure.lamp]
     spectra = emission(instrument, lines, fluxes)
-    uneven, slit = _gradient(instrument, 0.02, -0.03, 0.015)
+    uneven, slit = _gradient(instrument, *LAMP_GRADIENT)
     return paint(instrument, spectra, level * uneven, slit)
 
 
@@ -91,5 +95,5 @@ def _twilight(exposure: Exposure, instrument: Optics, level: Floats) -> Image:
     )
     density *= sky.TWILIGHT_PEAK / 1.25 / density.max()
     spectra = continuum(instrument, density)
-    uneven, slit = _gradient(instrument, 0.006, 0.004, 0.0)
+    uneven, slit = _gradient(instrument, *TWILIGHT_GRADIENT)
     return paint(instrument, spectra, level * uneven, slit)
