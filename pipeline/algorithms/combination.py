@@ -35,7 +35,11 @@ class CombineParams(Params):
     )
 
 
-def combine(stack: Sequence[Planes], params: CombineParams) -> Planes:
+def combine(
+    stack: Sequence[Planes],
+    params: CombineParams,
+    shared: NDArray[np.float32] | None = None,
+) -> Planes:
     """Combine exposures of the same rows.
 
     Parameters
@@ -45,6 +49,9 @@ def combine(stack: Sequence[Planes], params: CombineParams) -> Planes:
         scale them before, if their fluxes differ.
     params
         Method and limits.
+    shared
+        The part of STAT that all exposures have in common (that of their master bias),
+        [n_rows, nx]: it does not average out.
 
     Returns
     -------
@@ -72,6 +79,8 @@ def combine(stack: Sequence[Planes], params: CombineParams) -> Planes:
         efficiency(len(stack), params),
         *out,
     )
+    if shared is not None:
+        out.stat[...] += shared * np.float32(1 - 1 / len(stack))
     return out
 
 

@@ -87,6 +87,19 @@ class CalibratedFrame:
         zero = np.zeros(shape, np.float32)
         return Planes(zero, np.zeros(shape, np.uint32), zero)
 
+    def shared_variance(self, rows: slice) -> NDArray[np.float32]:
+        """Return the part of STAT that comes from the master bias, [n_rows, nx].
+
+        All exposures of one IFU have it in common, so it does not average out.
+        """
+        variance = self._bias(rows).stat.copy()
+        middle = self.size.quadrant_ny
+        first = slice(0, max(min(middle, rows.stop) - rows.start, 0))
+        for part, ports in ((first, (0, 1)), (slice(first.stop, None), (3, 2))):
+            for port, half in zip(ports, np.hsplit(variance[part], 2), strict=True):
+                half *= np.float32(self.gain[port] ** 2)
+        return variance
+
     def _flag(self, dq: NDArray[np.uint32], start: int) -> None:
         """Mark the pixels of the bad-pixel table."""
         for y, x, flag in self.bad_pixels:

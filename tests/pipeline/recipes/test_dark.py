@@ -26,9 +26,9 @@ def exposures(times=(1800.0, 1800.0, 3600.0)):
 
 
 def bias():
-    zero = np.zeros(MINI.shape, np.float32)
+    noise = np.random.default_rng(9).normal(0, 1, MINI.shape).astype(np.float32)
     dq = np.zeros(MINI.shape, np.uint32)
-    return MemoryImage(Planes(zero, dq, zero + np.float32(0.01)))
+    return MemoryImage(Planes(noise, dq, np.ones(MINI.shape, np.float32)))
 
 
 def make(frames, **params):
@@ -47,6 +47,13 @@ def test_the_current_is_that_of_one_hour():
     assert {name.split("INPUT")[0] for name in master.qc} <= {
         q.name.split("INPUT")[0] for q in dark.qc
     }
+
+
+def test_the_variance_is_honest():
+    planes = make(exposures((3600.0,) * 3)).planes
+    good = planes.dq == 0
+    pull = (planes.data - CURRENT)[good] / np.sqrt(planes.stat[good])
+    assert 1.4826 * np.median(np.abs(pull - np.median(pull))) == pytest.approx(1, abs=0.04)
 
 
 def test_it_can_keep_the_exposure_time():
