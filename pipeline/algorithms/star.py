@@ -25,6 +25,7 @@ from pipeline.algorithms.star_profiles import (
     with_wings,
 )
 from pipeline.kernels.star import (
+    radial_places,
     radial_sums,
     reject_deviant,
     star_spectrum,
@@ -35,10 +36,10 @@ from pipeline.spec import BadInput, Pixels
 BAND = 300.0
 """Width of the bands in which the profile is constant in shape [Angstrom] (ours)."""
 
-START_SIGMA, N_CENTRING = 3.0, 8
+START_SIGMA, N_CENTRING = 3.0, 5
 """First width of the window that finds the centre [pix] and the rounds."""
 
-N_ROUNDS = 4
+N_ROUNDS = 3
 """Rounds of spectrum, profile, rejection."""
 
 KAPPA, TOLERANCE = 6.0, 0.25
@@ -130,23 +131,21 @@ def measure_star(
     n_bands = max(round(n_bins * step / BAND), 1)
     bands = (first - step / 2, n_bins * step / n_bands, n_bands)
     centre, moments = locate(pixels, bands)
-    place = (pixels.wavelength - bands[0]) / bands[1] - 0.5
-    x, y = (np.interp(place, np.arange(n_bands), centre[:, i]) for i in (0, 1))
-    radius = np.hypot(pixels.dx - x, pixels.dy - y).astype(np.float32)
-    columns = (radius, pixels.wavelength, pixels.data)
+    place = radial_places(pixels.dx, pixels.dy, pixels.wavelength, bands, centre, RADII)
+    columns = (place, pixels.wavelength, pixels.data)
     profile = _gaussian_start(moments)
     for _ in range(N_ROUNDS):
-        fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile, RADII)
+        fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
         flux, sky = fit[:, 0].copy(), fit[:, 2].copy()
-        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, RADII)
+        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, RADII.size)
         profile = _solve_profile(sums)
-        model = (flux, sky, profile, RADII)
         reject_deviant(
-            *columns, pixels.stat, pixels.used, bins, bands, *model, KAPPA, TOLERANCE
-        )
+            *columns, pixels.stat, pixels.used, bins, bands, flux, sky, profile,
+            KAPPA, TOLERANCE,
+        )  # fmt: skip
         profile = with_wings(profile)
     profile = model_profile(profile, kind)
-    fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile, RADII)
+    fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
     wavelength = np.asarray(first + step * np.arange(n_bins), np.float64)
     middle = np.asarray(bands[0] + bands[1] * (np.arange(n_bands) + 0.5), np.float64)
     share = np.interp(wavelength, middle, window_share(profile, kind))

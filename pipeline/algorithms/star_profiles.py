@@ -13,7 +13,12 @@ REACH = 42.0
 """Radius to which the star's light is followed [pix], 8.4 arcsec (ours)."""
 
 RADII = np.concatenate(
-    [np.arange(0.0, 6.0, 0.5), np.arange(6.0, 12.0, 1.0), np.geomspace(12.0, REACH, 12)]
+    [
+        [0.0],
+        np.arange(1.0, 6.0, 0.6),
+        np.arange(6.4, 12.0, 1.0),
+        np.geomspace(12.0, REACH, 12),
+    ]
 )
 """Where the profile is tabulated [pix]."""
 

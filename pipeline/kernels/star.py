@@ -30,30 +30,68 @@ def position_on(nodes: NDArray[np.float64], value: float) -> float:
 
 
 @kernel
-def profile_at(
-    profile: NDArray[np.float64], radii: NDArray[np.float64], band: float, radius: float
-) -> float:
-    """Interpolate the profile; beyond the last radius it is zero.
+def radial_places(
+    dx: NDArray[np.float32],
+    dy: NDArray[np.float32],
+    wavelength: NDArray[np.float32],
+    bands: tuple[float, float, int],
+    centre: NDArray[np.float64],
+    radii: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return where the distance of each pixel from the star lies among the radii.
+
+    Parameters
+    ----------
+    dx, dy : float32[n]
+        Coordinates relative to a first guess [pix].
+    wavelength : float32[n]
+        Of the pixels [Angstrom].
+    bands
+        Blue edge of the first band, width [Angstrom] and number of bands.
+    centre : float64[n_bands, 2]
+        The star at the middle of each band, linear in between.
+    radii : float64[n_radii]
+        From 0 [pix].
+
+    Returns
+    -------
+    place : float32[n]
+        Fractional index of the distance in ``radii``.
+    """
+    blue, width, n_bands = bands
+    place = np.empty(dx.shape[0], np.float32)
+    for i in range(dx.shape[0]):
+        band = min(max((wavelength[i] - blue) / width - 0.5, 0.0), n_bands - 1.0)
+        b = max(min(int(band), n_bands - 2), 0)
+        c = min(b + 1, n_bands - 1)
+        u = band - b
+        x = dx[i] - (centre[b, 0] * (1.0 - u) + centre[c, 0] * u)
+        y = dy[i] - (centre[b, 1] * (1.0 - u) + centre[c, 1] * u)
+        place[i] = position_on(radii, np.sqrt(x * x + y * y))
+    return place
+
+
+@kernel
+def profile_at(profile: NDArray[np.float64], band: float, place: float) -> float:
+    """Interpolate the profile; at and beyond the last radius it is zero.
 
     Parameters
     ----------
     profile : float64[n_bands, n_radii]
         Share of the light in a pixel [1/pix**2].
-    radii : float64[n_radii]
-        From 0 [pix].
     band
         Fractional number of the band; kept within its range.
-    radius
-        Distance from the star [pix].
+    place
+        See `radial_places`.
     """
-    if radius >= radii[radii.shape[0] - 1]:
+    n_bands, n_radii = profile.shape
+    if place >= n_radii - 1:
         return 0.0
-    place = position_on(radii, radius)
-    r = min(int(place), radii.shape[0] - 2)
+    r = int(place)
     t = place - r
-    band = min(max(band, 0.0), profile.shape[0] - 1.0)
-    b = max(min(int(band), profile.shape[0] - 2), 0)
-    c = min(b + 1, profile.shape[0] - 1)
+    band = min(max(band, 0.0), n_bands - 1.0)
+    b = max(min(int(band), n_bands - 2), 0)
+    c = min(b + 1, n_bands - 1)
     u = band - b
     lower = profile[b, r] * (1.0 - t) + profile[b, r + 1] * t
     upper = profile[c, r] * (1.0 - t) + profile[c, r + 1] * t
@@ -120,7 +158,7 @@ def windowed_moments(
 
 @kernel
 def star_spectrum(
-    radius: NDArray[np.float32],
+    place: NDArray[np.float32],
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],
     stat: NDArray[np.float32],
@@ -128,21 +166,21 @@ def star_spectrum(
     bins: tuple[float, float, int],
     bands: tuple[float, float, int],
     profile: NDArray[np.float64],
-    radii: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Fit flux and sky in every bin of wavelength, all pixels with equal weight.
 
     Parameters
     ----------
-    radius, wavelength, data, stat : float32[n]
-        Distance from the star [pix], wavelength [Angstrom], values and variances.
+    place, wavelength, data, stat : float32[n]
+        Distance from the star (see `radial_places`), wavelength [Angstrom], values and
+        variances.
     used : bool[n]
         Pixels to fit.
     bins
         Wavelength of the first bin's centre, step [Angstrom] and number.
     bands
         Blue edge of the first band, width [Angstrom] and number of bands.
-    profile, radii
+    profile
         See `profile_at`.
 
     Returns
@@ -160,7 +198,7 @@ def star_spectrum(
         j = int(np.floor((wavelength[i] - first) / step + 0.5))
         if j < 0 or j >= n_bins:
             continue
-        p = profile_at(profile, radii, (wavelength[i] - blue) / width - 0.5, radius[i])
+        p = profile_at(profile, (wavelength[i] - blue) / width - 0.5, place[i])
         sums[j, 0] += 1.0
         sums[j, 1] += p
         sums[j, 2] += p * p
@@ -184,7 +222,7 @@ def star_spectrum(
 
 @kernel
 def radial_sums(
-    radius: NDArray[np.float32],
+    place: NDArray[np.float32],
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],
     used: NDArray[np.bool_],
@@ -192,16 +230,18 @@ def radial_sums(
     bands: tuple[float, float, int],
     flux: NDArray[np.float64],
     sky: NDArray[np.float64],
-    radii: NDArray[np.float64],
+    n_radii: int,
 ) -> NDArray[np.float64]:
     """Sum the normal equations of the profile of each band.
 
     Parameters
     ----------
-    radius, wavelength, data, used, bins, bands, radii
+    place, wavelength, data, used, bins, bands
         See `star_spectrum`.
     flux, sky : float64[n_bins]
         Spectrum of the star and sky level.
+    n_radii
+        Number of radii of the profile.
 
     Returns
     -------
@@ -210,18 +250,17 @@ def radial_sums(
     """
     first, step, n_bins = bins
     blue, width, n_bands = bands
-    sums = np.zeros((n_bands, 3, radii.shape[0]))
-    last = radii.shape[0] - 1
+    sums = np.zeros((n_bands, 3, n_radii))
+    last = n_radii - 1
     for i in range(data.shape[0]):
-        if not used[i] or radius[i] >= radii[last]:
+        if not used[i] or place[i] >= last:
             continue
         j = int(np.floor((wavelength[i] - first) / step + 0.5))
         band = int((wavelength[i] - blue) / width)
         if j < 0 or j >= n_bins or band < 0 or band >= n_bands or not flux[j] > 0.0:
             continue
-        place = position_on(radii, radius[i])
-        r = min(int(place), last - 1)
-        t = place - r
+        r = int(place[i])
+        t = place[i] - r
         light = flux[j] * (data[i] - sky[j])
         weight = flux[j] * flux[j]
         sums[band, 0, r] += weight * (1.0 - t) * (1.0 - t)
@@ -234,7 +273,7 @@ def radial_sums(
 
 @kernel
 def reject_deviant(
-    radius: NDArray[np.float32],
+    place: NDArray[np.float32],
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],
     stat: NDArray[np.float32],
@@ -244,7 +283,6 @@ def reject_deviant(
     flux: NDArray[np.float64],
     sky: NDArray[np.float64],
     profile: NDArray[np.float64],
-    radii: NDArray[np.float64],
     kappa: float,
     tolerance: float,
 ) -> int:
@@ -252,7 +290,7 @@ def reject_deviant(
 
     Parameters
     ----------
-    radius, wavelength, data, stat, used, bins, bands, flux, sky, profile, radii
+    place, wavelength, data, stat, used, bins, bands, flux, sky, profile
         See `star_spectrum`; ``used`` is changed.
     kappa
         Limit in units of the pixel's error.
@@ -269,7 +307,7 @@ def reject_deviant(
         j = int(np.floor((wavelength[i] - first) / step + 0.5))
         if j < 0 or j >= n_bins or not np.isfinite(flux[j]):
             continue
-        p = profile_at(profile, radii, (wavelength[i] - blue) / width - 0.5, radius[i])
+        p = profile_at(profile, (wavelength[i] - blue) / width - 0.5, place[i])
         light = flux[j] * p
         error = np.sqrt(stat[i] + (tolerance * light) ** 2)
         if abs(data[i] - sky[j] - light) > kappa * error:
