@@ -18,10 +18,13 @@ def main() -> None:
     )
     parser.add_argument("--ifus", type=int, nargs="*", help="IFUs in the files [all]")
     parser.add_argument("--objects", type=int, default=4, help="number of OBJECT exposures")
+    parser.add_argument("--cube", type=Path, help="observe this cube of 0.2 arcsec spaxels")
     parser.add_argument("out", type=Path, help="folder for the frames")
     options = parser.parse_args()
     size = next(known for known in SIZES.values() if known.name == options.size)
-    frames = simulate_set(size, options.out, ifus=options.ifus, n_objects=options.objects)
+    frames = simulate_set(
+        size, options.out, ifus=options.ifus, n_objects=options.objects, cube=options.cube
+    )
     lines = [f"{path} {tag}" for tag, paths in frames.items() for path in paths]
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -12,6 +12,9 @@ from pipeline.simulator.noise import read_out
 Floats = NDArray[np.float64]
 Image = NDArray[np.float32]
 
+DARK_CURRENT = 1 / 3600
+"""[electrons/s] of a normal pixel: one an hour."""
+
 
 @dataclass(frozen=True)
 class Detector:
@@ -25,10 +28,10 @@ class Detector:
         float64[4], level [adu], [electrons/adu] and [electrons] of ports 1 to 4.
     response
         float32[ny, nx], relative sensitivity of the pixels; low in dark pixels.
-    dark_current
-        float32[ny, nx], [electrons/s]; high in hot pixels.
     hot, dark
         int64[n, 2], positions y, x (0-based, trimmed) of defective pixels.
+    hot_current, hot_offset
+        float32[n], of the hot pixels, [electrons/s] and [electrons] in every frame.
     """
 
     size: Size
@@ -37,9 +40,10 @@ class Detector:
     gain: Floats
     read_noise: Floats
     response: Image
-    dark_current: Image
     hot: NDArray[np.int64]
     dark: NDArray[np.int64]
+    hot_current: Image
+    hot_offset: Image
 
     def bias_rows(self, port: int) -> Floats:
         """Return the bias level [adu] of every raw row for a port (1 to 4)."""
@@ -62,7 +66,9 @@ class Detector:
         level_offset = rng.normal(0, 0.6, 4)
         seeds = rng.integers(1, 2**63, size=(4, ny, 2), dtype=np.uint64)
         electrons = light * self.response
-        electrons += self.dark_current * np.float32(exptime)
+        electrons += np.float32(DARK_CURRENT * exptime)
+        heat = self.hot_current * np.float32(exptime) + self.hot_offset
+        np.add.at(electrons, (self.hot[:, 0], self.hot[:, 1]), heat)
         if exptime > 0:
             add_cosmic_rays(electrons, exptime, rng)
         full = np.zeros((ny, nx), np.float32)
@@ -95,12 +101,13 @@ def detector(size: Size, ifu: int) -> Detector:
     rows, columns = np.linspace(-1, 1, ny), np.linspace(-1, 1, nx)
     ripple = 1 + 0.01 * np.sin(9 * columns + ifu)[None, :] * np.cos(7 * rows)[:, None]
     response *= ripple.astype(np.float32)
-    current = np.full((ny, nx), 1 / 3600, np.float32)
     n_single = max(ny * nx // 100_000, 6)
     hot = [_single(rng, ny, nx, n_single)] + [_column(rng, ny, nx) for _ in range(2)]
     dark = [_single(rng, ny, nx, n_single)] + [_column(rng, ny, nx) for _ in range(2)]
     hot_pixels, dark_pixels = np.concatenate(hot), np.concatenate(dark)
-    current[hot_pixels[:, 0], hot_pixels[:, 1]] = rng.lognormal(1.0, 1.0, len(hot_pixels))
+    current = rng.lognormal(1.0, 1.0, len(hot_pixels)).astype(np.float32)
+    offset = np.zeros(len(hot_pixels), np.float32)
+    offset[n_single : n_single + len(hot[1])] = 120.0
     response[dark_pixels[:, 0], dark_pixels[:, 1]] *= rng.uniform(
         0.02, 0.4, len(dark_pixels)
     )
@@ -111,9 +118,10 @@ def detector(size: Size, ifu: int) -> Detector:
         gain=rng.uniform(1.03, 1.16, 4).round(3),
         read_noise=rng.uniform(2.5, 3.1, 4).round(2),
         response=response,
-        dark_current=current,
         hot=hot_pixels,
         dark=dark_pixels,
+        hot_current=current,
+        hot_offset=offset,
     )
 
 
