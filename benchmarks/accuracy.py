@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from benchmarks.pixels import compare_fluxes, coordinates, twilight
 from pipeline.instrument import FULL
 from pipeline.simulator.detector import detector
 from pipeline.simulator.optics import Optics, optics
@@ -50,7 +51,7 @@ def traces(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     left, right, centre = [], [], []
     for s, row in enumerate(table):
         y0 = _rows_of(truth, s)
-        y = y0 + 1.0
+        y = (y0 + 1).astype(np.float64)
         true_left, true_right = truth.left[s, y0], truth.right[s, y0]
         left.append(_polynomial(row, "tc1", y) - true_left)
         right.append(_polynomial(row, "tc2", y) - true_right)
@@ -121,7 +122,7 @@ def main() -> None:
     parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     print(f"{'quantity':34s} IFU {'ours':>10s} {'genuine':>10s}")
-    for measure in (read_noise, flat, traces, wavelengths):
+    for measure in (read_noise, flat, traces, wavelengths, coordinates, twilight):
         for ifu in options.ifus:
             sides = [dict(measure(options.folder / s, ifu)) for s in ("ours", "genuine")]
             for name in sides[0]:
@@ -131,6 +132,8 @@ def main() -> None:
         ratio = compare_images(options.folder, "flat/MASTER_FLAT", ifu, relative=True)
         print(f"{'bias, ours - genuine [adu]':34s} {ifu:3d} {difference:10.4f}")
         print(f"{'flat, ours / genuine':34s} {ifu:3d} {ratio:10.5f}")
+        for name, value in compare_fluxes(options.folder, ifu):
+            print(f"{name:34s} {ifu:3d} {value:10.5f}")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,14 @@ CHAIN = (
         options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
         n_raw={"PIXTABLE_OBJECT": 1},
     ),
+    Call(
+        "scipost 2",
+        "muse_scipost",
+        ("PIXTABLE_OBJECT",),
+        _SCIPOST,
+        options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
+        n_raw={"PIXTABLE_OBJECT": 2},
+    ),
     Call("exp_align", "muse_exp_align", ("IMAGE_FOV",), ()),
     Call(
         "exp_combine",
@@ -112,6 +120,21 @@ def raw_frames(folder: Path) -> dict[str, list[Path]]:
 def of_ifu(paths: Iterable[Path], ifu: int) -> list[Path]:
     """Return the products of one IFU (``-NN.fits``) and those that serve all."""
     return [p for p in paths if p.stem[-3:-2] != "-" or p.stem.endswith(f"-{ifu:02d}")]
+
+
+def take_products(frames: dict[str, list[Path]], folder: Path) -> None:
+    """Add the products in a folder to frames by tag.
+
+    They take the place of static calibrations of the same tag, as the SKY_LINES do
+    whose fluxes muse_create_sky has measured.
+    """
+    products: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.fits")):
+        tag = path.stem.split("-")[0].rsplit("_0", 1)[0]
+        products.setdefault(tag, []).append(path)
+    for tag, paths in products.items():
+        before = [] if tag in STATICS else frames.get(tag, [])
+        frames[tag] = [*before, *paths]
 
 
 def write_sof(path: Path, lines: Sequence[tuple[Path, str]]) -> Path:

@@ -12,7 +12,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.chain import CHAIN, Call, of_ifu, raw_frames, statics, write_sof
+from benchmarks.chain import (
+    CHAIN,
+    Call,
+    of_ifu,
+    raw_frames,
+    statics,
+    take_products,
+    write_sof,
+)
 from benchmarks.frames import simulate_frames
 from benchmarks.measure import CommandFailed, Cost, measure
 
@@ -63,9 +71,7 @@ class Bench:
 
     def keep(self, where: Path) -> None:
         """Take the products of a genuine call as inputs of the next ones."""
-        for path in sorted(where.glob("*.fits")):
-            tag = path.stem.split("-")[0].rsplit("_0", 1)[0]
-            self.frames.setdefault(tag, []).append(path)
+        take_products(self.frames, where)
 
     def compare(self, call: Call) -> tuple[Cost, Cost]:
         """Run both on the same frames; ours first compiles outside the measurement."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chain import CHAIN, Call, raw_frames, statics
+from benchmarks.chain import CHAIN, Call, raw_frames, statics, take_products
 from pipeline.runner import run
 
 CALLS: Mapping[str, Call] = {call.label: call for call in CHAIN}
@@ -54,6 +54,4 @@ class Reduction:
             if not any(where.glob("*.fits")):
                 print(f"running {label}", flush=True)
                 self.call(label)
-            for path in sorted(where.glob("*.fits")):
-                tag = path.stem.split("-")[0].rsplit("_0", 1)[0]
-                self.frames.setdefault(tag, []).append(path)
+            take_products(self.frames, where)

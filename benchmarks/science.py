@@ -1,0 +1,273 @@
+"""Cubes of both pipelines against the simulator's truth, made of the same frames.
+
+Runs on what ``benchmarks.recipes`` left in its folder. Every quantity of FACTS-drs (f)
+that a single exposure reaches is measured alike in both cubes: positions, fluxes and
+line centres of sources, refraction, what remains of sky lines, honesty of the variance.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit, least_squares
+
+from benchmarks.scene import ExpectedScene, exposure_of
+from pipeline.simulator.scene import Source
+
+Floats = NDArray[np.float64]
+Row = tuple[str, float]
+Place = tuple[float, float]
+
+TELLURIC = (
+    (6270.0, 6320.0),
+    (6850.0, 7070.0),
+    (7150.0, 7400.0),
+    (7580.0, 7710.0),
+    (8080.0, 8400.0),
+    (8900.0, 9600.0),
+)
+"""Bands of molecular absorption [Angstrom], left out of fluxes."""
+FLUX_RANGE, FLUX_STEP = (4800.0, 9200.0), 200.0
+BLUE, RED = (4850.0, 5050.0), (6650.0, 6850.0)
+"""Bands in which refraction is compared [Angstrom]."""
+APERTURE = 9.0
+"""Radius in which fluxes of stars are measured [pix]."""
+LINE_APERTURE = 4.0
+MARGIN = 4.0
+BRIGHT_LINE = 0.02
+"""Sky lines that count, in parts of 5577."""
+LINE_SIGMA = 1.1
+"""Sigma of a sky line [Angstrom]."""
+
+
+class Cube(NamedTuple):
+    """DATA and STAT, [nz, ny, nx] [1e-20 erg/s/cm^2/Angstrom], and wavelengths."""
+
+    data: NDArray[np.float32]
+    stat: NDArray[np.float32]
+    wavelength: Floats
+    scene: ExpectedScene
+
+
+def read_cube(path: Path) -> Cube:
+    """Read a cube of one exposure."""
+    with fits.open(path, memmap=False) as units:
+        data = units["DATA"].data.astype(np.float32)
+        stat = units["STAT"].data.astype(np.float32)
+        header, primary = units["DATA"].header, units[0].header
+    step = header["CD3_3"]
+    first = header["CRVAL3"] + (1 - header["CRPIX3"]) * step
+    wavelength = first + step * np.arange(data.shape[0])
+    scene = ExpectedScene(exposure_of(primary), WCS(header).celestial, data.shape[1:])
+    return Cube(data, stat, wavelength, scene)
+
+
+def clear(wavelength: Floats) -> NDArray[np.bool_]:
+    """Return which wavelengths are free of molecular absorption."""
+    good = np.ones(wavelength.shape, bool)
+    for first, last in TELLURIC:
+        good &= (wavelength < first) | (wavelength > last)
+    return good
+
+
+def near_lines(cube: Cube, brighter: float, within: float) -> NDArray[np.bool_]:
+    """Return which planes lie near sky lines of some brightness in parts of 5577."""
+    lines, fluxes = cube.scene.sky_lines()
+    strong = lines[fluxes > brighter * _green(cube)]
+    return np.asarray(np.any(np.abs(cube.wavelength[:, None] - strong) < within, axis=1))
+
+
+def _green(cube: Cube) -> float:
+    """Return the flux of [O I] 5577 [1e-20 erg/s/cm^2 per pixel]."""
+    lines, fluxes = cube.scene.sky_lines()
+    return float(fluxes[np.abs(lines - 5577.3) < 2].sum())
+
+
+def band(cube: Cube, first: float, last: float) -> tuple[Floats, Floats]:
+    """Return the mean image and its planes' wavelengths, bright sky lines left out."""
+    w = cube.wavelength
+    chosen = (w >= first) & (w < last) & clear(w) & ~near_lines(cube, 0.05, 4.0)
+    return np.nanmean(cube.data[chosen].astype(float), axis=0), w[chosen]
+
+
+def blank_spaxels(cube: Cube) -> NDArray[np.bool_]:
+    """Return where no source adds more than 2 percent of the sky's brightness."""
+    faint = cube.scene.total(7000.0) < 0.02 * 29
+    return np.asarray(faint & np.isfinite(cube.data).mean(axis=0).__gt__(0.9))
+
+
+def stars(cube: Cube) -> list[tuple[Source, Place]]:
+    """Return the stars that the cube holds, with their expected places."""
+    found = [(s, p) for s, p in cube.scene.sources if s.radius == 0]
+    return [(s, p) for s, p in found if cube.scene.inside(p, MARGIN)]
+
+
+def locate(cube: Cube, image: Floats, wavelength: float) -> dict[str, Place]:
+    """Return the measured minus the expected place of each star [pix]."""
+    residual = image - np.nanmedian(image[blank_spaxels(cube)])
+    moved = {}
+    y, x = np.indices(image.shape)
+    for source, place in stars(cube):
+        near = np.hypot(x - place[0], y - place[1]) < 5.0
+        near &= np.isfinite(image)
+        flux = 1e20 * float(source.continuum(np.array([wavelength]))[0])
+
+        def mismatch(
+            p: Floats,
+            source: Source = source,
+            place: Place = place,
+            near: NDArray[np.bool_] = near,
+            flux: float = flux,
+        ) -> Floats:
+            here = (place[0] + p[0], place[1] + p[1])
+            model = cube.scene.image(source, wavelength, here)
+            return np.asarray((residual - flux * p[2] * model - p[3])[near])
+
+        fit = least_squares(
+            mismatch, np.array([0.0, 0.0, 1.0, 0.0]), x_scale=[0.1, 0.1, 0.1, 5]
+        )
+        moved[source.name] = (float(fit.x[0]), float(fit.x[1]))
+    return moved
+
+
+def positions(cube: Cube) -> Iterator[Row]:
+    """Yield errors of source positions after the common shift [arcsec]."""
+    image, w = band(cube, 4800, 8900)
+    moved = np.array(list(locate(cube, image, float(w.mean())).values())) * 0.2
+    yield "stars measured", float(len(moved))
+    yield "common shift x [arcsec]", float(np.median(moved[:, 0]))
+    yield "common shift y [arcsec]", float(np.median(moved[:, 1]))
+    scatter = moved - np.median(moved, axis=0)
+    yield "positions, rms [arcsec]", float(np.sqrt(np.mean(scatter**2)))
+
+
+def refraction(cube: Cube) -> Iterator[Row]:
+    """Yield how far blue and red images of stars lie apart [arcsec]."""
+    places = []
+    for first, last in (BLUE, RED):
+        image, w = band(cube, first, last)
+        places.append(np.array(list(locate(cube, image, float(w.mean())).values())))
+    apart = np.median(places[0] - places[1], axis=0) * 0.2
+    yield "refraction left, 4950-6750 [arcsec]", float(np.hypot(*apart))
+
+
+def fluxes(cube: Cube) -> Iterator[Row]:
+    """Yield measured over true flux of stars."""
+    y, x = np.indices(cube.data.shape[1:])
+    ratios: list[list[float]] = []
+    for first in np.arange(*FLUX_RANGE, FLUX_STEP):
+        image, w = band(cube, first, first + FLUX_STEP)
+        if len(w) < 40:
+            continue
+        middle = float(w.mean())
+        image = image - np.nanmedian(image[blank_spaxels(cube)])
+        every = cube.scene.total(middle)
+        ratios.append([])
+        for source, place in stars(cube):
+            near = (np.hypot(x - place[0], y - place[1]) < APERTURE) & np.isfinite(image)
+            flux = 1e20 * float(source.continuum(w).mean())
+            own = flux * cube.scene.image(source, middle, place)[near].sum()
+            others = every[near].sum() - own
+            if own > 5 * others:
+                ratios[-1].append(float((image[near].sum() - others) / own))
+            else:
+                ratios[-1].append(np.nan)
+    table = np.array(ratios)
+    by_band = np.nanmedian(table, axis=1)
+    yield "flux over truth, median", float(np.nanmedian(table))
+    yield "flux over truth, bluest band", float(by_band[0])
+    yield "flux over truth, reddest band", float(by_band[-1])
+    yield "flux over truth, scatter of bands", float(np.std(by_band))
+    yield "flux over truth, scatter of stars", float(np.nanstd(np.nanmedian(table, axis=0)))
+
+
+def _profile(
+    w: Floats, centre: float, sigma: float, flux: float, level: float, slope: float
+) -> Floats:
+    line = flux * np.exp(-0.5 * ((w - centre) / sigma) ** 2) / sigma
+    return np.asarray(line + level + slope * (w - w.mean()))
+
+
+def line_centres(cube: Cube) -> Iterator[Row]:
+    """Yield the errors of the emission lines of galaxies [Angstrom]."""
+    y, x = np.indices(cube.data.shape[1:])
+    errors = []
+    for source, place in cube.scene.sources:
+        if not source.lines or not cube.scene.inside(place, MARGIN):
+            continue
+        near = np.hypot(x - place[0], y - place[1]) < LINE_APERTURE
+        spectrum = np.nansum(cube.data[:, near], axis=1, dtype=float)
+        line = source.lines[0]
+        chosen = np.abs(cube.wavelength - line.wavelength) < 12
+        if near_lines(cube, 0.2, 6.0)[chosen].any():
+            continue
+        start = [line.wavelength, 1.8, float(np.ptp(spectrum[chosen])) * 1.8]
+        start += [float(spectrum[chosen].min()), 0.0]
+        fit, _ = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
+        errors.append(fit[0] - line.wavelength)
+    if errors:
+        yield "emission lines measured", float(len(errors))
+        yield "line centres, mean [A]", float(np.mean(errors))
+        yield "line centres, largest [A]", float(np.max(np.abs(errors)))
+
+
+def sky_residual(cube: Cube) -> Iterator[Row]:
+    """Yield what remains of bright sky lines, over the peak of 5577."""
+    blank = blank_spaxels(cube)
+    spectrum = np.nanmedian(cube.data[:, blank], axis=1).astype(float)
+    on = near_lines(cube, BRIGHT_LINE, 3.0)
+    off = ~near_lines(cube, 0.002, 5.0)
+    smooth = np.interp(cube.wavelength, cube.wavelength[off], spectrum[off])
+    peak = _green(cube) / (LINE_SIGMA * np.sqrt(2 * np.pi))
+    rms = float(np.sqrt(np.mean((spectrum - smooth)[on] ** 2)))
+    yield "sky line residual over 5577 peak", rms / peak
+    yield (
+        "sky level left, clear planes",
+        float(np.median(spectrum[off & clear(cube.wavelength)])),
+    )
+    pull = cube.data[:, blank][on] / np.sqrt(cube.stat[:, blank][on])
+    yield "rms(data/sqrt(STAT)) on sky lines", _robust_rms(pull)
+
+
+def noise(cube: Cube) -> Iterator[Row]:
+    """Yield the robust scatter over the square root of STAT in blank voxels."""
+    blank = blank_spaxels(cube)
+    planes = ~near_lines(cube, 0.002, 5.0) & (cube.wavelength > 4800)
+    data, stat = cube.data[planes][:, blank], cube.stat[planes][:, blank]
+    data = data - np.nanmedian(data, axis=1)[:, None]
+    yield "rms(data/sqrt(STAT)), blank", _robust_rms(data / np.sqrt(stat))
+
+
+def _robust_rms(values: NDArray[np.floating]) -> float:
+    middle = np.nanmedian(values)
+    return float(1.4826 * np.nanmedian(np.abs(values - middle)))
+
+
+MEASURES = (positions, refraction, fluxes, line_centres, sky_residual, noise)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--cube", default="scipost/DATACUBE_FINAL.fits")
+    options = parser.parse_args()
+    columns: dict[str, dict[str, float]] = {}
+    for side in ("ours", "genuine"):
+        path = options.folder / side / options.cube
+        if path.exists():
+            cube = read_cube(path)
+            columns[side] = dict(row for measure in MEASURES for row in measure(cube))
+    print(f"{'quantity':38s}" + "".join(f"{side:>10s}" for side in columns))
+    for name in next(iter(columns.values()), ()):
+        values = (column.get(name, np.nan) for column in columns.values())
+        print(f"{name:38s}" + "".join(f"{value:10.4f}" for value in values))
+
+
+if __name__ == "__main__":
+    main()
