@@ -89,7 +89,7 @@ class StreamedFits:
         self.path, self.parts = path, parts
         self._lock = Lock()
         self._sums = [0] * len(parts)
-        self._tail: list[bytes] = []
+        self._tail: list[tuple[bytes, int]] = []
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
         self._length = sum(self._room) + sum(_padded(part.size) for part in parts)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -125,11 +125,11 @@ class StreamedFits:
 
     def append(self, hdu: fits.BinTableHDU | fits.ImageHDU) -> None:
         """Put a small unit behind all parts."""
-        self._tail.append(unit_bytes(hdu))
+        self._tail.append((unit_bytes(hdu), _padded(hdu.size)))
 
     def close(self) -> None:
         """Complete the headers and bring everything to the disk."""
-        for data in self._tail:
+        for data, _ in self._tail:
             _write_all(self._fd, data, self._length)
             self._length += len(data)
         if "DATAMD5" in self.parts[0].keywords:
@@ -157,8 +157,8 @@ class StreamedFits:
             for position in range(start, start + _padded(part.size), _CHUNK):
                 stop = min(position + _CHUNK, start + _padded(part.size))
                 digest.update(os.pread(self._fd, stop - position, position))
-        for data in self._tail:
-            digest.update(data)
+        for data, size in self._tail:
+            digest.update(data[len(data) - size :])
         return digest.hexdigest()
 
     def _make_room(self, position: int, amount: int) -> None:

@@ -1,0 +1,77 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_array_equal
+
+from pipeline.formats.cards import Keywords
+from pipeline.formats.checksum import fold, words_sum
+from pipeline.formats.headers import data_md5, read_header
+from pipeline.formats.stream import Part, StreamedFits
+
+
+def parts(n_rows=1000, spare=0):
+    return [
+        Part(Keywords({"DATAMD5": ""}), spare=spare),
+        Part(Keywords({"EXTNAME": "lambda"}), "f4", (n_rows, 1)),
+        Part(Keywords({"EXTNAME": "dq"}), "i4", (n_rows, 3)),
+    ]
+
+
+def write(path, n_cards=0, spare=0, threads=1):
+    rng = np.random.default_rng(1)
+    wavelength = rng.normal(7000, 1, 1000).astype(np.float32)
+    dq = rng.integers(0, 2**32, (1000, 3), dtype=np.uint32)
+    file = StreamedFits(path, parts(spare=spare))
+
+    def block(start):
+        file.write(1, start, wavelength[start : start + 90])
+        file.write(2, start, dq[start : start + 90])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(block, range(0, 1000, 90)))
+    file.append(fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]))
+    file.parts[0].keywords.update({f"ESO QC X{i}": i for i in range(n_cards)})
+    file.close()
+    return wavelength, dq
+
+
+@pytest.mark.parametrize(("n_cards", "spare"), [(0, 0), (90, 90), (90, 0), (0, 90)])
+def test_headers_may_outgrow_their_room(tmp_path, n_cards, spare):
+    wavelength, dq = write(tmp_path / "x.fits", n_cards, spare, threads=3)
+    with fits.open(tmp_path / "x.fits", checksum=True) as units:
+        assert_array_equal(units[1].data[:, 0], wavelength)
+        assert_array_equal(units[2].data.view(">u4"), dq)
+        assert units[3].data["a"][0] == 1.0
+        assert sum(key.startswith("ESO QC") for key in units[0].header) == n_cards
+        assert units[1].header["EXTNAME"] == "lambda"
+        assert int(units[1].header["DATASUM"]) == units[1]._calculate_datasum()
+
+
+def test_the_md5_belongs_to_the_data(tmp_path):
+    write(tmp_path / "a.fits")
+    write(tmp_path / "b.fits", n_cards=200)
+    known = read_header(tmp_path / "a.fits")["DATAMD5"]
+    assert data_md5(tmp_path / "b.fits") == known
+    fits.delval(tmp_path / "b.fits", "DATAMD5")
+    assert data_md5(tmp_path / "b.fits") == known
+
+
+def test_sums_of_blocks_add_up():
+    values = np.random.default_rng(2).integers(0, 2**32, 10_000, dtype=np.uint32)
+    whole = words_sum(values)
+    assert whole == sum(words_sum(part) for part in np.array_split(values, 7))
+    assert fold(0) == 0 and fold(0xFFFFFFFF) == 0xFFFFFFFF and fold(0x1_0000_0000) == 1
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    file = StreamedFits(tmp_path / "x.fits", parts())
+    with pytest.raises(ValueError, match="do not fit"):
+        file.write(1, 995, np.zeros(10, np.float32))
+    with pytest.raises(TypeError, match="do not fill"):
+        file.write(1, 0, np.zeros(10))
+    with pytest.raises(TypeError, match="do not fill"):
+        file.write(2, 0, np.zeros(10, np.uint32))
+    file.abort()
+    assert list(tmp_path.iterdir()) == []
