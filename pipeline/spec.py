@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.errors import BadInput as BadInput
+
 Value = bool | int | float | str
 Header = Mapping[str, Value]
 Columns = Mapping[str, NDArray[Any]]
@@ -409,17 +411,6 @@ def blocks(n_rows: int, size: int = 64) -> Iterator[slice]:
     """Cut ``n_rows`` rows into consecutive slices of at most ``size``."""
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
-
-
-class BadInput(Exception):
-    """An input cannot be used: says which file, which keyword and what to do."""
-
-    def __init__(
-        self, problem: str, *, file: str = "", keyword: str = "", remedy: str
-    ) -> None:
-        self.problem, self.file, self.keyword, self.remedy = problem, file, keyword, remedy
-        where = ", ".join(part for part in (file, keyword) if part)
-        super().__init__(f"{where + ': ' if where else ''}{problem}. Remedy: {remedy}")
 
 
 @runtime_checkable
