@@ -38,11 +38,14 @@ class Keywords(dict[str, Value]):
         self.comments: dict[str, str] = {**inherited, **(comments or {})}
 
 
-def read_cards(header: fits.Header) -> Keywords:
+def read_cards(header: "fits.Header | Keywords") -> Keywords:
     """Return keywords and comments of a parsed header.
 
     Commentary, empty cards and what describes the layout of the file are left out.
     """
+    if isinstance(header, Keywords):
+        kept = {k: v for k, v in header.items() if not _STRUCTURE.fullmatch(k)}
+        return Keywords(kept, {k: c for k, c in header.comments.items() if k in kept})
     keywords = Keywords()
     for card in header.cards:
         if card.keyword in _COMMENTARY or _STRUCTURE.fullmatch(card.keyword):

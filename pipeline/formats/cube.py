@@ -89,7 +89,7 @@ def open_cube(path: Path, tag: str) -> CubeFile:
     """
     path = Path(path)
     units = scan(path)
-    found = {u.name: u for u in units if len(u.shape) == 3 and u.header["BITPIX"] < 0}
+    found = {u.name: u for u in units if len(u.shape) == 3 and int(u.header["BITPIX"]) < 0}
     first = next(iter(found.values()), None)
     if first is None:
         raise BadInput(

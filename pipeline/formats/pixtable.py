@@ -140,7 +140,7 @@ _FORM = {"E": ">f4", "J": ">i4", "D": ">f8"}
 def _table_columns(unit: Unit) -> dict[str, _Place]:
     """Return the columns of a binary table; none for an image."""
     header = unit.header
-    if header.get("XTENSION", "").strip() != "BINTABLE":
+    if str(header.get("XTENSION", "")).strip() != "BINTABLE":
         return {}
     places, offset = {}, unit.offset
     for i in range(1, int(header["TFIELDS"]) + 1):

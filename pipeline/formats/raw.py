@@ -28,7 +28,7 @@ class RawImage:
     tag: str
     ifu: int
     unit: Unit
-    primary: fits.Header = field(repr=False)
+    primary: Keywords = field(repr=False)
 
     @property
     def name(self) -> str:

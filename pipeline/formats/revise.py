@@ -49,7 +49,7 @@ def copy_revised(source: Path, target: Path, revise: Revise) -> None:
 
 def _header(unit: Unit, number: int, revise: Revise) -> bytes | None:
     """Return the new header of a unit, or None to copy the old one."""
-    if number and unit.header.get("XTENSION", "").strip() != "IMAGE":
+    if number and str(unit.header.get("XTENSION", "")).strip() != "IMAGE":
         return None
     keywords = read_cards(unit.header)
     for keyword in [k for k in keywords if _STRUCTURE.fullmatch(k)]:

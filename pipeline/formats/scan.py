@@ -4,9 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from astropy.io import fits
-
-from pipeline.formats.cards import BLOCK
+from pipeline.formats.cards import BLOCK, Keywords
+from pipeline.formats.parse import parse_header
 from pipeline.spec import BadInput
 
 
@@ -14,7 +13,7 @@ from pipeline.spec import BadInput
 class Unit:
     """One header-data unit: its header and where its data lie [byte]."""
 
-    header: fits.Header
+    header: Keywords
     offset: int
     size: int
 
@@ -58,7 +57,7 @@ def _units(fd: int, length: int, name: str) -> list[Unit]:
         text, position = _header_text(fd, position, name, first=not units)
         if not text:
             break
-        header = fits.Header.fromstring(text)
+        header = parse_header(text)
         size = _data_size(header)
         unit = Unit(header, position, size)
         if position + size > length:
@@ -99,7 +98,7 @@ def _header_text(fd: int, position: int, name: str, first: bool) -> tuple[str, i
             return text.decode("ascii", "replace"), position
 
 
-def _data_size(header: fits.Header) -> int:
+def _data_size(header: Keywords) -> int:
     """Return the number of bytes of data behind a header, without padding."""
     n_axes = int(header.get("NAXIS", 0))
     if n_axes == 0:

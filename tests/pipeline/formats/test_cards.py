@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats.cards import Keywords, card, header_block, read_cards
 from pipeline.formats.checksum import bytes_sum, fold, seal
+from pipeline.formats.parse import parse_header
 
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=150)
 VALUES = st.one_of(
@@ -28,7 +29,7 @@ def test_astropy_reads_every_card(value, comment):
 def test_hierarch_cards_cut_only_long_strings(value, comment):
     text = card("ESO PRO REC1 PARAM1 VALUE", value, comment)
     assert len(text) == 80
-    read = fits.Header.fromstring(header_block([text]))["ESO PRO REC1 PARAM1 VALUE"]
+    read = parse_header(header_block([text]).decode())["ESO PRO REC1 PARAM1 VALUE"]
     if isinstance(value, str):
         assert value.startswith(read)
         assert read == value or len(value) > 20
