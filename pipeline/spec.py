@@ -11,69 +11,25 @@ images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import BadInput as BadInput
+from pipeline.values import NO_HEADER as NO_HEADER
+from pipeline.values import Columns as Columns
+from pipeline.values import Header as Header
+from pipeline.values import Image2D as Image2D
+from pipeline.values import Pixels as Pixels
+from pipeline.values import Planes as Planes
+from pipeline.values import Segment as Segment
+from pipeline.values import Table as Table
+from pipeline.values import Value as Value
 
-Value = bool | int | float | str
-Header = Mapping[str, Value]
-Columns = Mapping[str, NDArray[Any]]
-NO_HEADER: Header = MappingProxyType({})
 Kind = Literal["raw", "image", "table", "pixels", "cube"]
 Scope = Literal["ifu", "exposure", "target"]
-
-
-class Planes(NamedTuple):
-    """Some rows of an image or planes of a cube; all three of one shape."""
-
-    data: NDArray[np.float32]
-    dq: NDArray[np.uint32]
-    stat: NDArray[np.float32]
-
-
-class Pixels(NamedTuple):
-    """Some rows of a pixel table, each ``[n]``.
-
-    ``xpos``/``ypos``: float32 [pix] until scipost, then [rad] or [deg] (see the
-    header); ``wavelength``: float32 [Angstrom], air; ``data``: float32 [count or
-    1e-20 erg/s/cm**2/Angstrom]; ``dq``: uint32; ``stat``: float32 variance;
-    ``origin``: uint32, ``(x - xoffset) << 24 | y << 11 | ifu << 6 | slice``.
-    """
-
-    xpos: NDArray[np.float32]
-    ypos: NDArray[np.float32]
-    wavelength: NDArray[np.float32]
-    data: NDArray[np.float32]
-    dq: NDArray[np.uint32]
-    stat: NDArray[np.float32]
-    origin: NDArray[np.uint32]
-
-
-class Segment(NamedTuple):
-    """The consecutive rows ``start:stop`` of one slice in a pixel table.
-
-    Rows of a segment are ordered by detector row, then column, so wavelength rises
-    along it and a range of wavelengths is (nearly) one range of rows.
-    """
-
-    exposure: int
-    ifu: int
-    slice: int
-    start: int
-    stop: int
-
-
-class Table(NamedTuple):
-    """One table extension: columns (1-D, or 2-D for array cells), units, keywords."""
-
-    columns: Columns
-    units: Mapping[str, str]
-    header: Header = NO_HEADER
 
 
 # --- what a recipe reads ---------------------------------------------------------
@@ -209,16 +165,8 @@ class CubeWriter(Writer, Protocol):
     def write(self, planes: slice, data: Planes) -> None:
         """Store DATA and STAT of some planes (DQ too where the format has it)."""
 
-    def write_images(self, images: "Mapping[str, Image2D]") -> None:
+    def write_images(self, images: Mapping[str, Image2D]) -> None:
         """Append reconstructed images as extensions."""
-
-
-class Image2D(NamedTuple):
-    """A small image held whole, with its own keywords (WCS, filter ...)."""
-
-    planes: Planes
-    unit: str
-    header: Header = NO_HEADER
 
 
 class Outputs(Protocol):
