@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 
 FEW_ROUNDS = 3
 """Rounds of rejection before the errors of the lines are known."""
-LARGEST_GAP = 0.25
-"""Part of the detector that may be without a line."""
+LARGEST_GAP, LARGEST_END = 0.25, 0.12
+"""Part of the detector that may be without a line, inside and at either end."""
 LARGEST_SCATTER = 0.2
 """Scatter around a solution that cannot be right [Angstrom]."""
 
@@ -115,10 +115,12 @@ def _fit(
     if surface is None:
         n_lines = len(np.unique(places[s].line))
         raise _insufficient(lamps, f"{n_lines} lines in slice {s + 1} do not determine")
-    gap = largest_gap(places[s].y[surface.used], n_rows)
-    if gap > LARGEST_GAP * n_rows:
+    inside, end = gaps(places[s].y[surface.used], n_rows)
+    if inside > LARGEST_GAP * n_rows or end > LARGEST_END * n_rows:
         raise _insufficient(
-            lamps, f"{gap:.0f} rows of slice {s + 1} without a line do not allow"
+            lamps,
+            f"{inside:.0f} rows inside and {end:.0f} at an end of slice {s + 1} without "
+            "a line do not allow",
         )
     if not np.sqrt(surface.mse) < LARGEST_SCATTER:
         raise _insufficient(
@@ -127,9 +129,11 @@ def _fit(
     return surface
 
 
-def largest_gap(rows: Floats, n_rows: int) -> float:
-    """Return the largest distance between rows, or from them to the ends [pix]."""
-    return float(np.diff(np.concatenate([[1.0], np.sort(rows), [n_rows]])).max())
+def gaps(rows: Floats, n_rows: int) -> tuple[float, float]:
+    """Return the largest distances between rows, and from them to an end [pix]."""
+    ordered = np.sort(rows)
+    end = max(ordered[0] - 1, n_rows - ordered[-1])
+    return float(np.diff(ordered).max(initial=0.0)), float(end)
 
 
 def _insufficient(lamps: Sequence[ArcLamp], problem: str) -> BadInput:

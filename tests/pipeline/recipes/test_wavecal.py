@@ -1,0 +1,160 @@
+"""Tests of the wavelength calibration on simulated mini exposures."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.polynomial.polynomial import polyval2d
+
+from pipeline.formats.tables import open_tables
+from pipeline.instrument import MINI
+from pipeline.memory import MemoryOutputs, MemoryTable
+from pipeline.recipes.flat import FlatParams, flat
+from pipeline.recipes.wavecal import WavecalParams, wavecal
+from pipeline.simulator.optics import optics
+from pipeline.spec import BadInput
+from pipeline.static import static_path
+from tests.pipeline.mini_calibrations import arcs, flats, master_bias, relabelled
+
+LAMPS = ("Ne", "Xe", "HgCd")
+
+
+@pytest.fixture(scope="module")
+def trace():
+    out = MemoryOutputs()
+    flat.run({"FLAT": list(flats()), "MASTER_BIAS": [master_bias()]}, FlatParams(), out)
+    return out["TRACE_TABLE"].frame()
+
+
+@pytest.fixture(scope="module")
+def calibrate(trace):
+    def run(frames, *, trace=trace, catalogue=None, **params):
+        lines = open_tables(static_path("LINE_CATALOG"), "LINE_CATALOG")[None]
+        out = MemoryOutputs()
+        inputs = {
+            "ARC": list(frames),
+            "MASTER_BIAS": [master_bias()],
+            "TRACE_TABLE": [trace],
+            "LINE_CATALOG": [catalogue or lines],
+        }
+        wavecal.run(inputs, WavecalParams(**params), out)
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def products(calibrate):
+    return calibrate(arcs(*LAMPS, n=2), residuals=True, saveimages=True)
+
+
+def deviations(product):
+    """Return found minus true wavelengths [Angstrom] in all slices."""
+    columns, truth = product.tables[""].columns, optics(MINI, 1)
+    y = np.arange(1, MINI.shape[0] + 1, 10)
+    found = []
+    for s in range(MINI.n_slices):
+        terms = [[columns[f"wlc{i}{j}"][s] for j in range(7)] for i in range(3)]
+        left, right = truth.left[s, y - 1], truth.right[s, y - 1]
+        rest = []
+        for u in (-0.9, 0.0, 0.9):
+            x = (left + right) / 2 + u * (right - left) / 2
+            true = truth.wavelength(s + 1, x, y)
+            inside = (true > MINI.blue) & (true < MINI.red)
+            rest.append((polyval2d(x, y, terms) - true)[inside])
+        found.append(np.concatenate(rest))
+    return np.concatenate(found)
+
+
+def test_wavelengths_agree_with_the_truth(products):
+    rest = deviations(products["WAVECAL_TABLE"])
+    assert np.sqrt(np.mean(rest**2)) < 0.006
+    assert abs(np.mean(rest)) < 0.003
+
+
+def test_gaussian_centres_miss_the_light(calibrate):
+    gauss = calibrate(arcs(*LAMPS, n=2), skewness=False, consensus=False)["WAVECAL_TABLE"]
+    assert 0.008 < np.mean(deviations(gauss)) < 0.020
+
+
+def test_qc_is_declared_and_plausible(products):
+    table = products["WAVECAL_TABLE"]
+    declared = {re.compile(q.name.replace("#", r"\d+") + "$") for q in wavecal.qc}
+    for name in table.qc:
+        assert any(pattern.match(name) for pattern in declared), name
+    for s in range(1, 13):
+        name = f"QC WAVECAL SLICE{s}"
+        assert table.qc[f"{name} LINES NDET"] >= table.qc[f"{name} LINES NID"] > 40
+        assert 2200 < table.qc[f"{name} RESOL"] < 2800
+        assert table.qc[f"{name} FIT RMS"] < 0.06
+    assert table.qc["QC WAVECAL SLICE5 LAMP4 LINES PEAK MAX"] > 0
+    assert table.qc["QC WAVECAL NSATURATED LAMP5"] == 0
+
+
+def test_residuals_and_images_are_written_on_request(products):
+    residuals = products["WAVECAL_RESIDUALS"].tables[""].columns
+    last = residuals["iteration"] == residuals["iteration"].max()
+    assert (np.abs(residuals["residual"][last]) <= 3 * residuals["rejlimit"][last]).all()
+    assert set(np.unique(residuals["slice"])) == set(range(1, 13))
+    images = products.products["ARC_RED_LAMP"]
+    assert [image.number for image in images] == [1, 2, 3]
+    assert all(len(image.rows) == MINI.shape[0] for image in images)
+    assert images[0].qc["QC WAVECAL INPUT2 NSATURATED"] == 0
+
+
+def test_the_order_of_the_exposures_does_not_matter(calibrate, products):
+    shuffled = calibrate(arcs(*LAMPS, n=2)[::-1], residuals=True)["WAVECAL_TABLE"]
+    for name, column in products["WAVECAL_TABLE"].tables[""].columns.items():
+        assert (shuffled.tables[""].columns[name] == column).all(), name
+
+
+@pytest.mark.parametrize("weighting", ["uniform", "cerr", "scatter"])
+def test_other_weights_give_nearly_the_same(calibrate, weighting):
+    table = calibrate(arcs(*LAMPS, n=2), fitweighting=weighting)["WAVECAL_TABLE"]
+    assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.02
+
+
+def test_a_lamp_without_light_is_named(calibrate):
+    frames = [*arcs("Ne", "HgCd", n=2), *arcs("Xe", dark=True)]
+    with pytest.raises(BadInput, match="only 0 lines of Xe") as refused:
+        calibrate(frames)
+    assert refused.value.file == "ARCXe0.fits"
+    assert refused.value.keyword == "ESO INS LAMP4 ST"
+
+
+@pytest.mark.parametrize(("true", "claimed"), [("Xe", "Ne"), ("Ne", "HgCd"), ("Ne", "Xe")])
+def test_a_wrong_lamp_is_named(calibrate, true, claimed):
+    wrong = relabelled(arcs(true)[0], arcs(claimed)[0])
+    others = [raw for lamp in LAMPS if lamp != claimed for raw in arcs(lamp)]
+    with pytest.raises(BadInput, match="names another lamp") as refused:
+        calibrate([wrong, *others])
+    assert refused.value.file == wrong.name
+
+
+def test_too_few_lines_make_no_table(calibrate):
+    with pytest.raises(BadInput, match="arcs of all lamps"):
+        calibrate(arcs("HgCd", n=2))
+
+
+def test_exposures_without_a_lamp_are_no_arcs(calibrate):
+    with pytest.raises(BadInput, match="no arc lamp is on"):
+        calibrate([replace(raw, tag="ARC") for raw in flats()[:1]])
+
+
+def test_tables_of_another_kind_are_refused(calibrate, trace):
+    catalogue = open_tables(static_path("LINE_CATALOG"), "LINE_CATALOG")[None]
+    old = MemoryTable(
+        {"": catalogue.read()}, {"VERSION": 2}, "LINE_CATALOG", None, "old.fits"
+    )
+    with pytest.raises(BadInput, match=r"old\.fits, VERSION"):
+        calibrate(arcs("Ne"), catalogue=old)
+    columns = {name: column[:5] for name, column in trace.read().columns.items()}
+    short = replace(trace, tables={"": trace.read()._replace(columns=columns)})
+    with pytest.raises(BadInput, match="5 slices"):
+        calibrate(arcs("Ne"), trace=short)
+    columns = dict(trace.read().columns)
+    columns["tc1_00"] = np.where(np.arange(12) == 3, np.nan, columns["tc1_00"])
+    lost = replace(trace, tables={"": trace.read()._replace(columns=columns)})
+    with pytest.raises(BadInput, match="slice 4 was not traced"):
+        calibrate(arcs("Ne"), trace=lost)
