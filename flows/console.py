@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 STAGES = {
     "ingest": "Raw files",
@@ -17,7 +18,16 @@ STAGES = {
 }
 """What the stages of a flow are called."""
 
-Progress = Callable[[int, int], None]
+
+class Progress(Protocol):
+    """Told how many parts of how many are done."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Report ``done`` of ``total`` parts."""
+
+
+def _unseen(done: int, total: int) -> None:
+    """Report to nobody."""
 
 
 @contextmanager
@@ -30,7 +40,7 @@ def bar(what: str) -> Iterator[Progress]:
         Told how many parts of how many are done.
     """
     if not sys.stderr.isatty():
-        yield lambda _done, _total: None
+        yield _unseen
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -39,7 +49,11 @@ def bar(what: str) -> Iterator[Progress]:
     columns = TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn()
     with RichProgress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as shown:
         task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+        def show(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total)
+
+        yield show
 
 
 @contextmanager

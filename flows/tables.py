@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
@@ -17,6 +18,8 @@ TONES = {
     "failed": "red", "refused": "red", "rejected": "red", "quarantined": "red",
     "held": "yellow", "review": "yellow", "incomplete": "yellow", "blocked": "yellow",
 }  # fmt: skip
+Row = Sequence[Any]
+
 WIDTH = 150
 """Columns when the output is no terminal."""
 
@@ -27,17 +30,21 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=WIDTH)
 
 
-def tone(word: str) -> str:
+def tone(word: str) -> Text:
     """Return a state in its colour."""
-    colour = TONES.get(word)
-    return f"[{colour}]{word}[/]" if colour else word
+    return Text(word, TONES.get(word, ""))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+def _cell(content: Any) -> Text:
+    """Return the content of a cell as it is: brackets in it are no markup."""
+    return content if isinstance(content, Text) else Text(str(content))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Row]) -> Table:
     """Return a table."""
     made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for row in rows:
-        made.add_row(*(str(cell) for cell in row))
+        made.add_row(*(_cell(cell) for cell in row))
     return made
 
 
@@ -51,7 +58,7 @@ def show_month(session: Session, month: str) -> None:
     problems = [b for b in blocks if b.state not in ("done", "created")]
     bad = session.scalars(select(RawFile).where(RawFile.state == "quarantined")).all()
     if problems or bad:
-        rows = [(b.name, tone(b.state), b.reason) for b in problems]
+        rows: list[Row] = [(b.name, tone(b.state), b.reason) for b in problems]
         rows += [(raw.name, tone(raw.state), raw.reason) for raw in bad]
         out.print()
         out.print(table("What did not work, and why", ("what", "state", "reason"), rows))
@@ -128,9 +135,9 @@ def explain_block(session: Session, name: str) -> None:
         found = ", ".join(block.name for block in exact[:5]) or "none"
         raise NotInCatalogue(f"{name} names {found}", remedy="see phoenix ab list")
     block, out = exact[0], console()
-    out.print(f"{block.name}: {tone(block.state)} {block.reason}".rstrip())
+    out.print(Text.assemble(f"{block.name}: ", tone(block.state), f" {block.reason}"))
     for note in block.notes:
-        out.print(f"  {note}")
+        out.print(f"  {note}", markup=False)
     rows = [(m.tag, m.raw.name, f"{m.raw.mjd_obs:.5f}") for m in block.members]
     out.print(table("Frames", ("tag", "file", "MJD"), rows))
     for title, chosen in (("Chosen", True), ("Not chosen", False)):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from phoenix.db.models import Block, Idp, now
 from phoenix.db.queries import with_products
-from phoenix.errors import NotInCatalogue, ReleaseRefused
+from phoenix.errors import NotInCatalogue, PhoenixError
 from phoenix.evidence import Evidence, finals
 from phoenix.idp import IdpFiles, Preview, idp_name, write_files
 from phoenix.idp_log import processing_log
@@ -45,7 +45,7 @@ def release_month(service: Service, month: str, preview: Preview) -> list[Idp]:
     """Release, hold or refuse the final products of a month that were judged."""
     with service.catalogue.read() as session:
         candidates = _candidates(session, month)
-    return [_release(service, candidate, preview) for candidate in candidates]
+        return [_release(service, candidate, preview) for candidate in candidates]
 
 
 def _candidates(session: Session, month: str) -> list[Candidate]:
@@ -70,14 +70,16 @@ def _release(service: Service, candidate: Candidate, preview: Preview) -> Idp:
     evidence = candidate.evidence
     scratch = service.store.scratch(candidate.name)
     idp = _row(service, candidate)
+    files = None
     try:
         log = processing_log(evidence, flag_of(evidence))
         files = write_files(evidence, service.store, scratch, log, preview)
-        idp.report = [str(finding) for finding in validate(files.cube)]
-        idp.report += [str(finding) for finding in validate(files.image)]
-    except ReleaseRefused as refusal:
+        idp.report = [str(f) for path in (files.cube, files.image) for f in validate(path)]
+    except PhoenixError as refusal:
         idp.report = [str(refusal)]
-    if idp.report:
+    except Exception as error:
+        idp.report = [f"its files cannot be written: {type(error).__name__}: {error}"]
+    if files is None or idp.report:
         idp.state = "refused"
     elif evidence.product.certification != "certified":
         idp.state, idp.comment = "held", evidence.product.comment
@@ -150,10 +152,11 @@ def decide_product(
         if verdict == "rejected":
             idp.state, idp.certification, idp.comment = "rejected", "rejected", comment
             return idp
-        candidate = Candidate(evidence, idp.version)
+        version = idp.version
         session.delete(idp)
-    released = _release(service, candidate, preview)
-    return released
+    with service.catalogue.read() as session:
+        found = [c for c in _candidates(session, idp.month) if c.name == idp.name]
+        return _release(service, Candidate(found[-1].evidence, version), preview)
 
 
 def _held(session: Session, name: str) -> Idp:

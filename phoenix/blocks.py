@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 import association.blocks as planned
+from association.planner import ifu_ranges
 from association.records import CalibRecord
 from phoenix.db.models import Block, Product, now
 from phoenix.errors import BlockFailed, PhoenixError
@@ -22,7 +23,10 @@ INTERMEDIATE = "PIXTABLE_"
 
 @dataclass
 class BlockRun:
-    """One block under way: ``made`` holds products by step, ``lost`` failed IFUs."""
+    """One block under way.
+
+    ``made``: products by step; ``lost``: for each step the IFUs by what went wrong.
+    """
 
     service: Service
     month_plan: MonthPlan
@@ -31,7 +35,7 @@ class BlockRun:
     recipes: Mapping[str, Recipe]
     retry: bool
     made: dict[str, list[Product]] = field(default_factory=dict)
-    lost: dict[str, list[str]] = field(default_factory=dict)
+    lost: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run all steps, those that do not need each other at the same time.
@@ -51,18 +55,23 @@ class BlockRun:
                 try:
                     self.made.setdefault(call.step, []).extend(future.result())
                 except Exception as error:
-                    self.lost.setdefault(call.step, []).append(_what(error))
+                    lost = self.lost.setdefault(call.step, {})
+                    lost.setdefault(_what(error), []).append(call.ifu)
             for step in wave:
                 if not self.made.get(step.name):
-                    reasons = dict.fromkeys(self.lost.get(step.name, ["made nothing"]))
+                    reasons = self._reasons(step.name) or [f"{step.name} made nothing"]
                     raise BlockFailed("; ".join(reasons), remedy="see the night's page")
 
     @property
     def notes(self) -> list[str]:
-        """What went wrong in some IFUs only, and what the plan noted."""
+        """What the plan noted, and what went wrong in some IFUs only."""
+        return [*self.block.notes, *(t for step in self.lost for t in self._reasons(step))]
+
+    def _reasons(self, step: str) -> list[str]:
+        """Say what went wrong in a step, and in which IFUs."""
         return [
-            *self.block.notes,
-            *(text for texts in self.lost.values() for text in texts),
+            f"{step}{f' IFU {ifu_ranges(ifus)}' if any(ifus) else ''}: {text}"
+            for text, ifus in self.lost.get(step, {}).items()
         ]
 
     def _calls(self, step: planned.Step) -> Iterator[Call]:

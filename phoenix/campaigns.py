@@ -16,14 +16,11 @@ from phoenix.blocks import run_block
 from phoenix.db.models import Block as Row
 from phoenix.db.queries import block_states, blocks_in_state
 from phoenix.execute import recover
-from phoenix.planning import MonthPlan, keep_plan, plan_month, sizes_of
+from phoenix.planning import SCIENCE, MonthPlan, keep_plan, kind_of, plan_month, sizes_of
 from phoenix.quality import certify_calibrations
 from phoenix.science import certify_science, measure_finals
 from phoenix.service import Service
 from pipeline.runner import load_recipes
-
-SCIENCE = "OBJECT"
-"""The last kind: object and sky exposures."""
 
 KINDS = (*(tag for tag, _ in CHAINS), SCIENCE)
 """Kinds of raw frames in the order of their needs."""
@@ -100,17 +97,6 @@ class Task:
     def name(self) -> str:
         """Name of the block."""
         return self.block.name
-
-
-def kind_of(block: Block) -> str:
-    """Return the kind of raw frames by which a block is processed."""
-    return (
-        SCIENCE
-        if block.kind == "science"
-        else "DEEP"
-        if block.kind == "deep"
-        else block.tag
-    )
 
 
 def _mark_blocked(session: Session, plan: MonthPlan, hoped: MonthPlan) -> None:

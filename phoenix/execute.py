@@ -90,7 +90,7 @@ def run_job(
     ):
         return job.products
     if job is not None and job.state == "failed" and not retry:
-        raise _failure(call, job.error)
+        raise _failure(job.error)
     _remake_inputs(service, call)
     _start(service, call, identity)
     started = time.perf_counter()
@@ -111,7 +111,7 @@ def run_job(
             else f"{type(error).__name__}: {error}"
         )
         _fail(service, identity, text, time.perf_counter() - started)
-        raise _failure(call, text) from error
+        raise _failure(text) from error
     manifest = _manifest(call, identity, produced, time.perf_counter() - started)
     folder = service.store.job_folder(call.recipe.name, identity)
     service.store.keep(scratch, folder, manifest)
@@ -135,12 +135,9 @@ def _complete(job: Job, store: Store) -> bool:
     )
 
 
-def _failure(call: Call, text: str) -> BlockFailed:
+def _failure(text: str) -> BlockFailed:
     """Return the error of a failed call."""
-    where = f"{call.step}, {call.recipe.name}" + (f" IFU {call.ifu}" if call.ifu else "")
-    return BlockFailed(
-        f"{where}: {text}", remedy="correct the cause, then run again with --retry"
-    )
+    return BlockFailed(text, remedy="correct the cause, then run again with --retry")
 
 
 def _start(service: Service, call: Call, identity: str) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from phoenix.db.models import Product, now
@@ -17,6 +16,7 @@ from phoenix.errors import ReleaseRefused
 from phoenix.evidence import Evidence
 from phoenix.standard_rules import CUBE, DATA_UNIT, FORBIDDEN, STAT_UNIT, WHITE
 from phoenix.store import Store
+from pipeline import __version__
 from pipeline.formats.cards import Keywords
 from pipeline.formats.headers import read_header
 from pipeline.formats.revise import copy_revised
@@ -130,8 +130,9 @@ def _revise_cube(
     _drop(words)
     raws = [m.raw for m in evidence.block.members if m.tag == evidence.exposures]
     words["PRODCATG"] = CUBE
+    words.setdefault("RADESYS", words.pop("RADECSYS", "FK5"))
     words["DATE"] = now().strftime("%Y-%m-%dT%H:%M:%S")
-    words["PROCSOFT"] = f"phoenix/{version('phoenix-muse')}"
+    words["PROCSOFT"] = f"phoenix/{__version__}"
     words["PROG_ID"] = evidence.block.prog_id
     words["NCOMBINE"] = len(raws)
     words.setdefault("REFERENC", "")

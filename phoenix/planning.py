@@ -26,6 +26,9 @@ REACH_D = 30
 """Calibrations of so many days before and after a month may serve it (`association.rules`:
 the windows of masters end at 30 d, but for twilights and darks, which are reused)."""
 
+SCIENCE = "OBJECT"
+"""Kind of all blocks with object and sky exposures."""
+
 OPEN = ("created", "ready", "incomplete", "blocked", "failed")
 """States in which a block still follows the plan."""
 
@@ -135,31 +138,19 @@ def keep_plan(
             continue
         row = known.get(block.name)
         if row is None:
-            row = _new_row(block, size_name)
+            row = _new_row(block.name, block.frames, block.tag, size_name)
             session.add(row)
             session.flush()
             _keep_members(session, row, block, month_plan)
             _follow(session, row, block, month_plan)
-        elif row.state in OPEN and kind in ("", row.raw_type):
+        elif row.state in OPEN and kind in ("", kind_of(block)):
             _follow(session, row, block, month_plan)
     for left in month_plan.plan.unplanned:
         if left.frames[0].night.startswith(month_plan.month):
             _keep_unplanned(session, left, size_name, month_plan)
 
 
-def _new_row(block: planned.Block, size_name: str) -> Block:
-    """Return the row of a block that was planned for the first time."""
-    recipe = block.steps[-1].recipe if block.steps else ""
-    row = _row_of(block.name, block.frames, block.tag, recipe, size_name)
-    row.role, row.night, row.month = block.kind, block.night, block.night[:7]
-    row.mjd_mid = block.mjd_mid
-    row.finals = {final.step: f"{final.code} {final.object}" for final in block.finals}
-    return row
-
-
-def _row_of(
-    name: str, frames: tuple[RawRecord, ...], tag: str, recipe: str, size_name: str
-) -> Block:
+def _new_row(name: str, frames: tuple[RawRecord, ...], tag: str, size_name: str) -> Block:
     """Return a row with what its frames say."""
     first = frames[0]
     warm = [f.temperature for f in frames if f.temperature is not None]
@@ -167,7 +158,7 @@ def _row_of(
         name=name,
         role="calibration",
         raw_type=tag,
-        recipe=recipe,
+        recipe="",
         month=first.night[:7],
         night=first.night,
         tpl_start=first.tpl_start,
@@ -180,6 +171,11 @@ def _row_of(
         mjd_mid=first.mjd_mid,
         temperature=sum(warm) / len(warm) if warm else None,
     )
+
+
+def kind_of(block: planned.Block) -> str:
+    """Return the kind of raw frames by which a block is processed."""
+    return {"science": SCIENCE, "deep": "DEEP"}.get(block.kind, block.tag)
 
 
 def _keep_members(
@@ -201,6 +197,9 @@ def _follow(
     session: Session, row: Block, block: planned.Block, month_plan: MonthPlan
 ) -> None:
     """Bring state, members and associations of an open block to the newest plan."""
+    row.role, row.raw_type, row.mjd_mid = block.kind, block.tag, block.mjd_mid
+    row.recipe = block.steps[-1].recipe if block.steps else ""
+    row.finals = {final.step: f"{final.code} {final.object}" for final in block.finals}
     members = {m.raw_id for m in row.members}
     if members != {month_plan.raws[f.name].id for f in block.frames}:
         session.execute(delete(Member).where(Member.block_id == row.id))
@@ -291,7 +290,7 @@ def _keep_unplanned(
     """Note frames that no block could be planned for, as an incomplete one."""
     row = session.scalar(select(Block).where(Block.name == left.name))
     if row is None:
-        row = _row_of(left.name, left.frames, left.frames[0].tag, "", size_name)
+        row = _new_row(left.name, left.frames, left.frames[0].tag, size_name)
         session.add(row)
         session.flush()
         for position, frame in enumerate(left.frames):

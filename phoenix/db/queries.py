@@ -3,16 +3,17 @@
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
-from phoenix.db.models import Block, Job, Product
+from phoenix.db.models import Block, Job, Member, Product
 
 
 def with_products(query: Select[Block]) -> Select[Block]:
     """Load the jobs of blocks, their products and QC1 values at once."""
     jobs = selectinload(Block.jobs)
     return query.options(
+        jobs.selectinload(Job.inputs),
         jobs.selectinload(Job.products).selectinload(Product.qc1),
         jobs.selectinload(Job.products).selectinload(Product.scores),
-        selectinload(Block.members),
+        selectinload(Block.members).selectinload(Member.raw),
         selectinload(Block.associations),
     )
 
