@@ -104,7 +104,7 @@ class MemoryPixels:
 
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
-        return Pixels._make(np.ascontiguousarray(column[rows]) for column in self.pixels)
+        return Pixels._make(column[rows].copy() for column in self.pixels)
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""

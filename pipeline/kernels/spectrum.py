@@ -118,7 +118,7 @@ def local_cubic(
                         square += weight[k] * r * r
             smooth[i] = vector[0]
             rms[i] = np.sqrt(square / total)
-            limit = kappa * rms[i]
+            limit = kappa * rms[i] + 1e-9 * (1.0 + abs(vector[0]))  # beyond rounding
     return smooth, rms
 
 

@@ -1,0 +1,65 @@
+"""Spectra applied to pixels, and local cubic fits."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.kernels.spectrum import at_wavelength, local_cubic, multiply_by_spectrum
+
+
+@given(st.floats(4000, 10000), st.integers(0, 1000))
+def test_interpolation_is_numpys(wavelength: float, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=50)
+    expected = np.interp(wavelength, 5000 + 40.0 * np.arange(50), values)
+    assert at_wavelength(wavelength, 5000.0, 40.0, values) == pytest.approx(
+        expected, abs=1e-9
+    )
+
+
+def test_variance_goes_with_the_square() -> None:
+    rng = np.random.default_rng(1)
+    wavelength = rng.uniform(4900, 5600, 4000).astype(np.float32)
+    curve = 2 + np.sin(np.arange(60) / 5)
+    factor = np.interp(wavelength, 5000 + 10.0 * np.arange(60), curve)
+    noise = rng.standard_normal((200, 4000)).astype(np.float32)
+    stat = np.ones(4000, np.float32)
+    for row in noise:
+        own = np.ones(4000, np.float32)
+        multiply_by_spectrum(wavelength, row, own, 5000.0, 10.0, curve)
+    multiply_by_spectrum(wavelength, noise[0] * 0, stat, 5000.0, 10.0, curve)
+    np.testing.assert_allclose(stat, factor**2, rtol=1e-5)
+    pull = noise / np.sqrt(stat)
+    assert pull.std() == pytest.approx(1, abs=0.01)
+
+
+def test_local_cubic_is_a_polynomial_fit() -> None:
+    rng = np.random.default_rng(2)
+    x = np.sort(rng.uniform(0, 1000, 400))
+    y = rng.normal(size=400)
+    weight = rng.uniform(0.5, 2, 400)
+    smooth, rms = local_cubic(x, y, weight, 120.0, np.inf, 0)
+    for i in (0, 57, 200, 399):
+        near = np.abs(x - x[i]) <= 120
+        fit = np.polyfit(x[near] - x[i], y[near], 3, w=np.sqrt(weight[near]))
+        assert smooth[i] == pytest.approx(fit[-1], abs=1e-8)
+        residual = y[near] - np.polyval(fit, x[near] - x[i])
+        expected = np.sqrt((weight[near] * residual**2).sum() / weight[near].sum())
+        assert rms[i] == pytest.approx(expected)
+
+
+def test_cubics_are_left_alone_and_outliers_are_not_followed() -> None:
+    x = np.linspace(0, 10, 200)
+    y = 1 + x - 0.2 * x**2 + 0.01 * x**3
+    spiked = y.copy()
+    spiked[100] += 5
+    smooth, rms = local_cubic(x, spiked, np.ones(200), 2.0, 3.0, 10)
+    np.testing.assert_allclose(smooth, y, atol=1e-6)
+    assert np.isfinite(rms).all()
+
+
+def test_few_points_stay_as_they_are() -> None:
+    x, y = np.array([0.0, 1.0, 2.0]), np.array([5.0, 7.0, 1.0])
+    smooth, rms = local_cubic(x, y, np.ones(3), 10.0, 3.0, 5)
+    np.testing.assert_array_equal(smooth, y)
+    np.testing.assert_array_equal(rms, 0)

@@ -1,0 +1,113 @@
+"""muse_standard on a mini field with a star of known flux."""
+
+import numpy as np
+import pytest
+
+from pipeline.algorithms.dar import Refraction
+from pipeline.algorithms.response import AREA, PHOTON
+from pipeline.memory import MemoryOutputs
+from pipeline.recipes.standard import StandardParams, standard
+from pipeline.spec import BadInput
+from tests.pipeline.algorithms.test_star import shape
+from tests.pipeline.field_pixels import HEADER, field_pixels, static_table
+
+AIRMASS = 1.1
+
+
+def efficiency(wavelength):
+    return 0.25 + 0.05 * np.sin((wavelength - 5400) / 700)
+
+
+def absorption(wavelength):
+    """The O2 B band, without its lines."""
+    return 1 - 0.2 * np.exp(-0.5 * ((wavelength - 6900) / 12) ** 2)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    tables = {
+        tag: [static_table(tag)]
+        for tag in ("EXTINCT_TABLE", "STD_FLUX_TABLE", "FILTER_LIST")
+    }
+    star = tables["STD_FLUX_TABLE"][0].read("Feige110").columns
+    dust = tables["EXTINCT_TABLE"][0].read().columns
+    refraction = Refraction.of(HEADER, 7000.0)
+    at = 3500 + 10.0 * np.arange(refraction.shift_x.size)
+
+    def light(wavelength, x, y):
+        flux = np.interp(wavelength, star["lambda"], star["flux"])
+        k = np.interp(wavelength, dust["lambda"], dust["extinction"])
+        rate = flux * AREA * wavelength / PHOTON * efficiency(wavelength)
+        counts = rate * 60 * 1.25 * 10 ** (-0.4 * k * AIRMASS) * absorption(wavelength)
+        dx = x - 5.3 + np.interp(wavelength, at, refraction.shift_x)
+        dy = y + 0.8 + np.interp(wavelength, at, refraction.shift_y)
+        return 2 + counts * shape(np.hypot(dx, dy), 4.0)
+
+    return {"PIXTABLE_STD": field_pixels(light, "PIXTABLE_STD"), **tables}
+
+
+@pytest.fixture(scope="module")
+def products(frames):
+    out = MemoryOutputs()
+    standard.run(frames, StandardParams(filter="white,Johnson_V,Cousins_R,nothing"), out)
+    return out
+
+
+def test_throughput_is_that_of_the_instrument(products):
+    columns = products["STD_RESPONSE"].tables[""].columns
+    x = columns["lambda"]
+    inside = (x > 5450) & (x < 6950)
+    ratio = columns["throughput"][inside] / efficiency(x[inside])
+    assert np.median(ratio) == pytest.approx(1, abs=0.01)
+    assert np.ptp(np.percentile(ratio, [5, 95])) < 0.025
+    assert (columns["resperr"] > 0).all() and (np.diff(x) > 0).all()
+    assert x[0] < 5000 and x[-1] > 9000
+
+
+def test_telluric_absorption_is_kept_apart(products):
+    columns = products["STD_TELLURIC"].tables[""].columns
+    deep = np.interp(6900, columns["lambda"], columns["ftelluric"])
+    assert deep == pytest.approx(0.8 ** (1 / AIRMASS), abs=0.02)
+    assert ((columns["ftelluric"] > 0) & (columns["ftelluric"] <= 1)).all()
+    beside = np.interp(6700, columns["lambda"], columns["ftelluric"])
+    assert beside == pytest.approx(1, abs=0.03)
+
+
+def test_cube_and_spectra_of_the_field(products):
+    cube = products["DATACUBE_STD"]
+    assert cube.header["CTYPE1"] == "PIXEL" and cube.header["CD3_3"] == 1.25
+    assert set(cube.images) == {"white", "Johnson_V", "Cousins_R"}
+    assert cube.qc["QC STANDARD NDET"] >= 1
+    assert cube.qc["QC STANDARD FWHM MEDIAN"] == pytest.approx(0.8, abs=0.1)
+    fluxes = products["STD_FLUXES"]
+    assert fluxes.planes.data.shape == (1, cube.planes.data.shape[0])
+    assert fluxes.header["ESO DRS MUSE FLUX NSEL"] == 1
+    x, y = (fluxes.header[f"ESO DRS MUSE FLUX OBJ1 {axis}"] for axis in "XY")
+    image = cube.images["white"].planes.data
+    brightest = np.unravel_index(np.nanargmax(image), image.shape)
+    assert np.hypot(x - 1 - brightest[1], y - 1 - brightest[0]) < 1
+
+
+def test_qc_and_provenance(products):
+    response = products["STD_RESPONSE"]
+    assert response.qc["QC STANDARD STARNAME"] == "Feige110"
+    assert response.header["ESO DRS MUSE FLUX FFCORR"] is True
+    assert response.qc["QC STANDARD ZP R"] == pytest.approx(-2.5 * np.log10(0.25), abs=0.3)
+    assert {q for q in response.qc if "THRU" in q} == set()
+
+
+def test_a_field_without_a_tabulated_star_is_refused(frames):
+    tables = [
+        type(t)(
+            t.pixels, t.segments, {**t.header, "RA": 10.0}, t.tag, t.ifu, t.name, t.flat
+        )
+        for t in frames["PIXTABLE_STD"]
+    ]
+    with pytest.raises(BadInput, match="nearest star"):
+        standard.run({**frames, "PIXTABLE_STD": tables}, StandardParams(), MemoryOutputs())
+
+
+def test_an_empty_field_is_refused(frames):
+    tables = field_pixels(lambda w, x, y: np.full(w.size, 5.0), "PIXTABLE_STD", (1, 2))
+    with pytest.raises(BadInput, match="no star"):
+        standard.run({**frames, "PIXTABLE_STD": tables}, StandardParams(), MemoryOutputs())
