@@ -66,7 +66,8 @@ class Month:
             for block in plan.blocks.values()
             if (not kind or kind_of(block) == kind)
             and not block.missing
-            and states.get(block.name) in ("created", "failed")
+            and states.get(block.name)
+            in (("created", "failed") if self.retry else ("created",))
         ]
 
     def run(self, task: "Task") -> str:

@@ -1,8 +1,8 @@
 """The processing log that goes to the archive with a product (ANCILLARY.README)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from association.planner import ifu_ranges
 from phoenix.db.models import Association, Score
 from phoenix.evidence import Evidence
 from qc.flags import ScoreFlag
@@ -44,11 +44,14 @@ def _raws(evidence: Evidence) -> Iterator[str]:
 
 
 def _calls(evidence: Evidence) -> Iterator[str]:
+    ifus: dict[tuple[str, ...], list[int]] = {}
     for job in evidence.block.jobs:
-        where = f" IFU {job.ifu:02d}" if job.ifu else ""
         params = ", ".join(f"{k}={v}" for k, v in sorted(job.params.items()))
-        yield f"{job.step:<20} {job.recipe} {job.version}{where} {params}".rstrip()
-        yield from (f"    {i.tag:<17} {Path(i.path).name}" for i in job.inputs)
+        call = (job.step, job.recipe, job.version, params)
+        ifus.setdefault(call, []).append(job.ifu)
+    for (step, recipe, version, params), found in ifus.items():
+        where = f" IFU {ifu_ranges(found)}" if any(found) else ""
+        yield f"{step:<20} {recipe} {version}{where} {params}".rstrip()
 
 
 def _calibrations(evidence: Evidence) -> Iterator[str]:

@@ -5,7 +5,7 @@ that blocks will make are promised. It is made anew when a promise is broken. Bl
 are done keep the plan they were made with.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -207,12 +207,18 @@ def _follow(
         _keep_members(session, row, block, month_plan)
     row.complete = not block.missing
     row.notes = list(block.notes)
+    rows = _associations(row, block, month_plan)
     if block.missing:
         row.state, row.reason = "incomplete", "; ".join(block.missing)
-    elif row.state != "failed":
+    elif row.state != "failed" or _used(rows) != _used(row.associations):
         row.state, row.reason = "created", ""
     session.execute(delete(Association).where(Association.block_id == row.id))
-    session.add_all(_associations(row, block, month_plan))
+    session.add_all(rows)
+
+
+def _used(rows: Iterable[Association]) -> set[tuple[str, str, int, str, int | None]]:
+    """Return what tells one choice of calibrations from another."""
+    return {(a.step, a.tag, a.ifu, a.name, a.product_id) for a in rows if a.chosen}
 
 
 def _associations(
