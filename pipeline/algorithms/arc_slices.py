@@ -26,8 +26,8 @@ to the brightest."""
 KNOWN_DISTANCE = 2.0
 """Distance within which a line is known to the catalogue [Angstrom]."""
 KNOWN_PART = 0.6
-"""Part of the judged lines, over all slices, that must be known. Lines of the right lamp
-are nearly all, those of a wrong one to 0.1 or 0.3, by chance."""
+"""Part of the judged lines, over all slices, that must be known: all are with the right
+lamp, 0 to 0.2 with a wrong one (simulated exposures)."""
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ STEP = 0.5
 STAGES = ((2, 4.0), (3, 3.0), (4, 2.0), (5, 1.5))
 """Order of the dispersion and distance of matches in each round [Angstrom]; the last
 round takes the order asked for and the tolerance."""
-RECOGNISED = 0.30
-"""Mean agreement of the brightest lines from which a pattern counts as found. Chance
-reaches 0.15 in the grid that is searched, the right lamp 0.4 to 0.9."""
+RECOGNISED = 0.5
+"""Mean agreement of the brightest lines from which a pattern counts as found: the right
+lamp reaches 0.7 to 0.9, wrong ones and chance 0.15 to 0.37 (simulated exposures)."""
 
 
 @dataclass(frozen=True)

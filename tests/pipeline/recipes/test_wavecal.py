@@ -115,6 +115,15 @@ def test_other_weights_give_nearly_the_same(calibrate, weighting):
     assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.02
 
 
+def test_saturated_lines_are_left_out(calibrate):
+    def overexposed(raw):
+        return replace(raw, data=np.where(raw.data > 8000, 65535, raw.data).astype("u2"))
+
+    table = calibrate([overexposed(raw) for raw in arcs(*LAMPS, n=2)])["WAVECAL_TABLE"]
+    assert table.qc["QC WAVECAL NSATURATED LAMP3"] > 1000
+    assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.012
+
+
 def test_a_lamp_without_light_is_named(calibrate):
     frames = [*arcs("Ne", "HgCd", n=2), *arcs("Xe", dark=True)]
     with pytest.raises(BadInput, match="only 0 lines of Xe") as refused:
