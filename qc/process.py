@@ -22,8 +22,12 @@ OH_FREE = ((5405.0, 5505.0), (6030.0, 6130.0), (6640.0, 6740.0))
 line in the shipped SKY_LINES, and seen by both instrument sizes (ours)."""
 
 NEGATIVE_SIGMA = 5.0
-NEGATIVE_LIMIT = 1e-4
-"""Fraction of voxels below -5 sigma that is flagged (ours; Gaussian noise: 2.9e-7)."""
+NEGATIVE_LIMIT = 1e-3
+"""Fraction of voxels below -5 sigma that is flagged (ours).
+
+STAT follows the counts of each pixel, so low ones carry too small a sigma: good simulated
+exposures of some 20 counts a pixel have 2 to 3.5e-4, one with a saturated star 1.7e-3.
+"""
 
 COSMIC_POISSON = 5.0
 """Odd counts must also be this many Poisson standard deviations off (ours)."""
