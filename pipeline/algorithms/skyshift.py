@@ -7,13 +7,13 @@ have the same weight, as in the fits of arc lines, so that both miss the centre 
 line by the same amount, which the arcs tell.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
+from scipy.optimize import least_squares
 
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.pixels import COLUMN_TYPES, SlicePixels
@@ -24,6 +24,19 @@ from pipeline.spec import Header, ImageFrame, Pixels
 
 LEAST_SIGNIFICANCE = 5.0
 """A line counts when its fitted area exceeds so many of its errors (ours)."""
+
+LARGEST_SHIFT = 1.0
+"""Shift that cannot be a drift of the instrument [Angstrom] (ours)."""
+
+FAINT = 0.3
+"""Light of a neighbour, relative to the line, above which both are confused (ours)."""
+
+CORE = 0.7
+"""Part of the window around a line that may hold its light (ours)."""
+
+SOURCE_LIMIT = 4.0
+"""Columns whose continuum lies so many robust deviations off the median show a source
+(ours)."""
 
 NEIGHBOURS = {6300.304: 6297.898}
 """Lines close to a sky line that would displace it [Angstrom]: OH 9-3 P2(2.5), as in the
@@ -90,6 +103,7 @@ def fit_sky_lines(
         pixels = pixels_in_band(image, slices, *span)
         if len(pixels.data) == 0:
             continue
+        pixels = without_sources(pixels, wavelength, CORE * half_width)
         start, n_points = span[0], int(np.ceil(2 * half_width / bin_size)) + 1
         grid = start + bin_size * np.arange(n_points)
         sums = _spectrum(pixels, start, bin_size, n_points, reject)
@@ -114,6 +128,35 @@ def pixels_in_band(image: ImageFrame, slices: SliceMap, low: float, high: float)
     if not parts:
         return Pixels._make(np.empty(0, kind) for kind in COLUMN_TYPES)
     return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+
+def without_sources(pixels: Pixels, wavelength: float, core: float) -> Pixels:
+    """Return the pixels of the columns that show nothing but sky.
+
+    A column of a slice sees one place of the field. The mean of its pixels beside the
+    line tells whether there is a source.
+
+    Parameters
+    ----------
+    pixels
+        All pixels around a line.
+    wavelength, core
+        Place of the line and the distance from it up to which it shines [Angstrom].
+    """
+    column = (pixels.origin & np.uint32(0x3F)) << 8 | pixels.origin >> 24
+    beside = np.abs(pixels.wavelength - np.float32(wavelength)) > core
+    beside &= (pixels.dq == 0) & np.isfinite(pixels.data)
+    n = np.bincount(column[beside], minlength=1 << 14)
+    total = np.bincount(column[beside], pixels.data[beside], minlength=1 << 14)
+    seen = n > 0
+    level = np.full(len(n), np.inf)
+    np.divide(total, n, out=level, where=seen)
+    if not seen.any():
+        return pixels
+    middle = np.median(level[seen])
+    spread = 1.4826 * np.median(np.abs(level[seen] - middle))
+    kept = (np.abs(level - middle) <= SOURCE_LIMIT * spread)[column]
+    return Pixels._make(values[kept] for values in pixels)
 
 
 def _spectrum(
@@ -169,11 +212,11 @@ def _fit_line(
         return one(x, area, centre, sigma, level) + beside
 
     model, first = (one, first) if distance is None else (two, [*first, 0.0])
-    try:
-        best, _ = curve_fit(model, x, flux, first)
-    except RuntimeError:
+    fit = least_squares(lambda p: model(x, *p) - flux, first, method="lm", x_scale="jac")
+    if not fit.success:
         return None
-    spread = _errors(model, x, best, error)
+    best = fit.x
+    spread = _errors(fit.jac, error)
     inside = x[0] < best[1] < x[-1] and 0.0 < abs(best[2]) < x[-1] - x[0]
     if not (
         inside and np.isfinite(spread).all() and best[0] > LEAST_SIGNIFICANCE * spread[0]
@@ -182,19 +225,13 @@ def _fit_line(
     return float(best[1]), float(spread[1])
 
 
-def _errors(
-    model: Callable[..., Any], x: NDArray[Any], best: NDArray[Any], error: NDArray[Any]
-) -> NDArray[Any]:
+def _errors(jacobian: NDArray[Any], error: NDArray[Any]) -> NDArray[Any]:
     """Return the errors of parameters fitted with equal weights.
 
     From the errors of the points and from the quarter of their variance that neighbours
     have in common, since each pixel is shared between two points.
     """
-    steps = 1e-4 * np.maximum(np.abs(best), 1e-3) * np.eye(len(best))
-    jacobian = np.stack(
-        [(model(x, *(best + d)) - model(x, *(best - d))) / (2 * d.sum()) for d in steps]
-    )
     together = 0.25 * error[1:] * error[:-1]
     variance = np.diag(error**2) + np.diag(together, 1) + np.diag(together, -1)
-    solution = np.linalg.pinv(jacobian.T)
-    return np.sqrt(np.diag(solution @ variance @ solution.T))
+    solution = np.linalg.pinv(jacobian)
+    return np.asarray(np.sqrt(np.diag(solution @ variance @ solution.T)))

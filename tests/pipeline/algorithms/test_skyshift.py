@@ -97,3 +97,16 @@ def test_absorption_lines_have_a_sign(wavelength):
 def test_precise_lines_count_more():
     fits = [LineFit(5000.0, 5000.1, 0.001), LineFit(6000.0, 6000.9, 0.1)]
     assert sky_shift(fits) == pytest.approx(-0.1, abs=1e-3)
+
+
+def test_bright_star_does_not_matter(wavelength):
+    counts = sky(wavelength, level=10.0) / 30
+    rows, columns = wavelength.shape
+    star = 3000 * np.exp(-0.5 * ((np.arange(columns) - 130) / 4.0) ** 2)
+    slope = np.linspace(1.4, 0.6, rows)[:, None]  # a stellar spectrum
+    lit = np.where(np.isfinite(wavelength), counts + star * slope, 0.0)
+    assert sky_shift(fit(exposure(lit))) == pytest.approx(0.0, abs=0.03)
+
+
+def test_lines_far_from_their_place_are_not_believed(wavelength):
+    assert fit(exposure(sky(wavelength + 2.0))) == []
