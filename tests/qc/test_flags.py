@@ -89,8 +89,8 @@ def test_missing_sky_concerns_objects_only() -> None:
 
 
 def test_negative_counts_and_distance() -> None:
-    assert negative_counts(3e-7).verdict == "green"
-    assert negative_counts(2e-4).verdict == "red"
+    assert negative_counts(3.5e-4).verdict == "green"
+    assert negative_counts(1.7e-3).verdict == "red"
     assert calibration_distance(0.6, 0, "bias").verdict == "green"
     assert calibration_distance(0.6, 2, "bias").verdict == "red"
     assert calibration_distance(0.01, 1, "bias").verdict == "red"
