@@ -108,6 +108,8 @@ def fit_wavelengths(
     Surface or None
         None if the lines do not determine it.
     """
+    if len(np.unique(places.line)) <= y_order or len(np.unique(places.x)) <= x_order:
+        return None
     ranges = (_range(places.x), (1.0, float(n_rows)))
     x, y = (_unit(v, r) for v, r in zip((places.x, places.y), ranges, strict=True))
     weights = _weights(places, weighting, line_error)
