@@ -15,11 +15,11 @@ from scipy.linalg import solveh_banded
 
 from pipeline.algorithms.star_profiles import (
     PEDESTAL,
-    RADII,
     REACH,
     ProfileKind,
     half_width,
     model_profile,
+    seen_radii,
     smooth_over_bands,
     window_share,
     with_wings,
@@ -70,8 +70,10 @@ class StarSpectrum:
         Centres of the bands [Angstrom].
     centre : float64[n_bands, 2]
         Offset of the star from the guess [pix].
+    radii : float64[n_radii]
+        Radii of the profile [pix].
     profile : float64[n_bands, n_radii]
-        Share of the light per pixel at `RADII`.
+        Share of the light per pixel at the radii.
     moments : float64[n_bands, 3]
         Variances of the core in x and y and their covariance [pix**2].
     """
@@ -82,13 +84,14 @@ class StarSpectrum:
     sky: NDArray[np.float64]
     bands: NDArray[np.float64]
     centre: NDArray[np.float64]
+    radii: NDArray[np.float64]
     profile: NDArray[np.float64]
     moments: NDArray[np.float64]
 
     @property
     def fwhm(self) -> NDArray[np.float64]:
         """Full width at half maximum in each band [pix]."""
-        return np.array([half_width(row) * 2 for row in self.profile])
+        return np.array([half_width(row, self.radii) * 2 for row in self.profile])
 
 
 def near_star(pixels: Pixels, x: float, y: float) -> StarPixels:
@@ -131,24 +134,25 @@ def measure_star(
     n_bands = max(round(n_bins * step / BAND), 1)
     bands = (first - step / 2, n_bins * step / n_bands, n_bands)
     centre, moments = locate(pixels, bands)
-    place = radial_places(pixels.dx, pixels.dy, pixels.wavelength, bands, centre, RADII)
+    radii = seen_radii(np.hypot(pixels.dx, pixels.dy))
+    place = radial_places(pixels.dx, pixels.dy, pixels.wavelength, bands, centre, radii)
     columns = (place, pixels.wavelength, pixels.data)
-    profile = _gaussian_start(moments)
+    profile = _gaussian_start(moments, radii)
     for _ in range(N_ROUNDS):
         fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
         flux, sky = fit[:, 0].copy(), fit[:, 2].copy()
-        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, RADII.size)
+        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, radii.size)
         profile = _solve_profile(sums)
         reject_deviant(
             *columns, pixels.stat, pixels.used, bins, bands, flux, sky, profile,
             KAPPA, TOLERANCE,
         )  # fmt: skip
-        profile = with_wings(profile)
-    profile = model_profile(profile, kind)
+        profile = with_wings(profile, radii)
+    profile = model_profile(profile, radii, kind)
     fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
     wavelength = np.asarray(first + step * np.arange(n_bins), np.float64)
     middle = np.asarray(bands[0] + bands[1] * (np.arange(n_bands) + 0.5), np.float64)
-    share = np.interp(wavelength, middle, window_share(profile, kind))
+    share = np.interp(wavelength, middle, window_share(profile, radii, kind))
     return StarSpectrum(
         wavelength,
         fit[:, 0] * share,
@@ -156,6 +160,7 @@ def measure_star(
         fit[:, 2],
         middle,
         centre,
+        radii,
         profile,
         moments,
     )
@@ -215,15 +220,17 @@ def locate(
     return centre, np.column_stack([window[:, :2] * narrowing, window[:, 2]])
 
 
-def _gaussian_start(moments: NDArray[np.float64]) -> NDArray[np.float64]:
+def _gaussian_start(
+    moments: NDArray[np.float64], radii: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return Gaussian profiles of the measured widths, float64[n_bands, n_radii]."""
     variance = moments[:, :2].mean(axis=1)[:, np.newaxis]
-    return np.asarray(np.exp(-(RADII**2) / (2 * variance)) / (2 * np.pi * variance))
+    return np.asarray(np.exp(-(radii**2) / (2 * variance)) / (2 * np.pi * variance))
 
 
 def _solve_profile(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve the normal equations of all bands; the outermost light counts as sky."""
-    profile = np.zeros((len(sums), RADII.size))
+    profile = np.zeros((len(sums), sums.shape[2]))
     for row, (diagonal, right, target) in zip(profile, sums, strict=True):
         seen = diagonal > 0
         banded = np.vstack([np.append(0.0, right[:-1]), np.where(seen, diagonal, 1.0)])

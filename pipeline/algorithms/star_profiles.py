@@ -22,6 +22,9 @@ RADII = np.concatenate(
 )
 """Where the profile is tabulated [pix]."""
 
+N_RADII_MIN = 16
+"""Radii used at least."""
+
 PEDESTAL = slice(-4, -1)
 """Radii whose light first counts as sky."""
 
@@ -39,14 +42,27 @@ WINDOW_FWHM = 3.0
 """Radius or half width of the windows [FWHM] (genuine pipeline)."""
 
 
-def half_width(profile: NDArray[np.float64]) -> float:
+def seen_radii(distance: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the part of `RADII` at which a field shows pixels.
+
+    Parameters
+    ----------
+    distance : float32[n]
+        Of the pixels from the star [pix]; a percent of them may lie further out.
+    """
+    farthest = float(np.quantile(distance[::97], 0.99)) if distance.size > 97 else 0.0
+    n = int(np.searchsorted(RADII, farthest, "right"))
+    return RADII[: max(n, N_RADII_MIN)]
+
+
+def half_width(profile: NDArray[np.float64], radii: NDArray[np.float64]) -> float:
     """Return the radius at which a profile has half its central value [pix]."""
     below = np.flatnonzero(profile < profile[0] / 2)
     if below.size == 0 or below[0] == 0:
         return float("nan")
     i = below[0]
     share = (profile[i - 1] - profile[0] / 2) / (profile[i - 1] - profile[i])
-    return float(RADII[i - 1] + share * (RADII[i] - RADII[i - 1]))
+    return float(radii[i - 1] + share * (radii[i] - radii[i - 1]))
 
 
 def encircled(
@@ -73,7 +89,9 @@ def encircled(
     return np.concatenate([zero, np.cumsum(rings, axis=-1)], axis=-1)
 
 
-def with_wings(profile: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_wings(
+    profile: NDArray[np.float64], radii: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Give profiles back the light that was taken for sky, and scale them to a total of 1.
 
     The wings of the mean profile continue as a power law, ours: it says how much of the
@@ -83,28 +101,33 @@ def with_wings(profile: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     profile : float64[n_bands, n_radii]
-        At `RADII`, zero at `PEDESTAL` on average.
+        At ``radii``, zero at `PEDESTAL` on average.
+    radii : float64[n_radii]
+        From 0 [pix].
     """
     mean = profile.mean(axis=0)
-    wing = np.clip(RADII, *WING) == RADII
-    total = encircled(profile, RADII)[:, -1:]
-    if not (mean[wing] > 0).all():
+    inner = radii < radii[PEDESTAL][0]
+    wing = (np.clip(radii, *WING) == radii) & inner
+    total = encircled(profile, radii)[:, -1:]
+    if wing.sum() < 3 or not (mean[wing] > 0).all():
         return profile / total
     added = 0.0
     for _ in range(5):  # the pedestal changes the slope a little
         values = np.log(mean[wing] + added)
-        slope, level = np.polyfit(np.log(RADII[wing]), values, 1)
+        slope, level = np.polyfit(np.log(radii[wing]), values, 1)
         power = float(np.clip(-slope, *STEEPNESS))
-        level = values.mean() + power * np.log(RADII[wing]).mean()
-        added = float(np.exp(level) * (RADII[PEDESTAL] ** -power).mean())
-    beyond = 2 * np.pi * np.exp(level) * REACH ** (2 - power) / (power - 2)
-    total = total + np.pi * REACH**2 * added + beyond
+        level = values.mean() + power * np.log(radii[wing]).mean()
+        added = float(np.exp(level) * (radii[PEDESTAL] ** -power).mean())
+    beyond = 2 * np.pi * np.exp(level) * radii[-1] ** (2 - power) / (power - 2)
+    total = total + np.pi * radii[-1] ** 2 * added + beyond
     completed = profile + added
-    completed[:, -1] = np.exp(level) * REACH**-power
+    completed[:, -1] = np.exp(level) * radii[-1] ** -power
     return np.asarray(completed / total)
 
 
-def model_profile(profile: NDArray[np.float64], kind: ProfileKind) -> NDArray[np.float64]:
+def model_profile(
+    profile: NDArray[np.float64], radii: NDArray[np.float64], kind: ProfileKind
+) -> NDArray[np.float64]:
     """Return the profile to fit: the measured one, or a function fitted to it.
 
     A function is fitted inside `FIT_RADIUS`, with the area of the rings as weights, and
@@ -112,27 +135,28 @@ def model_profile(profile: NDArray[np.float64], kind: ProfileKind) -> NDArray[np
     """
     if kind == "gaussian":
         return np.array(
-            [_gaussian(RADII, *_fit(_gaussian, row, (2.0,))) for row in profile]
+            [_gaussian(radii, *_fit(_gaussian, row, radii, (2.0,))) for row in profile]
         )
     if kind in ("moffat", "smoffat"):
-        found = np.array([_fit(_moffat, row, (4.0, 2.5)) for row in profile])
+        found = np.array([_fit(_moffat, row, radii, (4.0, 2.5)) for row in profile])
         if kind == "smoffat":
             found = smooth_over_bands(found)
-        return np.array([_moffat(RADII, *row) for row in found])
+        return np.array([_moffat(radii, *row) for row in found])
     return profile
 
 
 def _fit(
     function: Callable[..., NDArray[np.float64]],
     row: NDArray[np.float64],
+    radii: NDArray[np.float64],
     start: tuple[float, ...],
 ) -> NDArray[np.float64]:
     """Fit a function of radius to a profile, amplitude free; return its shape."""
-    inside = RADII <= FIT_RADIUS
-    area = np.sqrt(np.gradient(RADII) * np.maximum(RADII, 0.25))[inside]
+    inside = radii <= FIT_RADIUS
+    area = np.sqrt(np.gradient(radii) * np.maximum(radii, 0.25))[inside]
     found, _ = curve_fit(
         lambda r, scale, *shape: scale * function(r, *shape),
-        RADII[inside], row[inside], (1.0, *start), sigma=1 / area,
+        radii[inside], row[inside], (1.0, *start), sigma=1 / area,
     )  # fmt: skip
     return np.asarray(np.abs(found[1:]))
 
@@ -147,18 +171,20 @@ def _moffat(r: NDArray[np.float64], alpha: float, beta: float) -> NDArray[np.flo
     return np.asarray((beta - 1) / (np.pi * alpha**2) * (1 + (r / alpha) ** 2) ** -beta)
 
 
-def window_share(profile: NDArray[np.float64], kind: ProfileKind) -> NDArray[np.float64]:
+def window_share(
+    profile: NDArray[np.float64], radii: NDArray[np.float64], kind: ProfileKind
+) -> NDArray[np.float64]:
     """Return the share of the light inside ``circle`` or ``square``; for others all."""
     if kind not in ("circle", "square"):
         return np.ones(len(profile))
     shares = []
     for row in profile:
-        reach = min(WINDOW_FWHM * 2 * half_width(row), REACH)
+        reach = min(WINDOW_FWHM * 2 * half_width(row, radii), radii[-1])
         if kind == "circle":
-            shares.append(np.interp(reach, RADII, encircled(row, RADII)))
+            shares.append(np.interp(reach, radii, encircled(row, radii)))
         else:
             side = (np.arange(200) + 0.5) / 200 * reach
-            light = np.interp(np.hypot(side, side[:, np.newaxis]), RADII, row)
+            light = np.interp(np.hypot(side, side[:, np.newaxis]), radii, row)
             shares.append(4 * light.sum() * (reach / 200) ** 2)
     return np.array(shares)
 

@@ -18,9 +18,11 @@ def shape(r: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
     return total
 
 
-def field(rng: np.random.Generator, brightness: float = 3e4, height: int = 24) -> Pixels:
+def field(
+    rng: np.random.Generator, brightness: float = 3e4, height: int = 24, width: int = 100
+) -> Pixels:
     """Pixels of a field ``height`` rows high, 1600 Angstrom long, a drifting star."""
-    x = np.arange(-50, 50) + 0.3
+    x = np.arange(width) - width / 2 + 0.3
     y = np.arange(height) - height / 2 + 0.5
     wavelength = 5400 + 1.25 * np.arange(1280)
     lam, yy, xx = np.meshgrid(wavelength, y, x, indexing="ij")
@@ -52,6 +54,13 @@ def test_total_flux_within_a_percent_although_the_field_cuts_the_star(
         assert abs(np.nanmedian(part) - 1) < 0.012
     pull = (ratio - np.nanmedian(ratio)) * truth / np.sqrt(star.variance)
     assert np.nanstd(pull) == pytest.approx(1, abs=0.25)
+
+
+def test_total_flux_in_a_small_field() -> None:
+    small = field(np.random.default_rng(6), width=60)
+    star = measure_star(near_star(small, 0.0, 0.0), 5400.0, 1.25, 1280)
+    ratio = star.flux / (3e4 * (1 + 0.3 * np.sin(star.wavelength / 200)))
+    assert abs(np.nanmedian(ratio) - 1) < 0.02
 
 
 def test_cosmic_rays_do_not_matter(pixels: Pixels) -> None:
