@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 N_ROWS = 64
 """Rows in hand at a time."""
+LOUDEST = 6e4
+"""Largest noise that half precision holds [count]; what flat-fielding makes of gaps."""
 
 
 class Strip(NamedTuple):
@@ -91,7 +93,7 @@ def combine_lamp(
         planes = read(rows)
         light[rows] = planes.data
         good = (planes.dq == 0) & np.isfinite(planes.data)
-        noise[rows] = np.where(good, np.sqrt(planes.stat), np.inf)
+        noise[rows] = np.where(good, np.minimum(np.sqrt(planes.stat), LOUDEST), np.inf)
         n_saturated += int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))
         for product in products:
             product.write(rows, planes)
