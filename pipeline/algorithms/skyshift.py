@@ -217,10 +217,13 @@ def _fit_line(
         return None
     best = fit.x
     spread = _errors(fit.jac, error)
-    inside = x[0] < best[1] < x[-1] and 0.0 < abs(best[2]) < x[-1] - x[0]
-    if not (
-        inside and np.isfinite(spread).all() and best[0] > LEAST_SIGNIFICANCE * spread[0]
-    ):
+    likely = (
+        abs(best[1] - 0.5 * (x[0] + x[-1])) < LARGEST_SHIFT
+        and 0.0 < abs(best[2]) < 0.25 * (x[-1] - x[0])
+        and best[0] > LEAST_SIGNIFICANCE * spread[0]
+        and (distance is None or abs(best[4]) < FAINT)
+    )
+    if not (likely and np.isfinite(spread).all()):
         return None
     return float(best[1]), float(spread[1])
 
