@@ -47,5 +47,5 @@ def associations(block: Block) -> tuple[Association, ...]:
 
 
 def dated(items: Iterable[Association]) -> tuple[Association, ...]:
-    """Return those with a distance in time: statics have none to show."""
-    return tuple(a for a in items if a.days is not None)
+    """Return those with a distance in time (statics have none), the farthest first."""
+    return tuple(sorted((a for a in items if a.days is not None), key=lambda a: a.percent))

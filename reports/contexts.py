@@ -82,6 +82,7 @@ class ProductRow:
     closeness: float | None
     limiting: str
     status: Chip
+    reasons: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
 
 

@@ -9,7 +9,7 @@ from pipeline.spec import CubeFrame
 from reports.associations import associations, dated
 from reports.contexts import Fact, Figure, Link, Problem, ProductPage, ProductRow, Tone
 from reports.plots import plot_snr, plot_spectrum, save_image
-from reports.score_bits import bits
+from reports.score_bits import LEGEND, bits
 from reports.states import TONES, chip
 from reports.summary import summarise
 
@@ -73,7 +73,7 @@ def product_row(idp: Idp, up: str = "../") -> ProductRow:
     block = idp.block
     tag = "SKY" if idp.code == "SCBX" else "OBJECT"
     raws = [member.raw for member in block.members if member.tag == tag]
-    status = chip(idp.state, "; ".join(idp.report))
+    states = {"held": "waits for a person to certify it"}
     return ProductRow(
         name=idp.name,
         href=f"{products_folder()}/{idp.name}.html",
@@ -90,9 +90,17 @@ def product_row(idp: Idp, up: str = "../") -> ProductRow:
         nearest=dated(associations(block)),
         closeness=idp.association_score,
         limiting=idp.association_by,
-        status=status,
+        status=chip(idp.state, states.get(idp.state, "")),
+        reasons=_reasons(idp),
         links=_links(idp, up),
     )
+
+
+def _reasons(idp: Idp) -> tuple[str, ...]:
+    """Return what the validator found, and the red checks that are no bit of the flag."""
+    bit_names = {name for name, _, _ in LEGEND}
+    red = [s for s in idp.product.scores if s.verdict == "red" and s.name not in bit_names]
+    return (*idp.report, *(f"{s.name}: {s.reason}" for s in red))
 
 
 def _date(raws: list[RawFile], otherwise: str) -> str:

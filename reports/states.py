@@ -21,6 +21,7 @@ TONES: dict[str, Tone] = {
     "running": "warn",
     "superseded": "warn",
     "yellow": "warn",
+    "held": "warn",
 }
 WORDS = {"auto": "AUTO", "ok": "OK", "none": "open"}
 

@@ -26,7 +26,8 @@ ROW = c.ProductRow(
     nearest=(ASSOCIATION,),
     closeness=0.42,
     limiting="MASTER_FLAT",
-    status=c.Chip("released", "good", "since today"),
+    status=c.Chip("held", "warn", "since today"),
+    reasons=("SATURATION: far too many",),
     links=(c.Link("cube", "../archive/MU_SCBS_1.fits"),),
 )
 COUNTS = (c.Count("7", "products", "good"),)
