@@ -9,6 +9,9 @@ DEMO := demo
 DEVELOP := [test,lint]
 REQUIREMENTS := pyproject.toml constraints.txt
 
+# Without bytecode files every process would compile all libraries again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint bench docs clean
 
 $(VENV)/.uv:

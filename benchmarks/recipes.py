@@ -26,6 +26,8 @@ from benchmarks.measure import CommandFailed, Cost, measure
 
 Frames = dict[str, list[Path]]
 THREADS = {"OMP_NUM_THREADS": "2"}
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Without bytecode files every start compiles all libraries again: 1.3 s."""
 
 
 class Bench:
@@ -67,7 +69,7 @@ class Bench:
         program = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}")
         root = str(Path(__file__).parents[1])
         command = (*program, call.recipe, *choice, *call.options, str(sof))
-        return measure(command, where, {"PYTHONPATH": root})
+        return measure(command, where, {"PYTHONPATH": root, **BYTECODE})
 
     def keep(self, where: Path) -> None:
         """Take the products of a genuine call as inputs of the next ones."""
