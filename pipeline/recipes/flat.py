@@ -33,7 +33,7 @@ SLICE_WINDOW = 100
 """Rows on either side of the middle over which slices are measured (genuine pipeline)."""
 
 
-class FlatParams(OverscanParams, CombineParams):
+class FlatParams(CombineParams, OverscanParams):
     """Parameters of the master flat."""
 
     scale: bool = param(

@@ -51,7 +51,7 @@ LAMP_SLICE = 20
 vignetted (genuine pipeline); of 48."""
 
 
-class WavecalParams(OverscanParams, CombineParams):
+class WavecalParams(CombineParams, OverscanParams):
     """Parameters of the wavelength calibration."""
 
     sigma: float = param(
