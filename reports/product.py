@@ -142,7 +142,7 @@ def _provenance(idp: Idp) -> tuple[Fact, ...]:
     for job in reversed(idp.block.jobs):
         inputs = ", ".join(dict.fromkeys(Path(i.path).name for i in job.inputs))
         title = f"{job.recipe} {job.version}" + (f" IFU {job.ifu}" if job.ifu else "")
-        facts.append(Fact(title, f"{job.wall_s:.1f}", "s", inputs))
+        facts.append(Fact(title, f"{job.wall_s:.1f} s", "", inputs))
     return tuple(facts)
 
 
