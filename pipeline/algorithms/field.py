@@ -15,10 +15,19 @@ from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.kernels.field_image import add_to_image
 from pipeline.parallel import map_ordered
-from pipeline.spec import Header, Pixels, Value, blocks
+from pipeline.spec import Header, Pixels, Segment, Value, blocks
 
 BLOCK = 1_000_000
 """Pixels read at once."""
+
+ONE_LINE = 160
+"""Rows of a pixel table that hold a whole detector row of a slice."""
+
+DRIFT = 8.0
+"""Refraction and tilt move a slice by less than this between its ends [pix]."""
+
+IMAGE_RANGE = 1000.0
+"""Wavelengths that the image of the field shows [Angstrom]."""
 
 TANGENT = (0.0, 0.0)
 """Stands for "no position on the sky"."""
@@ -113,12 +122,49 @@ class FieldExposure:
 
         yield from map_ordered(prepare, blocks(self.pixels.n_rows, BLOCK))
 
+    def near(self, x: float, y: float, reach: float) -> Iterator[Pixels]:
+        """Yield the pixels of all slices that come closer than ``reach`` to a place [pix].
+
+        They are processed; those of a slice may lie further away.
+        """
+        close = [s for s in self.pixels.segments if self._distance(s, x, y) < reach]
+
+        def prepare(segment: Segment) -> Pixels:
+            rows = slice(segment.start, segment.stop)
+            return run_steps(
+                self.pixels.read_between(rows, self.low, self.high), self.steps
+            )
+
+        yield from map_ordered(prepare, close)
+
+    def _distance(self, segment: Segment, x: float, y: float) -> float:
+        """Return how near a slice comes to a place, to within `DRIFT` [pix]."""
+        ends = (segment.start, max(segment.start, segment.stop - ONE_LINE))
+        parts = [self.pixels.read(slice(e, min(e + ONE_LINE, segment.stop))) for e in ends]
+        dx, dy = (
+            max(low - value, value - high, 0.0)
+            for value, low, high in (
+                (x, min(p.xpos.min() for p in parts), max(p.xpos.max() for p in parts)),
+                (y, min(p.ypos.min() for p in parts), max(p.ypos.max() for p in parts)),
+            )
+        )
+        return float(np.hypot(dx, dy)) - DRIFT
+
     def image(self) -> NDArray[np.float32]:
-        """Return the mean of all wavelengths, float32[ny, nx]; NaN without pixels."""
+        """Return the mean around the middle wavelength, float32[ny, nx]; NaN if unseen."""
         _, ny, nx = self.grid.shape
         sums = np.zeros((1, ny, nx, 2))
         level = np.zeros((1, 1, 1))
-        for pixels in self.walk():
+        low, high = self.extent.wavelength
+        middle = 0.5 * (low + high)
+        edges = np.clip(middle + IMAGE_RANGE * np.linspace(-0.5, 0.5, 5), low, high)
+
+        def prepare(number: int) -> Pixels:
+            pixels = self.placed.pixels.read(float(edges[number]), float(edges[number + 1]))
+            return run_steps(pixels, self.steps)
+
+        _ = self.placed.pixels.samples  # read once, before threads ask for them
+        for pixels in map_ordered(prepare, range(len(edges) - 1)):
             _add(pixels, self.grid.corner, level, sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(sums[0, ..., 1] / sums[0, ..., 0], np.float32)

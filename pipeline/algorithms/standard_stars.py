@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import apply, default_solution, field_to_plane
+from pipeline.algorithms.dar import Refraction
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.pointing import number
 from pipeline.algorithms.sources import find_sources
 from pipeline.algorithms.star import StarPixels, StarSpectrum, measure_star, near_star
-from pipeline.algorithms.star_profiles import ProfileKind
+from pipeline.algorithms.star_profiles import REACH, ProfileKind
 from pipeline.spec import BadInput, Header, Table, TableFrame
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,10 @@ Selection = Literal["flux", "distance"]
 DOUBTFUL, TOO_FAR = 20.0, 60.0
 """Distance of the tabulated star from the pointing that is reported, and that is refused
 [arcsec] (genuine pipeline)."""
+
+
+FIRST_WAVELENGTH, WAVELENGTH_STEP, N_WAVELENGTHS = 3500.0, 10.0, 701
+"""Wavelengths at which `Refraction` holds its shifts [Angstrom]."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,11 @@ def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
     x0, y0 = field.grid.corner
     guesses = [(source.x - 1 + x0, source.y - 1 + y0) for source in found]
     stars = []
-    for pixels, (x, y) in zip(_gather(field, guesses), guesses, strict=True):
+    grid = field.grid
+    for x, y in guesses:
+        pixels = _around(field, x, y)
         try:
-            spectrum = measure_star(
-                pixels, field.grid.first, field.grid.step, field.grid.shape[0], kind
-            )
+            spectrum = measure_star(pixels, grid.first, grid.step, grid.shape[0], kind)
         except BadInput:
             log.warning("the source at %.1f, %.1f pix is no star", x - x0 + 1, y - y0 + 1)
             continue
@@ -124,18 +129,10 @@ def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: floa
     return int(np.argmin([distance(star.ra, star.dec, ra, dec) for star in stars]))
 
 
-def _gather(
-    field: FieldExposure, places: Sequence[tuple[float, float]]
-) -> list[StarPixels]:
-    """Return the pixels around each of some positions [pix]."""
-    parts: list[list[StarPixels]] = [[] for _ in places]
-    for pixels in field.walk():
-        for part, place in zip(parts, places, strict=True):
-            part.append(near_star(pixels, *place))
-    return [
-        StarPixels._make(np.concatenate(columns) for columns in zip(*part, strict=True))
-        for part in parts
-    ]
+def _around(field: FieldExposure, x: float, y: float) -> StarPixels:
+    """Return the pixels around a position [pix]."""
+    parts = [near_star(pixels, x, y) for pixels in field.near(x, y, REACH)]
+    return StarPixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:
@@ -147,6 +144,27 @@ def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:
     matrix, _ = field_to_plane(header, default_solution(header), middle)
     east, north = (float(a[0]) for a in apply(matrix, np.array([x]), np.array([y])))
     return ra + east / 3600 / float(np.cos(np.radians(dec))), dec + north / 3600
+
+
+def residual_refraction(star: FieldStar, reference: float) -> Refraction:
+    """Return the correction that holds a star where it is at a reference wavelength [A].
+
+    For the method ``correct`` of ``darcheck``: what refraction the theory left over.
+    """
+    bands, centre = star.spectrum.bands, star.spectrum.centre
+    at = FIRST_WAVELENGTH + WAVELENGTH_STEP * np.arange(N_WAVELENGTHS)
+    shifts = [
+        np.interp(reference, bands, centre[:, i]) - np.interp(at, bands, centre[:, i])
+        for i in (0, 1)
+    ]
+    return Refraction(shifts[0], shifts[1])
+
+
+def largest_drift(star: FieldStar, reference: float) -> float:
+    """Return how far a star drifts from where it is at a reference wavelength [pix]."""
+    bands, centre = star.spectrum.bands, star.spectrum.centre
+    dx, dy = (centre[:, i] - np.interp(reference, bands, centre[:, i]) for i in (0, 1))
+    return float(np.hypot(dx, dy).max())
 
 
 def flux_image(

@@ -1,6 +1,8 @@
 """muse_standard: a standard star exposure to response and telluric absorption."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import Filter, filter_from, white
 from pipeline.algorithms.modes import instrument_mode
 from pipeline.algorithms.mosaic import fill_cube
-from pipeline.algorithms.pointing import airmass, number
+from pipeline.algorithms.pointing import airmass, number, spaxel
 from pipeline.algorithms.resample import Resampling
 from pipeline.algorithms.response import (
     END_WIDTH,
@@ -27,14 +29,17 @@ from pipeline.algorithms.standard_stars import (
     FieldStar,
     Selection,
     flux_image,
+    largest_drift,
     measure_stars,
     reference_spectrum,
+    residual_refraction,
     select_star,
 )
 from pipeline.algorithms.star_profiles import ProfileKind
 from pipeline.flags import Flag
 from pipeline.spec import (
     QC,
+    BadInput,
     Frames,
     Image2D,
     Input,
@@ -57,6 +62,13 @@ RESAMPLING = Resampling("drizzle", (1.0, 1.0, 1.0), 1, "median", 25.0)
 
 THROUGHPUTS = (5000, 7000, 8000, 9000)
 """Wavelengths of the throughput in the QC, each +-100 [Angstrom]."""
+
+DAR_CHECK, DAR_CORRECTED = (
+    "ESO DRS MUSE PIXTABLE DAR CHECK",
+    "ESO DRS MUSE PIXTABLE DAR CORR",
+)
+"""Largest drift that was measured [arcsec], and the wavelength to which it was corrected
+[Angstrom]."""
 
 ZERO_POINTS = {"Johnson_V": "V", "Cousins_R": "R", "Cousins_I": "I"}
 """Filters of the zero points and their names in the QC."""
@@ -93,6 +105,11 @@ class StandardParams(Params):
         7000.0,
         unit="Angstrom",
         doc="Reference wavelength of the correction for refraction; negative for none.",
+    )
+    darcheck: Literal["none", "check", "correct"] = param(
+        "none",
+        doc="Measure the refraction that the correction left over, from the star: not at "
+        "all, for information, or to correct the cube, too.",
     )
     filter: str = param(
         "white",
@@ -159,15 +176,30 @@ def standard(frames: Frames, params: StandardParams, out: Outputs) -> None:
 
     Exposures are treated one by one, each gives its own products.
     """
+    if params.darcheck != "none" and params.lambdaref <= 0:
+        raise BadInput(
+            "drifts are measured against a reference wavelength",
+            keyword="--lambdaref",
+            remedy="give a wavelength, such as 7000",
+        )
     for count, tables in enumerate(group_exposures(frames["PIXTABLE_STD"]), 1):
         merged = merge(tables)
         steps = refraction_step(merged.header, params.lambdaref)
         field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
         stars = measure_stars(field, params.profile)
-        _write_cube(frames, params, field, tables[0], count, out)
         name, reference = reference_spectrum(frames["STD_FLUX_TABLE"][0], merged.header)
         position = number(reference.header, "RA"), number(reference.header, "DEC")
         chosen = select_star(stars, params.select, *position)
+        words = _keywords(field)
+        if params.darcheck != "none":
+            drift = largest_drift(stars[chosen], params.lambdaref)
+            words[DAR_CHECK] = drift * spaxel(merged.header)
+        straight = field
+        if params.darcheck == "correct":
+            left = residual_refraction(stars[chosen], params.lambdaref)
+            straight = replace(field, steps=(*steps, left))
+            words[DAR_CORRECTED] = params.lambdaref
+        _write_cube(frames, params, straight, words, tables[0], count, out)
         _write_fluxes(stars, chosen, field, tables[0], count, out)
         _write_response(frames, params, stars[chosen], reference, field, (count, name), out)
 
@@ -193,6 +225,7 @@ def _write_cube(
     frames: Frames,
     params: StandardParams,
     field: FieldExposure,
+    words: dict[str, Value],
     like: PixelTable,
     count: int,
     out: Outputs,
@@ -204,7 +237,7 @@ def _write_cube(
         grid.shape,
         unit="count",
         wcs=grid.wcs(),
-        header=_keywords(field),
+        header=words,
         like=like,
         number=count,
     )

@@ -88,6 +88,19 @@ def test_cube_and_spectra_of_the_field(products):
     assert np.hypot(x - 1 - brightest[1], y - 1 - brightest[0]) < 1
 
 
+def test_refraction_left_over_is_seen_and_corrected(frames):
+    """Without the theory the star itself tells its drift."""
+    out = MemoryOutputs()
+    params = StandardParams(lambdaref=-1.0, darcheck="correct")
+    with pytest.raises(BadInput, match="lambdaref"):
+        standard.run(frames, params, out)
+    out = MemoryOutputs()
+    standard.run(frames, StandardParams(darcheck="correct"), out)
+    words = out["DATACUBE_STD"].header
+    assert 0 <= words["ESO DRS MUSE PIXTABLE DAR CHECK"] < 0.05
+    assert words["ESO DRS MUSE PIXTABLE DAR CORR"] == 7000.0
+
+
 def test_qc_and_provenance(products):
     response = products["STD_RESPONSE"]
     assert response.qc["QC STANDARD STARNAME"] == "Feige110"
