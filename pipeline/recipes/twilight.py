@@ -129,7 +129,8 @@ def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
     grid = coarse_grid([ifu.table for ifu in ifus], params.dlambda)
     results = list(map_ordered(lambda ifu: ifu.reduce(grid), ifus, ahead=n_threads()))
     skies = [sky for sky, _ in results]
-    keywords: dict[str, Value] = {LAMP_FLUX: float(ifus[0].flats[0].header[LAMP_FLUX])}
+    lamp = ifus[0].flats[0].header.get(LAMP_FLUX)
+    keywords: dict[str, Value] = {} if lamp is None else {LAMP_FLUX: lamp}
     for ifu, sky in zip(ifus, skies, strict=True):
         keywords[f"{SKY_FLUX}{ifu.slices.ifu}"] = sky.flux
     cube = merge(grid, skies)
