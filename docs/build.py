@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from phoenix.settings import Settings
 from pipeline.runner import load_recipes
 from pipeline.spec import Input, Params, Recipe
 
@@ -63,6 +64,16 @@ def page(recipe: Recipe) -> str:
     )
 
 
+def settings_page() -> str:
+    """Return the page of the service's settings in Markdown."""
+    rows = [
+        (f"`PHOENIX_{name.upper()}`", f"`{field.default}`", field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    head = ("Environment variable", "Default", "Meaning")
+    return "\n\n".join(["# Settings", _table(head, rows), ""])
+
+
 def pages() -> dict[Path, str]:
     """Return every page by its path."""
     recipes = load_recipes()
@@ -70,7 +81,11 @@ def pages() -> dict[Path, str]:
         ["# Recipes", "", *(f"- [{name}]({name}.md)" for name in sorted(recipes)), ""]
     )
     texts = {FOLDER / f"{name}.md": page(recipe) for name, recipe in recipes.items()}
-    return {FOLDER / "README.md": index, **texts}
+    return {
+        FOLDER.parent / "settings.md": settings_page(),
+        FOLDER / "README.md": index,
+        **texts,
+    }
 
 
 def main() -> None:

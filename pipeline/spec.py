@@ -11,6 +11,7 @@ images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -347,7 +348,7 @@ def recipe(
             tuple(products),
             tuple(qc),
             params,
-            (run.__doc__ or "").strip(),
+            cleandoc(run.__doc__ or ""),
             run,
         )
         return REGISTRY[name]
