@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.algorithms.exposure import group_exposures, merge
+from pipeline.algorithms.exposure_sky import CONTINUUM_FLUX, LINE_FLUX
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import white
 from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
@@ -33,11 +34,6 @@ from pipeline.spec import (
     param,
     recipe,
 )
-
-LINE_FLUX = "10**(-20)*erg/(s cm^2 arcsec^2)"
-CONTINUUM_FLUX = "erg/(s cm^2 arcsec^2)"
-"""Units as the genuine pipeline writes them; the numbers are 1e-20 of them, and of a
-spaxel of 0.2 arcsec, in both."""
 
 
 class CreateSkyParams(Params):

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from pipeline.algorithms.response import TELLURIC_BANDS
 from pipeline.static.files import Extension
 
 STANDARDS = {
@@ -38,20 +39,6 @@ FILTERS = (
     "WFC3_F606W",
     "WFC3_F814W",
 )
-
-TELLURIC = (
-    ("H2O", 6273.0, 6320.0),
-    ("O2 B", 6864.0, 6967.0),
-    ("H2O", 7164.0, 7325.0),
-    ("O2 A", 7590.0, 7704.0),
-    ("H2O", 8085.0, 8386.0),
-    ("H2O", 8917.6, 9800.0),
-)
-"""Bands deeper than 2 % at the resolution of MUSE, widened to where they are shallower
-than 0.5 %, from a Paranal transmission model (SkyCalc, airmass 1, 3.5 mm of water)."""
-
-MARGIN = 30.0
-"""Continuum on either side of a band [Angstrom] (ours)."""
 
 
 def degrees(ra: str, dec: str) -> tuple[float, float]:
@@ -138,14 +125,9 @@ def filters(table: Path) -> list[Extension]:
 
 
 def telluric_regions() -> Extension:
-    """Build the bands of telluric absorption with the continuum beside them."""
-    low, high = (np.array([band[i] for band in TELLURIC], np.float64) for i in (1, 2))
+    """Build the default bands of telluric absorption with their surroundings."""
+    names = ("lmin", "lmax", "bgmin", "bgmax")
+    limits = np.array(TELLURIC_BANDS, np.float64).T
     return Extension(
-        "",
-        {
-            "lmin": (low, "Angstrom"),
-            "lmax": (high, "Angstrom"),
-            "bgmin": (low - MARGIN, "Angstrom"),
-            "bgmax": (high + MARGIN, "Angstrom"),
-        },
+        "", {n: (column, "Angstrom") for n, column in zip(names, limits, strict=True)}
     )
