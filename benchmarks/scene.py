@@ -96,12 +96,12 @@ class ExpectedScene:
         x, y = place
         return margin <= x <= nx - 1 - margin and margin <= y <= ny - 1 - margin
 
-    def total(self, wavelength: float) -> Floats:
-        """Return the image of all sources [1e-20 erg/s/cm^2/Angstrom per pixel]."""
-        total = np.zeros(self.shape)
+    def total(self, wavelength: Floats) -> Floats:
+        """Return the mean image of all sources [1e-20 erg/s/cm^2/Angstrom per pixel]."""
+        total, middle = np.zeros(self.shape), float(wavelength.mean())
         for source, place in self.sources:
-            flux = float(source.continuum(np.array([wavelength]))[0])
-            total += 1e20 * flux * self.image(source, wavelength, place)
+            flux = float(source.continuum(wavelength).mean())
+            total += 1e20 * flux * self.image(source, middle, place)
         return total
 
     @property

@@ -6,6 +6,7 @@ line centres of sources, refraction, what remains of sky lines, honesty of the v
 """
 
 import argparse
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,10 @@ BLUE, RED = (4850.0, 5050.0), (6650.0, 6850.0)
 APERTURE = 9.0
 """Radius in which fluxes of stars are measured [pix]."""
 LINE_APERTURE = 4.0
-MARGIN = 4.0
+LINE_ERROR = 0.05
+"""Emission lines that are noisier do not count [Angstrom]."""
+MARGIN = 2.5
+"""Sources nearer to the rim of the cube are left out [pix]."""
 BRIGHT_LINE = 0.02
 """Sky lines that count, in parts of 5577."""
 LINE_SIGMA = 1.1
@@ -97,7 +101,7 @@ def band(cube: Cube, first: float, last: float) -> tuple[Floats, Floats]:
 
 def blank_spaxels(cube: Cube) -> NDArray[np.bool_]:
     """Return where no source adds more than 2 percent of the sky's brightness."""
-    faint = cube.scene.total(7000.0) < 0.02 * 29
+    faint = cube.scene.total(np.array([7000.0])) < 0.02 * 29
     return np.asarray(faint & np.isfinite(cube.data).mean(axis=0).__gt__(0.9))
 
 
@@ -166,7 +170,7 @@ def fluxes(cube: Cube) -> Iterator[Row]:
             continue
         middle = float(w.mean())
         image = image - np.nanmedian(image[blank_spaxels(cube)])
-        every = cube.scene.total(middle)
+        every = cube.scene.total(w)
         ratios.append([])
         for source, place in stars(cube):
             near = (np.hypot(x - place[0], y - place[1]) < APERTURE) & np.isfinite(image)
@@ -208,8 +212,9 @@ def line_centres(cube: Cube) -> Iterator[Row]:
             continue
         start = [line.wavelength, 1.8, float(np.ptp(spectrum[chosen])) * 1.8]
         start += [float(spectrum[chosen].min()), 0.0]
-        fit, _ = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
-        errors.append(fit[0] - line.wavelength)
+        fit, noise = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
+        if noise[0, 0] < LINE_ERROR**2:
+            errors.append(fit[0] - line.wavelength)
     if errors:
         yield "emission lines measured", float(len(errors))
         yield "line centres, mean [A]", float(np.mean(errors))
@@ -253,6 +258,7 @@ MEASURES = (positions, refraction, fluxes, line_centres, sky_residual, noise)
 
 def main() -> None:
     """Print the table."""
+    warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--cube", default="scipost/DATACUBE_FINAL.fits")
