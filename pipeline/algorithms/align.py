@@ -174,12 +174,23 @@ def refine(
             if not len(there):
                 break
             steps = other.positions[here] - reference.positions[there]
-            new = _mean(steps, other.flux[here] if weighted else np.ones(len(here)))
+            new = _mean(steps, _weights(other.flux[here], weighted))
             moved = float(np.hypot(*(new - offset)))
             offset = new
             if moved < 1e-5:
                 break
     return offset
+
+
+def _weights(flux: NDArray[np.float64], weighted: bool) -> NDArray[np.float64]:
+    """Return the weights of sources: bright ones count alike, faint ones less.
+
+    The error of a position falls with the flux, down to what distortions leave.
+    """
+    if not weighted or not len(flux):
+        return np.ones(len(flux))
+    relative = flux / float(np.median(flux))
+    return np.asarray(relative**2 / (relative**2 + 1.0))
 
 
 def _mean(steps: Positions, weights: NDArray[np.float64]) -> Positions:
@@ -229,7 +240,7 @@ def _pairwise(
     for other in others:
         there, here = match(other, own, offset, radius)
         steps.append(own.positions[here] - other.positions[there])
-        weights.append(own.flux[here] if weighted else np.ones(len(here)))
+        weights.append(_weights(own.flux[here], weighted))
     joined = np.concatenate(steps)
     return _mean(joined, np.concatenate(weights)) if len(joined) else offset
 

@@ -84,7 +84,8 @@ class SourceFinder:
     ) -> None:
         self._shape = shape
         self._sigma = shape.fwhm * _SIGMA_PER_FWHM
-        self._signal = np.where(np.isfinite(image), image - level, 0.0)
+        self._known = np.isfinite(image)
+        self._signal = np.where(self._known, image - level, 0.0)
         self._height = ndimage.correlate(self._signal, self._kernel(), mode="nearest")
         distance = ndimage.distance_transform_edt(np.isfinite(image))
         top = ndimage.maximum_filter(self._height, footprint=self._footprint())
@@ -139,7 +140,10 @@ class SourceFinder:
         return float((weight * (gauss - mean) * line).sum() / norm)
 
     def _centre(self, x: float, y: float) -> tuple[float, float]:
-        """Return the centre by moments in a Gaussian window that follows it."""
+        """Return the centre by moments in a Gaussian window that follows it.
+
+        Next to missing data a pixel counts only if the one opposite to it is known.
+        """
         reach = int(np.ceil(3 * self._sigma))
         ny, nx = self._signal.shape
         for _ in range(50):
@@ -150,6 +154,7 @@ class SourceFinder:
             rows, columns = np.mgrid[b0:b1, a0:a1]
             r2 = (columns - x) ** 2 + (rows - y) ** 2
             weight = self._signal[b0:b1, a0:a1] * np.exp(-0.5 * r2 / self._sigma**2)
+            weight = np.where(self._has_opposite(rows, columns, y, x), weight, 0.0)
             total = weight.sum()
             if total <= 0:
                 break
@@ -159,6 +164,17 @@ class SourceFinder:
             if np.hypot(step_x, step_y) < 1e-4:
                 break
         return x, y
+
+    def _has_opposite(
+        self, rows: NDArray[np.int64], columns: NDArray[np.int64], y: float, x: float
+    ) -> NDArray[np.bool_]:
+        """Tell which pixels have data opposite to a centre."""
+        ny, nx = self._known.shape
+        b = np.floor(2 * y - rows + 0.5).astype(np.int64)
+        a = np.floor(2 * x - columns + 0.5).astype(np.int64)
+        inside = (b >= 0) & (b < ny) & (a >= 0) & (a < nx)
+        known = self._known[np.clip(b, 0, ny - 1), np.clip(a, 0, nx - 1)]
+        return np.asarray(inside & known)
 
     @property
     def floor(self) -> float:
