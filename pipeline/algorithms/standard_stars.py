@@ -132,6 +132,12 @@ def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: floa
 def _around(field: FieldExposure, x: float, y: float) -> StarPixels:
     """Return the pixels around a position [pix]."""
     parts = [near_star(pixels, x, y) for pixels in field.near(x, y, REACH)]
+    if not parts:
+        raise BadInput(
+            f"no slice comes near {x:.1f}, {y:.1f} pix",
+            file=field.pixels.name,
+            remedy="check the geometry table",
+        )
     return StarPixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
