@@ -274,10 +274,11 @@ def _gather(
     """Collect what pixel ``i`` of cell ``c, b, a`` is compared with.
 
     Returns how many values come from other slices, which stand first, and how many
-    there are in all.
+    there are in all. As soon as two of them are as high as the pixel, it can be no
+    outlier (see `_sharpest_source`), and none are returned.
     """
     nz, ny, nx = shape
-    n = 0
+    n, n_higher = 0, 0
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 1, 0), min(b + 2, ny)):
             line = (plane * ny + row) * nx
@@ -287,6 +288,10 @@ def _gather(
                     values[n] = data[j]
                     variances[n] = stat[j]
                     n += 1
+                    if data[j] >= data[i]:
+                        n_higher += 1
+                        if n_higher == 2:
+                            return 0, 0
     n_other = n
     own = (c * ny + b) * nx + a
     for k in range(start[own], start[own + 1]):
