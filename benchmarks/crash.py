@@ -76,13 +76,17 @@ def outcome(store: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def kill_and_finish(
-    raw: Path, store: Path, kills: int, duration_s: float, seed: int
+    raw: Path, store: Path, kills: int, idle_s: float, work_s: float
 ) -> None:
-    """Kill the flow so many times, then let it end."""
-    moments = random.Random(seed)
+    """Kill the flow so many times while it works, then let it end.
+
+    ``idle_s`` passes before it works; each life is a fifth of the work at most, so that
+    the kills fall into all of it.
+    """
+    moments = random.Random(1)
     for number in range(1, kills + 1):
         process = start(raw, store)
-        moment = moments.uniform(0.05, 0.8) * duration_s
+        moment = idle_s + moments.uniform(0, work_s / 5)
         try:
             process.wait(timeout=moment)
             print(f"  {number}: had ended before {moment:.1f} s")
@@ -108,16 +112,16 @@ def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="phoenix-crash-") as name:
         folder = Path(name)
         simulate_month(MONTH, "mini", folder / "raw", ifus=(1, 2), nights=(NIGHT,))
         finish(folder / "raw", folder / "warm")  # compiles the kernels
         duration_s = finish(folder / "raw", folder / "undisturbed")
-        print(f"undisturbed: {duration_s:.1f} s; {options.kills} kills:", flush=True)
-        disturbed = folder / "disturbed"
-        kill_and_finish(folder / "raw", disturbed, options.kills, duration_s, options.seed)
+        idle_s = finish(folder / "raw", folder / "undisturbed")
+        print(f"{duration_s:.1f} s, {idle_s:.1f} s with nothing to do; kills:", flush=True)
+        disturbed, work_s = folder / "disturbed", max(duration_s - idle_s, 5.0)
+        kill_and_finish(folder / "raw", disturbed, options.kills, 0.7 * idle_s, work_s)
         same = compare(folder / "undisturbed", disturbed)
     print("the same" if same else "NOT the same")
     raise SystemExit(0 if same else 1)
