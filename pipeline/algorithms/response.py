@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.smooth import Method, smooth_spectrum
+from pipeline.algorithms.smooth import Method, smooth_spectrum, windows
 from pipeline.instrument import DISPERSION
-from pipeline.spec import Columns
+from pipeline.spec import BadInput, Columns
 
 Array = NDArray[np.float64]
 
@@ -22,9 +22,15 @@ FIRST, LAST = 4150.0, 9800.0
 N_EXTENSION = 100
 """Points added at either end."""
 
-END_WIDTH, END_WIDTH_FLAT = 150.0, 15.0
-"""Data that the linear extensions follow [Angstrom]; less where the lamp spectrum was put
-back, because of the steep blue edge (genuine pipeline)."""
+END_WIDTH = 150.0
+"""Data that the linear extensions follow [Angstrom] (genuine pipeline)."""
+
+STEEPEST = 0.005
+"""Slope of the extensions at most [mag/Angstrom] (ours); MUSE itself stays below 0.003."""
+
+LEAST_SIGNAL, SIGNAL_REACH = 3.0, 15.0
+"""Median signal-to-noise ratio of the points within a distance [Angstrom] below which a
+point says nothing about the response (ours)."""
 
 KAPPA = 3.0
 """Rejection in the fits across telluric bands [rms]."""
@@ -122,7 +128,8 @@ def sensitivity(
     ----------
     wavelength, flux, variance : float64[n]
         Spectrum of the star [count per pixel of 1.25 Angstrom]; points that are not
-        positive or bluer than the mode's filter are left out.
+        positive, without significant light around or bluer than the mode's filter are
+        left out.
     reference
         ``lambda``, ``flux`` and perhaps ``fluxerr`` [erg/s/cm**2/Angstrom].
     exptime
@@ -133,10 +140,22 @@ def sensitivity(
         ``ESO INS MODE``.
     lamp
         The lamp spectrum that was put back into the data, as a function of wavelength.
+
+    Raises
+    ------
+    BadInput
+        If the star is too faint at all wavelengths.
     """
     table = np.asarray(reference["lambda"], np.float64)
     good = (flux > 0) & (variance > 0) & (wavelength >= BLUE_LIMIT.get(mode, 0.0))
     good &= (wavelength >= table[0]) & (wavelength <= table[-1])
+    good &= _significant(wavelength, flux, variance)
+    if not good.any():
+        raise BadInput(
+            f"its light is nowhere above {LEAST_SIGNAL:.0f} sigma",
+            keyword="PIXTABLE_STD",
+            remedy="leave this exposure out: the star missed the field or was too faint",
+        )
     wavelength, flux, variance = wavelength[good], flux[good], variance[good]
     true = np.interp(wavelength, table, np.asarray(reference["flux"], np.float64))
     relative = variance / flux**2
@@ -155,6 +174,22 @@ def sensitivity(
         np.full(wavelength.size, np.nan),
         2.5 * np.log10(np.maximum(lamp(wavelength), 1e-6)),
     )
+
+
+def _significant(wavelength: Array, flux: Array, variance: Array) -> NDArray[np.bool_]:
+    """Tell which points lie among others that show the star.
+
+    Neighbours decide, not the point itself: to keep lucky points alone would make the
+    response too high.
+    """
+    known = np.isfinite(flux) & (variance > 0)
+    ratio = flux[known] / np.sqrt(variance[known])
+    result = np.zeros(wavelength.size, np.bool_)
+    result[known] = [
+        np.median(ratio[a:b]) >= LEAST_SIGNAL
+        for a, b in windows(wavelength[known], SIGNAL_REACH)
+    ]
+    return result
 
 
 def bridge_telluric(
@@ -203,36 +238,29 @@ def _clipped_polynomial(x: Array, y: Array, order: int) -> tuple[Array, float]:
     return fit, rms
 
 
-def extend(curve: Sensitivity, width: float) -> Sensitivity:
-    """Continue the curve as straight lines to `FIRST` and `LAST`.
+def extend(curve: Sensitivity) -> Sensitivity:
+    """Continue the curve to `FIRST` and `LAST`: straight lines, times the lamp at the end.
 
-    Parameters
-    ----------
-    curve
-        Response within the data.
-    width
-        How much of the data the lines follow [Angstrom].
+    The lines follow the bare response over `END_WIDTH`, points weighted by their errors.
 
     Returns
     -------
     Sensitivity
         With `N_EXTENSION` points more at either end, whose errors double every 25 A.
     """
-    x = curve.wavelength
+    x, bare = curve.wavelength, curve.response - curve.lamp
     parts = [curve]
-    for near, beyond in (
-        (x <= x[0] + width, np.linspace(FIRST, x[0], N_EXTENSION, endpoint=False)),
-        (x >= x[-1] - width, np.linspace(LAST, x[-1], N_EXTENSION, endpoint=False)[::-1]),
+    for end, near, beyond in (
+        (0, x <= x[0] + END_WIDTH, np.linspace(FIRST, x[0], N_EXTENSION, endpoint=False)),
+        (-1, x >= x[-1] - END_WIDTH, np.linspace(LAST, x[-1], N_EXTENSION, endpoint=False)),
     ):
-        edge = x[0] if beyond[0] < x[0] else x[-1]
-        fit, _ = _clipped_polynomial(x[near] - edge, curve.response[near], 1)
-        values = np.polyval(fit, beyond - edge)
-        start = float(curve.error[near].mean())
-        error = start * (1 + np.abs(beyond - edge) / 25.0)
-        good = values > 0
-        nothing = np.full(int(good.sum()), np.nan)
-        lamp = np.full(nothing.size, curve.lamp[0 if edge == x[0] else -1])
-        parts.append(Sensitivity(beyond[good], values[good], error[good], nothing, lamp))
+        level, slope = _line(x[near] - x[end], bare[near], curve.error[near])
+        distance = np.abs(beyond - x[end])
+        lamp = np.full(N_EXTENSION, curve.lamp[end])
+        error = float(np.median(curve.error[near])) * (1 + distance / 25.0)
+        values = level + slope * (beyond - x[end]) + lamp
+        nothing = np.full(N_EXTENSION, np.nan)
+        parts.append(Sensitivity(beyond, values, error, nothing, lamp))
     columns = [
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("wavelength", "response", "error", "telluric", "lamp")
@@ -241,19 +269,35 @@ def extend(curve: Sensitivity, width: float) -> Sensitivity:
     return Sensitivity(*(column[order] for column in columns))
 
 
+def _line(x: Array, y: Array, error: Array) -> tuple[float, float]:
+    """Return level at 0 and slope of a weighted line, no steeper than `STEEPEST`."""
+    weight = 1.0 / np.maximum(error, 0.1 * np.median(error) + 1e-12) ** 2
+    x0, y0 = np.average(x, weights=weight), np.average(y, weights=weight)
+    spread = float(np.average((x - x0) ** 2, weights=weight))
+    slope = float(np.average((x - x0) * (y - y0), weights=weight)) / max(spread, 1e-12)
+    slope = float(np.clip(slope, -STEEPEST, STEEPEST))
+    return float(y0 - slope * x0), slope
+
+
 def response_table(curve: Sensitivity, method: Method, mode: str) -> dict[str, Array]:
-    """Return the columns of STD_RESPONSE: the curve smoothed, and as measured."""
+    """Return the columns of STD_RESPONSE: the curve smoothed, and as measured.
+
+    Smoothed first and extended then, so that the many points of the data cannot pull the
+    few beyond their ends.
+    """
     bare = curve.response - curve.lamp
     smooth = smooth_spectrum(curve.wavelength, bare, curve.error, method, mode)
+    fine = extend(replace(curve, response=smooth.values + curve.lamp, error=smooth.errors))
     columns = {
-        "lambda": curve.wavelength,
-        "response": smooth.values + curve.lamp,
-        "resperr": smooth.errors,
+        "lambda": fine.wavelength,
+        "response": fine.response,
+        "resperr": fine.error,
     }
     if method != "none":
-        columns["response_unsmoothed"] = curve.response
-        columns["resperr_unsmoothed"] = curve.error
-    columns["throughput"] = throughput(curve.wavelength, columns["response"])
+        rough = extend(curve)
+        columns["response_unsmoothed"] = rough.response
+        columns["resperr_unsmoothed"] = rough.error
+    columns["throughput"] = fine.throughput
     return columns
 
 

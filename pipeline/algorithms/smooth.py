@@ -65,23 +65,23 @@ def smooth_spectrum(
         weight = 1.0 / np.maximum(e, 1e-3 * np.median(e) + 1e-12) ** 2
         y, scatter = local_cubic(x, y, weight, CUBIC_REACH, KAPPA, N_ROUNDS)
         e = np.hypot(e, scatter)
-        windows = _windows(x, RUNNING_REACH)
-        result.values[used] = [y[a:b].mean() for a, b in windows]
+        ranges = windows(x, RUNNING_REACH)
+        result.values[used] = [y[a:b].mean() for a, b in ranges]
         result.errors[used] = [
-            np.hypot(error, y[a:b].std()) for error, (a, b) in zip(e, windows, strict=True)
+            np.hypot(error, y[a:b].std()) for error, (a, b) in zip(e, ranges, strict=True)
         ]
     else:
-        windows = _windows(x, RUNNING_REACH)
-        middle = [float(np.median(y[a:b])) for a, b in windows]
+        ranges = windows(x, RUNNING_REACH)
+        middle = [float(np.median(y[a:b])) for a, b in ranges]
         result.values[used] = middle
         result.errors[used] = [
             max(float(np.median(np.abs(y[a:b] - m))), float(np.median(e[a:b])))
-            for m, (a, b) in zip(middle, windows, strict=True)
+            for m, (a, b) in zip(middle, ranges, strict=True)
         ]
     return result
 
 
-def _windows(x: NDArray[np.float64], reach: float) -> list[tuple[int, int]]:
+def windows(x: NDArray[np.float64], reach: float) -> list[tuple[int, int]]:
     """Return the range of points within ``reach`` of each point."""
     low = np.searchsorted(x, x - reach, "left")
     high = np.searchsorted(x, x + reach, "right")

@@ -14,8 +14,6 @@ from pipeline.algorithms.mosaic import fill_cube
 from pipeline.algorithms.pointing import airmass, number, spaxel
 from pipeline.algorithms.resample import Resampling
 from pipeline.algorithms.response import (
-    END_WIDTH,
-    END_WIDTH_FLAT,
     bridge_telluric,
     extend,
     response_table,
@@ -313,7 +311,6 @@ def _write_response(
     )
     bands = telluric_bands(regions[0].read().columns if regions else None)
     curve = bridge_telluric(curve, bands, air)
-    curve = extend(curve, END_WIDTH if field.pixels.flat is None else END_WIDTH_FLAT)
     columns = response_table(curve, params.smooth, mode)
     units = {name: MAGNITUDES for name in columns if name.startswith("resp")}
     target = str(header.get("ESO OBS TARG NAME", "UNKNOWN"))
@@ -338,4 +335,4 @@ def _write_response(
             )
     words["OBJECT"] = f"Telluric correction ({name})"
     telluric = out.table("STD_TELLURIC", header=words, like=like, number=label[0])
-    telluric.write("", Table(telluric_table(curve), {"lambda": "Angstrom"}))
+    telluric.write("", Table(telluric_table(extend(curve)), {"lambda": "Angstrom"}))

@@ -17,6 +17,7 @@ from pipeline.algorithms.response import (
     zero_point,
 )
 from pipeline.algorithms.smooth import smooth_spectrum
+from pipeline.spec import BadInput
 
 X = np.arange(4750.0, 9350.0, 1.25)
 STAR = {"lambda": np.arange(4500.0, 9800.0, 5.0), "flux": np.full(1060, 1e-14)}
@@ -56,6 +57,23 @@ def test_points_without_light_are_left_out():
     assert narrow.wavelength[0] >= 4690
 
 
+def test_light_that_is_not_significant_is_left_out():
+    """At both ends the star is lost in the noise; lucky points there do not count."""
+    rng = np.random.default_rng(3)
+    seen = np.where((X < 5500) | (X > 8500), 0.5, 100.0)
+    found = sensitivity(
+        X, seen + rng.standard_normal(X.size), np.ones(X.size), STAR, exptime=1.0,
+        airmass=1.0, extinction=None, mode="",
+    )  # fmt: skip
+    assert found.wavelength[0] > 5490 and found.wavelength[-1] < 8510
+    assert found.wavelength.size > 2380
+    with pytest.raises(BadInput, match="sigma"):
+        sensitivity(
+            X, rng.standard_normal(X.size), np.ones(X.size), STAR, exptime=1.0,
+            airmass=1.0, extinction=None, mode="",
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("put_back", [np.ones_like, lamp], ids=["smooth", "lamp"])
 def test_absorption_is_bridged_whatever_the_lamp(put_back):
     band = TelluricBand(7590.0, 7704.0, 7490.0, 7800.0)
@@ -79,7 +97,7 @@ def test_a_band_at_the_red_end_is_extrapolated():
 
 
 def test_the_curve_reaches_all_wavelengths():
-    found = extend(curve(np.random.default_rng(1)), 150.0)
+    found = extend(curve(np.random.default_rng(1)))
     assert found.wavelength[0] == FIRST and found.wavelength[-1] == LAST
     assert (np.diff(found.wavelength) > 0).all()
     assert found.error[0] > 5 * found.error[300]
@@ -91,10 +109,38 @@ def test_smoothing_leaves_signal_and_takes_noise(method):
     columns = response_table(noisy, method, "WFM-NOAO-N")
     truth = curve(put_back=lamp).response
     used = X > 4800
-    rough = (columns["response_unsmoothed"] - truth)[used].std()
-    smooth = (columns["response"] - truth)[used].std()
+    data = np.isin(columns["lambda"], X)
+    rough = (columns["response_unsmoothed"][data] - truth)[used].std()
+    smooth = (columns["response"][data] - truth)[used].std()
     assert smooth < 0.4 * rough
-    assert np.abs(columns["response"] - truth)[used].mean() < 0.01
+    assert np.abs(columns["response"][data] - truth)[used].mean() < 0.01
+
+
+@pytest.mark.parametrize("method", ["none", "median", "ppoly"])
+def test_few_bad_points_at_the_ends_do_not_bend_the_extensions(method):
+    """Bins half filled by tilted slices are noisy; their neighbours are not."""
+    x = np.arange(5337.0, 7069.0, 1.25)
+    rng = np.random.default_rng(5)
+    error = np.full(x.size, 0.008)
+    error[0], error[1] = 0.35, 0.1
+    counts = 1e5 * lamp(x) * (1 + error * rng.standard_normal(x.size))
+    counts[0] *= 0.8
+    found = sensitivity(
+        x, counts, (counts * error) ** 2, STAR, exptime=100.0, airmass=1.2, extinction=None,
+        mode="WFM-NOAO-N", lamp=lamp,
+    )  # fmt: skip
+    columns = response_table(found, method, "WFM-NOAO-N")
+    level = 2.5 * np.log10(1e5 / 100 / 1.25 / 1e-14)
+    outside = (columns["lambda"] < x[0]) | (columns["lambda"] > x[-1])
+    assert outside.sum() == 200
+    off = (
+        columns["response"]
+        - level
+        - 2.5 * np.log10(lamp(np.clip(columns["lambda"], x[0], x[-1])))
+    )
+    assert np.abs(off[outside]).max() < 0.5
+    if method == "ppoly":
+        assert np.abs(off[~outside]).max() < 0.05
 
 
 def test_the_blue_edge_is_not_smoothed():
