@@ -5,9 +5,12 @@ words of the type, the technique. A file that cannot be used is *quarantined* wi
 keyword at fault and the remedy; it is never dropped and never an error of the batch.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
+from association.datasets import SCIENCE_TAGS
 from association.records import RawRecord, Setup
 
 Value = bool | int | float | str
@@ -43,6 +46,16 @@ TAGS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
 
 _DPR = "ESO DPR CATG", "ESO DPR TYPE", "ESO DPR TECH"
 _NEEDED = ("MJD-OBS", "EXPTIME", "ESO INS MODE", "ESO DET READ CURID")
+_NEEDED_OF_SCIENCE = ("ESO TPL START", "ESO OBS ID")
+"""Without these the data products of two observations would have one name."""
+
+_IN_NAMES = ("ESO TPL START", "ESO INS MODE")
+_NAME = re.compile(r"[\w.:+-]*", re.ASCII)
+"""What may be part of a file's name: above all no slash."""
+
+MJD_RANGE = 40587.0, 88069.0
+"""Dates that can be: the years 1970 to 2099 [d]."""
+
 _FIX = "correct the header or ask the observatory for the file again, then ingest it again"
 
 
@@ -90,12 +103,17 @@ def raw_record(
         return Quarantined(name, path, "ESO DPR TYPE", reason, _FIX)
     if not chips:
         return Quarantined(name, path, "EXTNAME", "there is no CHANnn extension", _FIX)
-    for keyword in _NEEDED:
+    needed = _NEEDED + (_NEEDED_OF_SCIENCE if tag in SCIENCE_TAGS else ())
+    for keyword in needed:
         if keyword not in header:
             return Quarantined(name, path, keyword, f"{keyword} is missing", _FIX)
+    for keyword in _IN_NAMES:
+        if not _NAME.fullmatch(value := str(header.get(keyword, "")).strip()):
+            reason = f"{keyword} is {value!r}, which no file name can hold"
+            return Quarantined(name, path, keyword, reason, _FIX)
     try:
         return _record(name, path, tag, header, chips)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         return Quarantined(name, path, "", f"a keyword has no valid value ({error})", _FIX)
 
 
@@ -107,23 +125,29 @@ def _record(
     def text(keyword: str) -> str:
         return str(header.get(keyword, "")).strip()
 
-    def number(keyword: str, default: float = 0.0) -> float:
-        return float(header.get(keyword, default))
+    def number(keyword: str, low: float = -1e15, high: float = 1e15) -> float:
+        value = float(header.get(keyword, 0.0))
+        if not (isfinite(value) and low <= value <= high):
+            raise ValueError(f"{keyword} is {value:g}")
+        return value
 
-    temperature = header.get("ESO INS TEMP4 VAL")
+    def count(keyword: str) -> int:
+        return int(number(keyword, 0, 1e6)) if keyword in header else 1
+
+    warmth = "ESO INS TEMP4 VAL"
     return RawRecord(
         name=name,
         path=path,
         tag=tag,
-        mjd_obs=number("MJD-OBS"),
-        exptime_s=number("EXPTIME"),
+        mjd_obs=number("MJD-OBS", *MJD_RANGE),
+        exptime_s=number("EXPTIME", 0.0, 1e6),
         setup=setup_of(header),
         chips=dict(chips),
-        temperature=None if temperature is None else float(temperature),
+        temperature=number(warmth) if warmth in header else None,
         tpl_start=text("ESO TPL START"),
         tpl_id=text("ESO TPL ID"),
-        tpl_nexp=int(number("ESO TPL NEXP", 1)),
-        tpl_expno=int(number("ESO TPL EXPNO", 1)),
+        tpl_nexp=count("ESO TPL NEXP"),
+        tpl_expno=count("ESO TPL EXPNO"),
         obs_id=int(number("ESO OBS ID")),
         prog_id=text("ESO OBS PROG ID"),
         target=text("ESO OBS TARG NAME") or text("OBJECT"),

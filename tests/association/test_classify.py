@@ -54,6 +54,15 @@ def test_tags_by_dpr_keywords(catg: str, kind: str, tag: str) -> None:
         ({"ESO DPR CATG": None}, "is missing"),
         ({"ESO INS MODE": None}, "ESO INS MODE is missing"),
         ({"MJD-OBS": "yesterday"}, "no valid value"),
+        ({"MJD-OBS": "nan"}, "MJD-OBS is nan"),
+        ({"MJD-OBS": 1e9}, "MJD-OBS is 1e+09"),
+        ({"EXPTIME": -1.0}, "EXPTIME is -1"),
+        ({"ESO INS TEMP4 VAL": "nan"}, "TEMP4 VAL is nan"),
+        ({"ESO TPL NEXP": "inf"}, "TPL NEXP is inf"),
+        ({"ESO TPL START": None}, "ESO TPL START is missing"),
+        ({"ESO OBS ID": None}, "ESO OBS ID is missing"),
+        ({"ESO TPL START": "../../etc"}, "no file name can hold"),
+        ({"ESO INS MODE": "WFM/../NFM"}, "no file name can hold"),
     ],
 )
 def test_what_cannot_be_used_is_quarantined_with_a_reason(
@@ -63,6 +72,12 @@ def test_what_cannot_be_used_is_quarantined_with_a_reason(
     found = raw_record("a.fits", "/a.fits", header, {1: "x"})  # type: ignore[arg-type]
     assert isinstance(found, Quarantined)
     assert words in found.reason and found.remedy
+
+
+def test_calibrations_need_no_observation_block() -> None:
+    header = {k: v for k, v in GOOD.items() if k not in ("ESO TPL START", "ESO OBS ID")}
+    header |= {"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "BIAS"}
+    assert isinstance(raw_record("a.fits", "/a.fits", header, {1: "x"}), RawRecord)
 
 
 def test_a_file_without_channels_is_quarantined() -> None:
