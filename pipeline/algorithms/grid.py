@@ -192,7 +192,11 @@ def forced_grid(header: Header, name: str, natural: Grid) -> Grid:
     step = float(header.get("CD3_3", natural.step / (LOG_SHORTENING if logarithmic else 1)))
     first = float(header.get("CRVAL3", natural.first))
     origin = (1.0 - float(header.get("CRPIX3", 1.0))) * step
-    first = first * float(np.exp(origin / first)) if logarithmic else first + origin
+    if logarithmic:  # steps are relative to the wavelength of the reference pixel
+        growth = float(np.exp(origin / first))
+        first, step = first * growth, step * growth
+    else:
+        first += origin
     if "NAXIS3" in header:
         nz = int(header["NAXIS3"])
     else:
