@@ -27,7 +27,7 @@ class Choice:
     """A calibration that won, for one IFU or (``ifu`` None) for all.
 
     ``dt_d`` is its time minus the frame's [d], ``dtemp_k`` its temperature minus the
-    frame's [K]; ``fallback``: most other IFUs take a better one; ``reason`` says why.
+    frame's [K]; ``fallback``: another IFU takes a better one; ``reason`` says why.
     """
 
     record: CalibRecord
@@ -70,5 +70,5 @@ class Match:
 
     @property
     def fallbacks(self) -> tuple[int, ...]:
-        """IFUs that take another block's master than most of them."""
+        """IFUs that take another block's master than the best one."""
         return tuple(c.ifu for c in self.chosen if c.fallback and c.ifu is not None)

@@ -144,13 +144,13 @@ def _too_far(group: Group, request: Request, rule: Rule, window: Window) -> Reje
 
 
 def _mark_fallbacks(choices: Iterable[Choice]) -> tuple[Choice, ...]:
-    """Mark IFUs whose master comes from another block than most of the others'."""
-    ordered = sorted(choices, key=lambda c: c.ifu or 0)
-    counts: dict[str, int] = {}
-    for choice in ordered:
-        counts[choice.record.origin] = counts.get(choice.record.origin, 0) + 1
-    usual = max(counts, key=lambda origin: counts[origin], default="")
+    """Mark IFUs whose master is worse than the best that another IFU has.
+
+    The choices come in the order of their merit.
+    """
+    ranked = list(choices)
+    best = ranked[0].record.origin if ranked else ""
     return tuple(
-        choice if choice.record.origin == usual else replace(choice, fallback=True)
-        for choice in ordered
+        choice if choice.record.origin == best else replace(choice, fallback=True)
+        for choice in sorted(ranked, key=lambda c: c.ifu or 0)
     )

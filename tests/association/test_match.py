@@ -72,6 +72,12 @@ def test_one_ifu_alone_takes_the_next_best() -> None:
     assert any(r.ifus == (2,) and "quality control" in r.reason for r in found.rejected)
 
 
+def test_the_worse_half_is_the_fallback_whichever_ifu_it_is() -> None:
+    near, far = both(START + 0.4), both(START + 2)
+    near[0] = replace(near[0], state="rejected")
+    assert choose([*near, *far]).fallbacks == (1,)
+
+
 @pytest.mark.parametrize("state", ["rejected", "new"])
 def test_only_certified_masters_are_used(state: str) -> None:
     found = choose(both(START, state=state))
