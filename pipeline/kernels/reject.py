@@ -15,6 +15,8 @@ IRAF, MEAN, MEDIAN = 0, 1, 2
 """Statistics: mean and its error from the variances, mean and standard deviation,
 median and median absolute deviation."""
 
+_MAX_RANK = 16
+
 _MAD = 0.6745
 """Median absolute deviation of a Gaussian of unit standard deviation."""
 
@@ -209,6 +211,7 @@ def flag_outliers(
         scale = 1.0
     values = np.empty(256, np.float32)
     variances = np.empty(256, np.float32)
+    top, bottom = np.empty(_MAX_RANK), np.empty(_MAX_RANK)
     _, ny, nx = shape
     for c in range(planes[0], planes[1]):
         for b in range(ny):
@@ -219,6 +222,7 @@ def flag_outliers(
                 if highest[c, b, a] - lowest[c, b, a] <= sigma * floor:
                     continue
                 cell = (c * ny + b) * nx + a
+                rank = _rank_around(start, c, b, a, shape)
                 for k in range(start[cell], start[cell + 1]):
                     i = order[k]
                     if data[i] - lowest[c, b, a] <= sigma * floor:
@@ -228,12 +232,24 @@ def flag_outliers(
                         values = np.empty(n, np.float32)
                         variances = np.empty(n, np.float32)
                     n_other, n = _gather(
-                        start, order, data, stat, slit, i, c, b, a, shape, values, variances
+                        start,
+                        order,
+                        data,
+                        stat,
+                        slit,
+                        i,
+                        c,
+                        b,
+                        a,
+                        shape,
+                        rank,
+                        values,
+                        variances,
                     )
                     if n_other < 2 or n < 3:
                         continue
                     if data[i] <= _sharpest_source(
-                        start, order, data, stat, slit, i, c, b, a, shape
+                        start, order, data, stat, slit, i, c, b, a, shape, rank, top, bottom
                     ):
                         continue
                     level, spread = _level_and_spread(values, variances, n, statistic)
@@ -268,13 +284,14 @@ def _gather(
     b: int,
     a: int,
     shape: tuple[int, int, int],
+    rank: int,
     values: NDArray[np.float32],
     variances: NDArray[np.float32],
 ) -> tuple[int, int]:
     """Collect what pixel ``i`` of cell ``c, b, a`` is compared with.
 
     Returns how many values come from other slices, which stand first, and how many
-    there are in all. As soon as two of them are as high as the pixel, it can be no
+    there are in all. As soon as ``rank`` of them are as high as the pixel, it can be no
     outlier (see `_sharpest_source`), and none are returned.
     """
     nz, ny, nx = shape
@@ -290,7 +307,7 @@ def _gather(
                     n += 1
                     if data[j] >= data[i]:
                         n_higher += 1
-                        if n_higher == 2:
+                        if n_higher == rank:
                             return 0, 0
     n_other = n
     own = (c * ny + b) * nx + a
@@ -301,6 +318,23 @@ def _gather(
             variances[n] = stat[j]
             n += 1
     return n_other, n
+
+
+@kernel
+def _rank_around(
+    start: NDArray[np.int32], c: int, b: int, a: int, shape: tuple[int, int, int]
+) -> int:
+    """Return which of the values around a cell stands for their extreme (1: the first).
+
+    Cosmic rays leave tracks; up to a thirtieth of the pixels around may be hit.
+    """
+    nz, ny, nx = shape
+    n = 0
+    for plane in range(max(c - 1, 0), min(c + 2, nz)):
+        for row in range(max(b - 2, 0), min(b + 3, ny)):
+            line = (plane * ny + row) * nx
+            n += start[line + min(a + 3, nx)] - start[line + max(a - 2, 0)]
+    return min(2 + n // 30, _MAX_RANK)
 
 
 @kernel
@@ -315,17 +349,20 @@ def _sharpest_source(
     b: int,
     a: int,
     shape: tuple[int, int, int],
+    rank: int,
+    top: NDArray[np.float64],
+    bottom: NDArray[np.float64],
 ) -> float:
     """Return how high a point source may rise at pixel ``i`` of cell ``c, b, a``.
 
     The peak of a Gaussian of FWHM 2.2 pix or more exceeds its neighbours in the next
     slices by less than twice their own range; two cells each way are looked at, since
-    the next slice may just miss the next row of cells. The second highest and second
-    lowest value stand for the extremes, so that one cosmic ray there does no harm.
+    the next slice may just miss the next row of cells. The values of a ``rank`` from the
+    top and from the bottom stand for the extremes.
     """
     nz, ny, nx = shape
-    highest, high = -np.inf, -np.inf
-    lowest, low = np.inf, np.inf
+    top[:rank] = -np.inf
+    bottom[:rank] = np.inf
     variance, n = 0.0, 0
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 2, 0), min(b + 3, ny)):
@@ -337,13 +374,20 @@ def _sharpest_source(
                 value = float(data[j])
                 variance += stat[j]
                 n += 1
-                if value > highest:
-                    highest, high = value, highest
-                elif value > high:
-                    high = value
-                if value < lowest:
-                    lowest, low = value, lowest
-                elif value < low:
-                    low = value
-    noise = np.sqrt(max(variance, 0.0) / max(n, 1))
+                m = rank - 1
+                if value > top[m]:
+                    while m > 0 and top[m - 1] < value:
+                        top[m] = top[m - 1]
+                        m -= 1
+                    top[m] = value
+                m = rank - 1
+                if value < bottom[m]:
+                    while m > 0 and bottom[m - 1] > value:
+                        bottom[m] = bottom[m - 1]
+                        m -= 1
+                    bottom[m] = value
+    if n < rank:
+        return float(top[0])
+    high, low = top[rank - 1], bottom[rank - 1]
+    noise = np.sqrt(max(variance, 0.0) / n)
     return float(high + 2.0 * max(high - low - 2.0 * noise, 0.0))
