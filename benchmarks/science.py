@@ -1,7 +1,9 @@
 """Cubes of both pipelines against the simulator's truth, made of the same frames.
 
-Runs on what ``benchmarks.recipes`` left in its folder. Every quantity of FACTS-drs (f)
-that a single exposure reaches is measured alike in both cubes: positions, fluxes and
+Runs on what ``benchmarks.recipes`` left in its folder: ``genuine`` is the genuine chain,
+``ours`` our recipe on the genuine pixel tables and calibrations. ``own`` is our chain
+from the raw frames on, which ``benchmarks.reduction`` makes. Every quantity of FACTS-drs
+(f) that a single exposure reaches is measured alike in all cubes: positions, fluxes and
 line centres of sources, refraction, what remains of sky lines, honesty of the variance.
 """
 
@@ -264,7 +266,7 @@ def main() -> None:
     parser.add_argument("--cube", default="scipost/DATACUBE_FINAL.fits")
     options = parser.parse_args()
     columns: dict[str, dict[str, float]] = {}
-    for side in ("ours", "genuine"):
+    for side in ("own", "ours", "genuine"):
         path = options.folder / side / options.cube
         if path.exists():
             cube = read_cube(path)

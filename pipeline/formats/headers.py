@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.formats.cards import Keywords, read_cards
@@ -101,6 +102,13 @@ def in_order(keywords: Keywords) -> Keywords:
 
 def data_md5(path: Path) -> str:
     """Return the DATAMD5 of a file: its keyword, else computed from its data units."""
+    state = path.stat()
+    return _data_md5(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _data_md5(path: Path, _mtime_ns: int, _size: int) -> str:
+    """Return the DATAMD5 of a file in one state, once for all products made with it."""
     units = scan(path)
     known = units[0].header.get("DATAMD5")
     if known:
