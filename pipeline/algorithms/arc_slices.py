@@ -167,8 +167,8 @@ class ArcSlices:
 
 def _known(dispersion: Dispersion, found: Detections, lines: ArcLines) -> NDArray[np.bool_]:
     """Return whether the bright lines of a slice are in the catalogue of the lamp."""
-    order = np.argsort(-found.peak, kind="stable")[:JUDGED]
-    bright = order[found.peak[order] > FAINTEST * found.peak[order[0]]]
+    order = np.argsort(-found.strength, kind="stable")[:JUDGED]
+    bright = order[found.strength[order] > FAINTEST * found.strength[order[0]]]
     pairs = match(dispersion, found, lines, KNOWN_DISTANCE)
     return np.isin(bright, pairs.detection)
 

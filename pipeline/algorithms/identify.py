@@ -115,7 +115,7 @@ def find_pattern(
         From 0 to 1; see `RECOGNISED`.
     """
     n_rows = size.shape[0]
-    bright = np.argsort(found.peak)[-BRIGHTEST:]
+    bright = np.argsort(found.strength)[-BRIGHTEST:]
     places = 2 * found.row[bright] / (n_rows - 1) - 1
     half = DISPERSION * (n_rows - 1) / 2
     if prior is None:

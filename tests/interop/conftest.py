@@ -21,7 +21,7 @@ def sequence(kind, start, exptime, n, **more):
             start + timedelta(seconds=k * (exptime + 75)),
             exptime,
             Template(TEMPLATES[kind], start, k + 1, n),
-            seed=hash((kind, k)) % 10_000 + k,
+            seed=sum(map(ord, kind)) + k,
             **more,
         )
         for k in range(n)

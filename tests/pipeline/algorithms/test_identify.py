@@ -38,7 +38,7 @@ def detections(size, lines, offset=0.0, seed=1):
     rows = np.concatenate([rows + rng.normal(0, 0.03, len(rows)), rng.uniform(5, 500, 8)])
     peaks = np.concatenate([usable.flux[inside] ** 0.8, rng.uniform(20, 60, 8)])
     order = np.argsort(rows)
-    return Detections(rows[order], peaks[order])
+    return Detections(rows[order], peaks[order], peaks[order])
 
 
 @pytest.mark.parametrize("size", [FULL, MINI], ids=["full", "mini"])
@@ -58,7 +58,8 @@ def test_the_dispersion_is_found_without_a_guess(size, offset, neon):
 
 def test_chance_is_not_recognised(neon):
     rng = np.random.default_rng(3)
-    found = Detections(np.sort(rng.uniform(5, 4000, 150)), rng.exponential(1000, 150))
+    peaks = rng.exponential(1000, 150)
+    found = Detections(np.sort(rng.uniform(5, 4000, 150)), peaks, peaks)
     _, agreement = find_pattern(found, neon, FULL, 0.05)
     assert agreement < RECOGNISED
 
@@ -92,7 +93,8 @@ def test_a_bright_line_wins_over_a_faint_one_nearer_by(neon):
     both.flux[1] = 20.0
     dispersion = Dispersion(np.array([7000.0, 2570.0]), 4112)
     row = dispersion.row(both.wavelength[1:] - 0.05)
-    pairs = match(dispersion, Detections(row, np.array([500.0])), both, 1.0)
+    peak = np.array([500.0])
+    pairs = match(dispersion, Detections(row, peak, peak), both, 1.0)
     assert pairs.line.tolist() == [0]
 
 
