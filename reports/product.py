@@ -1,13 +1,15 @@
 """The page of one data product from the catalogue and its cube."""
 
+from datetime import timedelta
 from pathlib import Path
 
+from phoenix.archive import MJD_ZERO
 from phoenix.db.models import Idp, Product, RawFile, Score
 from phoenix.store import Store
 from pipeline.formats.cube import open_cube
-from pipeline.spec import CubeFrame
+from pipeline.spec import BadInput, CubeFrame
 from reports.associations import associations, dated
-from reports.contexts import Fact, Figure, Link, Problem, ProductPage, ProductRow, Tone
+from reports.contexts import Fact, Figure, Link, Problem, ProductPage, ProductRow
 from reports.plots import plot_snr, plot_spectrum, save_image
 from reports.score_bits import LEGEND, bits
 from reports.states import TONES, chip
@@ -104,10 +106,11 @@ def _reasons(idp: Idp) -> tuple[str, ...]:
 
 
 def _date(raws: list[RawFile], otherwise: str) -> str:
-    """Return when a product was observed, to the minute."""
-    names = sorted(raw.name for raw in raws)
-    text = names[0].removeprefix("MUSE.") if names else otherwise
-    return text[:16].replace("T", " ")
+    """Return when a product was observed (UTC), to the minute."""
+    if not raws:
+        return otherwise[:16].replace("T", " ")
+    start = MJD_ZERO + timedelta(days=min(raw.mjd_obs for raw in raws))
+    return f"{start:%Y-%m-%d %H:%M}"
 
 
 def _flag(score: Score) -> Fact:
@@ -150,29 +153,44 @@ def product_page(idp: Idp, store: Store, month_href: str, generated: str) -> Pro
     """Return the context of a product's page and write its figures beside it."""
     folder = store.pages / products_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    cube = open_cube(store.absolute(idp.path or idp.product.path), "DATACUBE_FINAL")
-    summary = summarise(cube)
-    save_image(summary.white, folder / f"{idp.name}.png")
-    plot_spectrum(summary, folder / f"{idp.name}_spectrum.svg")
-    plot_snr(summary, folder / f"{idp.name}_snr.svg")
-    y, x = summary.centre
-    tone: Tone = "bad"
+    cube = _cube(idp, store)
     return ProductPage(
         row=product_row(idp, up="../../"),
         month_href=f"../{month_href}",
         generated=generated,
-        image=Figure(f"{idp.name}.png", IMAGE_CAPTION),
-        figures=(
-            Figure(f"{idp.name}_spectrum.svg", SPECTRUM_CAPTION.format(x + 1, y + 1)),
-            Figure(f"{idp.name}_snr.svg", SNR_CAPTION),
-        ),
+        image=None if cube is None else Figure(f"{idp.name}.png", IMAGE_CAPTION),
+        figures=() if cube is None else _figures(cube, folder, idp.name),
         associations=associations(idp.block),
         flags=tuple(_flag(s) for s in idp.product.scores),
-        facts=_facts(cube),
+        facts=() if cube is None else _facts(cube),
         qc=_qc(idp.product),
         provenance=_provenance(idp),
-        findings=tuple(
-            Problem(text.split(":", 1)[0], chip(tone), text.split(":", 1)[-1].strip())
-            for text in idp.report
-        ),
+        findings=tuple(_finding(text) for text in idp.report),
     )
+
+
+def _cube(idp: Idp, store: Store) -> CubeFrame | None:
+    """Return the cube of a product; None where its file is gone or damaged."""
+    try:
+        return open_cube(store.absolute(idp.path or idp.product.path), "DATACUBE_FINAL")
+    except (BadInput, OSError):
+        return None
+
+
+def _figures(cube: CubeFrame, folder: Path, name: str) -> tuple[Figure, ...]:
+    """Write the image and the plots of a cube; return the plots."""
+    summary = summarise(cube)
+    save_image(summary.white, folder / f"{name}.png")
+    plot_spectrum(summary, folder / f"{name}_spectrum.svg")
+    plot_snr(summary, folder / f"{name}_snr.svg")
+    y, x = summary.centre
+    return (
+        Figure(f"{name}_spectrum.svg", SPECTRUM_CAPTION.format(x + 1, y + 1)),
+        Figure(f"{name}_snr.svg", SNR_CAPTION),
+    )
+
+
+def _finding(text: str) -> Problem:
+    """Return what the validator found: the place and the problem, and the remedy."""
+    problem, _, remedy = text.partition(". Remedy: ")
+    return Problem(problem, chip("refused"), remedy)
