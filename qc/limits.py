@@ -49,8 +49,8 @@ def _pattern(keyword: str) -> re.Pattern[str]:
     return re.compile(re.escape(keyword).replace(r"\#", r"\d+"))
 
 
-SATURATED = 300.0
-"""Saturated pixels from which on a raw frame is noted (MUSE score flag, bit 6)."""
+SATURATED = 299.0
+"""Most saturated pixels that are still good (MUSE score flag, bit 6: fewer than 300)."""
 
 LIMITS: tuple[Limit, ...] = (
     Limit(
@@ -121,12 +121,6 @@ LIMITS: tuple[Limit, ...] = (
         "ours: the focus of a spectrograph",
         kind="trend",
         floor_rel=0.05,
-    ),
-    Limit(
-        "TWILIGHT_CUBE",
-        "QC TWILIGHT# INPUT# NSATURATED",
-        "flag 6",
-        high=SATURATED,
     ),
     Limit(
         "DATACUBE_SKYFLAT",

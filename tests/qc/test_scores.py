@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.runner import load_recipes
 from qc.certify import certify
 from qc.limits import LIMITS, Limit, limits_in_force
+from qc.process import saturation
 from qc.scores import Tally, bounds, roll_up, score, score_product, tally
 from qc.trend import MAD_TO_SIGMA, Trend, robust_trend, trend_at
 
@@ -67,6 +69,18 @@ def test_the_table_is_sound() -> None:
     for row in LIMITS:
         assert row.source and row.low <= row.high and row.keyword.startswith("QC ")
         assert row.kind == "fixed" or row.n_sigma > 0
+
+
+def test_every_limit_is_about_a_number_that_a_recipe_writes() -> None:
+    declared = {(q.product, q.name) for r in load_recipes().values() for q in r.qc}
+    assert {(limit.tag, limit.keyword) for limit in LIMITS} <= declared
+
+
+@pytest.mark.parametrize("pixels", [299, 300])
+def test_limits_and_score_flag_agree_on_saturation(pixels: int) -> None:
+    rows = [limit for limit in LIMITS if "NSATURATED" in limit.keyword]
+    verdicts = {score(row, row.keyword, pixels).verdict for row in rows}
+    assert verdicts == {saturation({"raw": pixels}).verdict}
 
 
 def test_scores_roll_up_the_tree() -> None:
