@@ -121,12 +121,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    print(f"{'quantity':34s} IFU {'ours':>10s} {'genuine':>10s}")
+    names = [s for s in ("own", "ours", "genuine") if (options.folder / s).is_dir()]
+    print(f"{'quantity':34s} IFU" + "".join(f"{name:>11s}" for name in names))
     for measure in (read_noise, flat, traces, wavelengths, coordinates, twilight):
         for ifu in options.ifus:
-            sides = [dict(measure(options.folder / s, ifu)) for s in ("ours", "genuine")]
-            for name in sides[0]:
-                print(f"{name:34s} {ifu:3d} {sides[0][name]:10.5f} {sides[1][name]:10.5f}")
+            sides = [dict(measure(options.folder / name, ifu)) for name in names]
+            for quantity in sides[0]:
+                values = "".join(f"{side[quantity]:11.5f}" for side in sides)
+                print(f"{quantity:34s} {ifu:3d}{values}")
     for ifu in options.ifus:
         difference = compare_images(options.folder, "bias/MASTER_BIAS", ifu, relative=False)
         ratio = compare_images(options.folder, "flat/MASTER_FLAT", ifu, relative=True)
