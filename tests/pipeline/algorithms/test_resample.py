@@ -1,0 +1,209 @@
+"""Tests of the slabs of a cube: flux, errors, independence of slabs, cosmic rays."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline.algorithms.grid import natural_grid
+from pipeline.algorithms.resample import (
+    PlacedExposure,
+    Resampling,
+    drop_size,
+    make_slab,
+    slab_height,
+)
+from pipeline.algorithms.slab import Sampled
+from pipeline.flags import Flag
+from tests.pipeline.slice_pixels import STEP, VARIANCE, slice_pixels
+
+TANGENT = (53.1625, -27.791)
+DRIZZLE = Resampling("drizzle", (0.8, 0.8, 0.8), 1, "median", 0.0)
+NEAREST = Resampling("nearest", (0.8, 0.8, 0.8), 1, "median", 0.0)
+SIZE = (24, 20)
+
+
+def placed(table, turn=0.0, **settings):
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    matrix = np.eye(3)
+    matrix[:2, :2] = 0.2 * np.array([[c, -s], [s, c]]) @ np.diag([-1.0, 1.0])
+    return PlacedExposure(Sampled(table), (), matrix, TANGENT, **settings)
+
+
+def grid_of(*exposures, spaxel=0.2, step=STEP):
+    extent = exposures[0].extent(TANGENT)
+    for exposure in exposures[1:]:
+        extent = extent | exposure.extent(TANGENT)
+    return natural_grid(extent, TANGENT, (spaxel, spaxel), step)
+
+
+def cube(*exposures, settings=DRIZZLE, grid=None):
+    grid = grid or grid_of(*exposures)
+    return make_slab(exposures, grid, settings, slice(0, grid.shape[0]))
+
+
+def gaussian(x, y, wavelength):
+    return 1000.0 * np.exp(-0.5 * ((x - 0.3) ** 2 + (y + 0.4) ** 2) / 1.7**2)
+
+
+@pytest.mark.parametrize("settings", [DRIZZLE, NEAREST])
+@pytest.mark.parametrize("turn", [0.0, 90.0, 31.0])
+def test_a_constant_stays(settings, turn):
+    flat = cube(placed(slice_pixels(noise=False), turn), settings=settings).planes.data
+    assert_allclose(flat[np.isfinite(flat)], 100.0, rtol=1e-6)
+    assert np.isfinite(flat).sum() > 0.6 * 24 * 20 * 12
+
+
+@pytest.mark.parametrize("turn", [0.0, 31.0])
+@pytest.mark.parametrize("spaxel", [0.2, 0.3])
+def test_flux_of_a_star_is_kept(turn, spaxel):
+    exposure = placed(slice_pixels(gaussian, noise=False), turn)
+    grid = grid_of(exposure, spaxel=spaxel)
+    star = np.nansum(cube(exposure, grid=grid).planes.data[3:-3], axis=(1, 2))
+    expected = 1000.0 * 2 * np.pi * 1.7**2 * (0.2 / spaxel) ** 2
+    assert_allclose(star, expected, rtol=0.02)
+    assert star.mean() == pytest.approx(expected, rel=0.005)
+
+
+@pytest.mark.parametrize("settings", [DRIZZLE, NEAREST])
+def test_errors_are_honest(settings):
+    pulls = []
+    for seed in range(12):
+        table = slice_pixels(size=(20, 12), n_planes=8, seed=3)
+        rng = np.random.default_rng(seed)
+        table.pixels.data[:] = rng.normal(100.0, np.sqrt(VARIANCE), table.n_rows)
+        planes = cube(placed(table, 20.0), settings=settings).planes
+        pulls.append((planes.data - 100.0) / np.sqrt(planes.stat))
+    pull = np.array(pulls)
+    assert np.nanstd(pull) == pytest.approx(1.0, abs=0.02)
+    assert np.nanmean(pull) == pytest.approx(0.0, abs=0.02)
+
+
+@pytest.mark.parametrize("statistic", ["median", "iraf", "mean"])
+@pytest.mark.parametrize("method", ["drizzle", "nearest"])
+def test_slabs_of_any_height_are_the_cube(method, statistic):
+    sigma = 3.0 if statistic == "mean" else 10.0  # one of n values stands sqrt(n) out
+    settings = Resampling(method, (0.8, 0.8, 1.4), 1, statistic, sigma)
+    tables = [slice_pixels(gaussian, seed=seed) for seed in (1, 2)]
+    for table in tables:
+        table.pixels.data[::501] += 4000.0
+    exposures = [placed(tables[0]), placed(tables[1], 90.0)]
+    grid = grid_of(*exposures)
+    whole = make_slab(exposures, grid, settings, slice(0, grid.shape[0]))
+    assert whole.n_rejected.sum() > 5
+    for height in (1, 2, 5):
+        slabs = [
+            make_slab(exposures, grid, settings, slice(k, min(k + height, grid.shape[0])))
+            for k in range(0, grid.shape[0], height)
+        ]
+        for name in ("data", "dq", "stat"):
+            parts = np.concatenate([getattr(slab.planes, name) for slab in slabs])
+            assert_array_equal(parts, getattr(whole.planes, name))
+        assert_array_equal(sum(s.n_rejected for s in slabs), whole.n_rejected)
+        assert_array_equal(np.any([s.coverage for s in slabs], axis=0), whole.coverage)
+
+
+def test_cosmic_rays_go_and_good_pixels_stay():
+    """Hits above 10 sigma: all gone; of the smooth scene's voxels, not one in 10,000."""
+    size, n_planes = (80, 40), 30
+    clean = slice_pixels(gaussian, size=size, n_planes=n_planes)
+    settings = Resampling("drizzle", (0.8, 0.8, 0.8), 1, "median", 15.0)
+    good = cube(placed(clean), settings=settings)
+    assert good.n_rejected.sum() < 1e-4 * clean.n_rows
+    rng = np.random.default_rng(8)
+    hit = rng.random(clean.n_rows) < 0.001
+    hit &= np.hypot(clean.pixels.xpos, clean.pixels.ypos) > 8.0
+    dirty = slice_pixels(gaussian, size=size, n_planes=n_planes)
+    dirty.pixels.data[hit] += rng.uniform(20.0, 1000.0, hit.sum()) * np.sqrt(VARIANCE)
+    found = cube(placed(dirty), settings=settings)
+    assert found.n_rejected.sum() == pytest.approx(hit.sum(), rel=0.02)
+    excess = (found.planes.data - good.planes.data) / np.sqrt(good.planes.stat)
+    assert np.nanmax(excess) < 10.0
+    assert (
+        np.isfinite(found.planes.data).mean() > 0.995 * np.isfinite(good.planes.data).mean()
+    )
+
+
+def test_rejected_pixels_are_counted_by_exposure_and_ifu():
+    tables = [slice_pixels(seed=seed, noise=False) for seed in (1, 2)]
+    middle = 5 * 24 + 12
+    tables[1].pixels.data[[3 * 288 + middle, 15 * 288 + middle]] = 1e5
+    settings = Resampling("drizzle", (0.8, 0.8, 0.8), 1, "median", 15.0)
+    counts = cube(*(placed(t) for t in tables), settings=settings).n_rejected
+    expected = np.zeros((2, 25), int)
+    expected[1, 1] = expected[1, 2] = 1
+    assert_array_equal(counts, expected)
+
+
+def test_places_without_pixels_are_missing():
+    table = slice_pixels()
+    table.pixels.dq[abs(table.pixels.xpos) < 3.0] = Flag.COSMIC_RAY
+    slab = cube(placed(table))
+    empty = np.isnan(slab.planes.data)
+    assert_array_equal(slab.planes.dq, np.where(empty, Flag.MISSING_DATA, 0))
+    assert_array_equal(np.isnan(slab.planes.stat), empty)
+    assert empty[:, :, 10:14].all() and not empty[3, 5, 3:8].any()
+    assert not slab.coverage[0, :, 10:14].any()
+
+
+def test_nothing_but_flagged_pixels():
+    table = slice_pixels(size=(5, 4), n_planes=3)
+    grid = grid_of(placed(table))
+    table.pixels.dq[:] = Flag.HOT_PIXEL
+    for settings in (NEAREST, Resampling("drizzle", (0.8,) * 3, 1, "median", 10.0)):
+        slab = cube(placed(table), grid=grid, settings=settings)
+        assert np.isnan(slab.planes.data).all() and not slab.coverage.any()
+
+
+def test_one_pixel_gives_one_voxel():
+    table = slice_pixels(size=(1, 1), n_planes=1, noise=False)
+    planes = cube(placed(table)).planes
+    assert planes.data.shape == (1, 1, 1)
+    assert (planes.data, planes.stat) == (100.0, VARIANCE)
+
+
+def test_weights_and_scales_of_exposures():
+    """A mean of equal pixels, 3:1, the second one doubled, by hand."""
+    first, second = (slice_pixels(lambda *_, v=v: v, noise=False) for v in (10.0, 30.0))
+    both = cube(placed(first, weight=3.0), placed(second, scale=2.0)).planes
+    data = both.data[np.isfinite(both.data)]
+    assert_allclose(data, (3 * 10.0 + 60.0) / 4, rtol=1e-5)
+    single = cube(placed(first)).planes
+    ratio = both.stat / single.stat
+    assert_allclose(ratio[np.isfinite(ratio)], (9 + 4) / 16, rtol=1e-5)
+
+
+def test_stretched_wavelengths_move_lines():
+    def line(x, y, wavelength):
+        return np.exp(-0.5 * ((wavelength - 5020.0) / 2.0) ** 2)
+
+    table = slice_pixels(line, n_planes=40, noise=False)
+    for stretch in (1.0, 1.0005):
+        exposure = placed(table, stretch=stretch)
+        grid = grid_of(exposure)
+        spectrum = np.nansum(cube(exposure, grid=grid).planes.data, axis=(1, 2))
+        centre = (spectrum * grid.wavelengths()).sum() / spectrum.sum()
+        assert centre == pytest.approx(5020.0 * stretch, abs=0.05)
+
+
+def test_pixels_lie_where_the_world_coordinates_say():
+    from astropy.wcs import WCS
+
+    exposure = placed(slice_pixels(gaussian, noise=False), 31.0)
+    grid = grid_of(exposure)
+    image = np.nansum(cube(exposure, grid=grid).planes.data, axis=0)
+    y, x = np.indices(image.shape)
+    centre = [(a * image).sum() / image.sum() for a in (x, y)]
+    ra, dec = WCS(grid.image_wcs()).all_pix2world(*centre, 0)
+    turn = np.radians(31.0)
+    east = 0.2 * (-0.3 * np.cos(turn) + 0.4 * np.sin(turn))
+    north = 0.2 * (-0.3 * np.sin(turn) - 0.4 * np.cos(turn))
+    there = (ra - TANGENT[0]) * np.cos(np.radians(dec)) * 3600, (dec - TANGENT[1]) * 3600
+    assert_allclose(there, (east, north), atol=0.02)
+
+
+def test_drops_and_slabs_follow_the_grid():
+    exposure = placed(slice_pixels())
+    coarse = grid_of(exposure, spaxel=0.4, step=2.5)
+    assert drop_size(coarse, DRIZZLE) == pytest.approx((0.4, 0.4, 0.4))
+    assert slab_height(coarse, [exposure], 1e12, 1) == 64
+    assert slab_height(coarse, [exposure], 0.0, 2) == 2

@@ -1,0 +1,87 @@
+"""Tests of reading pixels by wavelength, against looking at every pixel."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pipeline.algorithms.slab import Sampled, run_steps
+from pipeline.memory import MemoryPixels
+from pipeline.spec import Pixels
+from tests.pipeline.slice_pixels import slice_pixels
+
+
+@pytest.fixture(scope="module")
+def table():
+    return slice_pixels(size=(40, 4), n_planes=300)
+
+
+def within(pixels, low, high):
+    used = (pixels.wavelength >= low) & (pixels.wavelength < high)
+    used &= (pixels.dq == 0) & np.isfinite(pixels.data)
+    return [column[used] for column in pixels]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(5100.0, 5110.0), (0.0, 9000.0), (5376.0, 9000.0), (4000.0, 5000.9), (5200.0, 5200.1)],
+)
+def test_finds_every_pixel_of_a_range(table, low, high):
+    for found, expected in zip(
+        Sampled(table).read(low, high), within(table.pixels, low, high), strict=True
+    ):
+        assert_array_equal(found, expected)
+
+
+def test_ranges_add_up(table):
+    edges = [0.0, 5050.3, 5050.7, 5200.0, 9000.0]
+    parts = [Sampled(table).read(*edge) for edge in pairwise(edges)]
+    assert sum(len(part.data) for part in parts) == table.n_rows
+
+
+def test_reads_only_what_is_near():
+    table = slice_pixels(size=(40, 1), n_planes=4000)
+    sampled, read = Sampled(table), []
+    assert sampled.samples
+    original = table.read
+    table.read = lambda rows: read.append(rows) or original(rows)
+    assert len(sampled.read(6000.0, 6002.5).data) == 80
+    assert sum(r.stop - r.start for r in read) < 0.05 * table.n_rows
+
+
+def test_flagged_and_missing_pixels_are_left_out(table):
+    pixels = Pixels._make(column.copy() for column in table.pixels)
+    pixels.dq[::3] = 32
+    pixels.data[1::3] = np.nan
+    spoiled = MemoryPixels(pixels, table.segments)
+    assert_array_equal(Sampled(spoiled).read(0, 1e4).data, table.pixels.data[2::3])
+    pixels.dq[:] = 32
+    assert len(Sampled(spoiled).read(0, 1e4).data) == 0
+
+
+def test_cut_to_the_range_of_interest(table):
+    found = Sampled(table, 5100.0, 5200.0).read(0.0, 1e4).wavelength
+    assert found.min() >= 5100.0 and found.max() <= 5200.0
+    assert len(found) == np.sum(abs(table.pixels.wavelength - 5150.0) <= 50.0)
+    assert not list(Sampled(table, 100.0, 200.0).windows())
+
+
+def test_one_pixel():
+    table = slice_pixels(size=(1, 1), n_planes=1)
+    assert len(Sampled(table).read(0.0, 1e4).data) == 1
+    assert len(Sampled(table).read(0.0, 10.0).data) == 0
+
+
+def test_steps_come_in_their_order(table):
+    def doubled(pixels):
+        pixels.data[:] *= 2
+        return pixels
+
+    def raised(pixels):
+        pixels.data[:] += 1
+        return pixels
+
+    part = table.read(slice(0, 5))
+    found = run_steps(table.read(slice(0, 5)), (doubled, raised)).data
+    assert_array_equal(found, part.data * np.float32(2) + np.float32(1))
