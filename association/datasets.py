@@ -5,8 +5,9 @@ the object and sky exposures of one template call of an observation block; a *de
 group* the datasets of one target from two or more observation blocks.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, hypot, radians
 from typing import TypeVar
 
@@ -18,28 +19,38 @@ DEEP_RADIUS = 30.0
 """Largest distance of a pointing from the first of its group [arcsec] (half a field)."""
 
 Key = TypeVar("Key", bound=Hashable)
+Group = TypeVar("Group", "CalibrationSet", "ScienceDataset")
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """Raw frames of one kind, template call and setup, in order of time."""
+    """Raw frames of one kind, template call and setup, in order of time.
+
+    ``setup`` is named where one template call has several of the same mode.
+    """
 
     tag: str
     frames: tuple[RawRecord, ...]
+    setup: str = ""
 
     @property
     def name(self) -> str:
         """Name of its association block."""
         first = self.frames[0]
-        return f"MUSE.{first.tpl_start or first.name}_{self.tag}_{first.setup.mode}"
+        start = first.tpl_start or first.name
+        return f"MUSE.{start}_{self.tag}_{first.setup.mode}{self.setup}"
 
 
 @dataclass(frozen=True, slots=True)
 class ScienceDataset:
-    """Object and sky exposures of one template call, in order of time."""
+    """Object and sky exposures of one template call, in order of time.
+
+    ``setup`` is named where one template call has several of the same mode.
+    """
 
     objects: tuple[RawRecord, ...]
     skies: tuple[RawRecord, ...]
+    setup: str = ""
 
     @property
     def frames(self) -> tuple[RawRecord, ...]:
@@ -50,7 +61,8 @@ class ScienceDataset:
     def name(self) -> str:
         """Name of its association block."""
         first = self.frames[0]
-        return f"MUSE.{first.tpl_start or first.name}_{first.obs_id}_{first.setup.mode}"
+        start = first.tpl_start or first.name
+        return f"MUSE.{start}_{first.obs_id}_{first.setup.mode}{self.setup}"
 
     def nearest_sky(self, frame: RawRecord) -> RawRecord | None:
         """Return the sky exposure nearest in time to ``frame``, if there is one."""
@@ -84,7 +96,7 @@ def calibration_sets(frames: Iterable[RawRecord]) -> list[CalibrationSet]:
     calibs = (f for f in frames if f.tag not in SCIENCE_TAGS)
     groups = _grouped(calibs, lambda f: (f.tag, f.tpl_start or f.name, f.setup))
     sets = [CalibrationSet(members[0].tag, members) for members in groups]
-    return sorted(sets, key=lambda s: (s.frames[0].mjd_obs, s.name))
+    return sorted(_told_apart(sets), key=lambda s: (s.frames[0].mjd_obs, s.name))
 
 
 def science_datasets(frames: Iterable[RawRecord]) -> list[ScienceDataset]:
@@ -98,7 +110,7 @@ def science_datasets(frames: Iterable[RawRecord]) -> list[ScienceDataset]:
         )
         for members in groups
     ]
-    return sorted(sets, key=lambda s: (s.frames[0].mjd_obs, s.name))
+    return sorted(_told_apart(sets), key=lambda s: (s.frames[0].mjd_obs, s.name))
 
 
 def deep_groups(
@@ -168,6 +180,21 @@ def _grouped(
     for frame in frames:
         groups.setdefault(key(frame), []).append(frame)
     return [tuple(sorted(group, key=_by_time)) for group in groups.values()]
+
+
+def _told_apart(sets: list[Group]) -> list[Group]:
+    """Name the setup of sets that would have the same name: names are identities."""
+    count = Counter(members.name for members in sets)
+    return [
+        replace(members, setup=_words(members)) if count[members.name] > 1 else members
+        for members in sets
+    ]
+
+
+def _words(members: CalibrationSet | ScienceDataset) -> str:
+    """Return what besides the mode tells one setup from another."""
+    setup = members.frames[0].setup
+    return f"_{setup.readout}_{setup.opti1}_{setup.opti2}"
 
 
 def _separation(one: ScienceDataset, other: ScienceDataset) -> float:

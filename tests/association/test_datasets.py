@@ -27,6 +27,18 @@ def test_one_template_with_two_modes_makes_two_sets() -> None:
     assert [len(s.frames) for s in calibration_sets(frames)] == [2, 2]
 
 
+def test_setups_of_one_mode_in_one_template_have_names_of_their_own() -> None:
+    other = replace(WFM, readout="2")
+    biases, exposures = sequence("BIAS", START, 6), night(START)
+    biases[3:] = [replace(f, setup=other) for f in biases[3:]]
+    exposures += [replace(f, setup=other, name=f"x{f.name}") for f in exposures]
+    sets = [*calibration_sets(biases), *science_datasets(exposures)]
+    assert len({s.name for s in sets}) == len(sets) == 4
+    assert [s.name for s in calibration_sets(biases[:3])] == [
+        "MUSE.BIAS61285.000_BIAS_WFM-NOAO-N"
+    ]
+
+
 def test_science_is_grouped_by_ob_and_template_with_its_sky() -> None:
     (dataset,) = science_datasets(night(START))
     assert (len(dataset.objects), len(dataset.skies)) == (2, 1)
