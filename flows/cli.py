@@ -250,3 +250,17 @@ def pages(context: click.Context, month: str) -> None:
     with service.catalogue.read() as session:
         page = write_pages(session, service.store, month)
     click.echo(page.as_uri())
+
+
+@main.command()
+@click.option("--workers", type=int, default=0, help="Processes [default: one per core].")
+def warm(workers: int) -> None:
+    """Compile the kernels now, in several processes, so that no run has to wait."""
+    import os
+
+    from flows.console import bar
+    from pipeline.tools.warm import warm as compile_all
+
+    with bar("Compiling kernels") as progress:
+        n_kernels = compile_all(workers or len(os.sched_getaffinity(0)), progress)
+    click.echo(f"{n_kernels} kernels are compiled")
