@@ -75,26 +75,29 @@ def outcome(store: Path) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
-def kill_and_finish(
-    raw: Path, store: Path, kills: int, idle_s: float, work_s: float
-) -> None:
-    """Kill the flow so many times while it works, then let it end.
+def kill_and_finish(raw: Path, store: Path, kills: int, n_jobs: int) -> None:
+    """Kill the flow so many times, at random moments all over its work; let it end.
 
-    ``idle_s`` passes before it works; each life is a fifth of the work at most, so that
-    the kills fall into all of it.
+    A moment is a number of finished jobs, from none to all, and a fraction of a second.
     """
     moments = random.Random(1)
-    for number in range(1, kills + 1):
+    marks = sorted([0, n_jobs, *(moments.randrange(n_jobs) for _ in range(kills - 2))])
+    for number, mark in enumerate(marks[:kills], 1):
         process = start(raw, store)
-        moment = idle_s + moments.uniform(0, work_s / 5)
-        try:
-            process.wait(timeout=moment)
-            print(f"  {number}: had ended before {moment:.1f} s")
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            print(f"  {number}: killed after {moment:.1f} s", flush=True)
+        while process.poll() is None and finished_jobs(store) < mark:
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0, 0.5))
+        alive = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        what = "killed" if alive else "had ended"
+        print(f"  {number}: {what} with {finished_jobs(store)} jobs done", flush=True)
     finish(raw, store)
+
+
+def finished_jobs(store: Path) -> int:
+    """Return how many jobs have their products in place."""
+    return sum(1 for _ in (store / "products").glob("*/*/manifest.json"))
 
 
 def compare(expected: Path, found: Path) -> bool:
@@ -118,10 +121,10 @@ def main() -> None:
         simulate_month(MONTH, "mini", folder / "raw", ifus=(1, 2), nights=(NIGHT,))
         finish(folder / "raw", folder / "warm")  # compiles the kernels
         duration_s = finish(folder / "raw", folder / "undisturbed")
-        idle_s = finish(folder / "raw", folder / "undisturbed")
-        print(f"{duration_s:.1f} s, {idle_s:.1f} s with nothing to do; kills:", flush=True)
-        disturbed, work_s = folder / "disturbed", max(duration_s - idle_s, 5.0)
-        kill_and_finish(folder / "raw", disturbed, options.kills, 0.7 * idle_s, work_s)
+        n_jobs = finished_jobs(folder / "undisturbed")
+        print(f"undisturbed: {duration_s:.1f} s, {n_jobs} jobs; kills:", flush=True)
+        disturbed = folder / "disturbed"
+        kill_and_finish(folder / "raw", disturbed, options.kills, n_jobs)
         same = compare(folder / "undisturbed", disturbed)
     print("the same" if same else "NOT the same")
     raise SystemExit(0 if same else 1)

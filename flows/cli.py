@@ -3,6 +3,7 @@
 Modules are imported in the bodies of commands, so that ``phoenix --help`` answers at once.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,15 @@ import click
 if TYPE_CHECKING:
     from phoenix.service import Service
 
-MONTH = click.argument("month", metavar="YYYY-MM")
+
+def _month(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Refuse what is no month."""
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+        raise click.BadParameter(f"{value!r} is no month; write it like 2026-09")
+    return value
+
+
+MONTH = click.argument("month", metavar="YYYY-MM", callback=_month)
 
 
 class Commands(click.Group):
@@ -59,7 +68,13 @@ def _service(context: click.Context) -> "Service":
 
 
 @main.command()
-@click.option("--month", required=True, metavar="YYYY-MM", help="The month to simulate.")
+@click.option(
+    "--month",
+    required=True,
+    metavar="YYYY-MM",
+    callback=_month,
+    help="The month to simulate.",
+)
 @click.option(
     "--size", type=click.Choice(["mini", "full"]), default="mini", show_default=True
 )

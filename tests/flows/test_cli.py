@@ -47,3 +47,23 @@ def test_a_store_in_use_is_one_line(phoenix, tmp_path):
         done = phoenix("ingest", str(tmp_path / "raw"))
     assert done.exit_code == 1
     assert "Remedy" in done.output and "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026-9", "September"])
+def test_what_is_no_month_is_refused(phoenix, month):
+    done = phoenix("status", month)
+    assert done.exit_code == 2
+    assert "like 2026-09" in done.output
+
+
+def test_validate_lists_the_findings(phoenix, tmp_path):
+    path = raw_file(tmp_path / "raw", "BIAS", 61284.5)
+    done = phoenix("validate", str(path))
+    assert done.exit_code == 1
+    assert "PRODCATG" in done.output
+
+
+def test_an_unknown_block_is_one_line(phoenix):
+    done = phoenix("ab", "explain", "MUSE.nothing")
+    assert done.exit_code == 1
+    assert "see phoenix ab list" in done.output
