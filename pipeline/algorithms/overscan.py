@@ -192,10 +192,10 @@ def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> 
     for order in range(1, max_order + 1):
         new = inside + fits.squares(order)
         n_free = n.sum() - order - 1
-        rms_gain = np.sqrt(total / new)
-        chi_gain = (total / (n_free + 1)) / (new / n_free)
+        rms_gains = total >= least_rms**2 * new
+        chi_gains = total / (n_free + 1) >= least_chi * new / n_free
         chosen, total = order, new
-        if rms_gain < least_rms and chi_gain < least_chi:
+        if total == 0.0 or not (rms_gains or chi_gains):
             break
     return _refine(y, level, n, fits.fit(chosen), params.ovscsigma)
 
