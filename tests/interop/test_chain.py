@@ -78,12 +78,15 @@ def test_wavelengths_agree(chain):
 
 
 def test_pixel_tables_agree(chain):
+    """Same pixels, up to a few at the ends: each crops after its own sky-line shift."""
     name = "PIXTABLE_OBJECT_0001-01.fits"
     ours, theirs = chain["ours"] / "muse_scibasic" / name, chain["genuine"] / name
-    for coordinate, tolerance in (("xpos", 1e-3), ("ypos", 1e-3), ("lambda", 2e-3)):
-        one, other = image(ours, coordinate), image(theirs, coordinate)
-        assert one.shape == other.shape
+    origins = [fits.getdata(path, "origin").ravel() for path in (ours, theirs)]
+    _, mine, its = np.intersect1d(*origins, assume_unique=True, return_indices=True)
+    assert len(mine) > 0.99999 * max(map(len, origins))
+    for coordinate, tolerance in (("xpos", 1e-3), ("ypos", 1e-3), ("lambda", 0.03)):
+        one, other = image(ours, coordinate)[mine], image(theirs, coordinate)[its]
         assert np.abs(one - other).max() < tolerance, coordinate
-    one, other = image(ours), image(theirs)
+    one, other = image(ours)[mine], image(theirs)[its]
     bright = other > np.percentile(other, 60)
     assert np.median(one[bright] / other[bright]) == pytest.approx(1.0, abs=0.01)
