@@ -88,13 +88,16 @@ def frames_of(
     for declared in recipe.inputs:
         _check_number(recipe, declared, given, ifu)
     if not any(frames[i.tag] for i in recipe.inputs if i.raw):
-        tags = ", ".join(i.tag for i in recipe.inputs if i.raw)
-        raise BadInput(
-            f"there is nothing to process for {recipe.name}", remedy=f"add {tags}"
-        )
+        raise nothing_to_process(recipe)
     if recipe.scope == "ifu":
         _check_setup(recipe, frames)
     return frames
+
+
+def nothing_to_process(recipe: Recipe) -> BadInput:
+    """Return the refusal of a set without raw frames."""
+    tags = ", ".join(i.tag for i in recipe.inputs if i.raw)
+    return BadInput(f"there is nothing to process for {recipe.name}", remedy=f"add {tags}")
 
 
 def _check_number(

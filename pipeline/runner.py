@@ -21,7 +21,13 @@ from pydantic import ValidationError
 import pipeline.recipes
 from pipeline import parallel
 from pipeline.formats.merge import merge_ifus
-from pipeline.inputs import Given, frames_of, ifus_present, open_inputs
+from pipeline.inputs import (
+    Given,
+    frames_of,
+    ifus_present,
+    nothing_to_process,
+    open_inputs,
+)
 from pipeline.manual import MERGE, NIFU
 from pipeline.outputs import FileOutputs, Produced
 from pipeline.parallel import (
@@ -158,6 +164,8 @@ def _run_ifus(
 ) -> list[Produced]:
     """Run a recipe for one IFU or, in parallel, for all."""
     present = ifus_present(given)
+    if not present:
+        raise nothing_to_process(recipe)
     if nifu > 0 and nifu not in present:
         raise BadInput(
             f"no raw frame holds IFU {nifu}",

@@ -95,6 +95,7 @@ def test_inputs_are_checked_before_anything_is_written(biases, tmp_path):
         (biases[:2], "needs 3 BIAS"),
         ([*biases, (biases[0][0], "FLAT")], "no use for the tag FLAT"),
         ([*biases, (tmp_path / "none.fits", "BIAS")], r"none\.fits"),
+        ([], "nothing to process for muse_bias"),
     ):
         with pytest.raises(BadInput, match=problem):
             run("muse_bias", sof, {}, out)
