@@ -1,7 +1,8 @@
 """Files of table extensions: TRACE_TABLE, WAVECAL_TABLE, LINE_CATALOG ...
 
 The tables of one IFU stand in a file whose primary header has EXTNAME ``CHANnn``, or as
-extension ``CHANnn`` of a merged file; those of no IFU keep their own names.
+extension ``CHANnn`` (``CHANnn.LSF_PROFILE``) of a merged file; those of no IFU keep their
+own names.
 """
 
 import re
@@ -19,7 +20,7 @@ from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
 from pipeline.spec import BadInput, Table, Value
 
-_CHANNEL = re.compile(r"CHAN(\d\d)$")
+_CHANNEL = re.compile(r"CHAN(\d\d)(\.LSF_PROFILE)?$")
 
 _LETTER = {"f8": "D", "f4": "E", "i8": "K", "i4": "J", "i2": "I", "u1": "B", "b1": "L"}
 
@@ -184,14 +185,6 @@ def _column(name: str, values: np.ndarray, unit: str | None) -> fits.Column:
     if values.dtype.kind == "S":
         letter, width = "A", max(values.dtype.itemsize, 1)
     else:
-        letter = {
-            "f8": "D",
-            "f4": "E",
-            "i8": "K",
-            "i4": "J",
-            "i2": "I",
-            "u1": "B",
-            "b1": "L",
-        }[values.dtype.str[1:]]
+        letter = _LETTER[values.dtype.str[1:]]
         width = int(np.prod(values.shape[1:], dtype=int))
     return fits.Column(name, f"{width}{letter}", unit or None, array=values)

@@ -76,3 +76,16 @@ def test_fitsverify_is_content(tmp_path, fitsverify):
     product.write("LINES", table())
     product.close()
     assert fitsverify(tmp_path / "x.fits") == (0, 0)
+
+
+def test_merged_line_spread_functions_are_found_by_ifu(tmp_path):
+    product = TableProduct(tmp_path / "f.fits", Keywords())
+    for ifu in (2, 5):
+        cube = np.full((2, 3, 4), ifu, np.float32)
+        product.write(f"CHAN{ifu:02d}.LSF_PROFILE", Table({"image": cube}, {}))
+    product.close()
+    frames = open_tables(tmp_path / "f.fits", "LSF_PROFILE")
+    assert {ifu: frame.read().columns["image"].mean() for ifu, frame in frames.items()} == {
+        2: 2.0,
+        5: 5.0,
+    }
