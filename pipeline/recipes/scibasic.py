@@ -21,6 +21,7 @@ from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION
 from pipeline.spec import (
     QC,
+    BadInput,
     Frames,
     Input,
     Outputs,
@@ -86,12 +87,31 @@ class ScibasicParams(OverscanParams):
         """Return the wavelengths of the sky lines [Angstrom]."""
         if self.skylines.strip().lower() in ("none", ""):
             return []
-        return [float(word) for word in self.skylines.split(",")]
+        return numbers("skylines", self.skylines)
 
     def clipping(self) -> tuple[float, float, int]:
         """Return high and low limit and number of rounds of the clipping."""
-        words = [*self.skyreject.split(","), "", "", ""]
-        return float(words[0] or 15), float(words[1] or 15), int(words[2] or 1)
+        given = numbers("skyreject", self.skyreject)
+        high, low, rounds = [*given, *(15.0, 15.0, 1.0)[len(given) :]][:3]
+        return high, low, int(rounds)
+
+
+def numbers(name: str, text: str) -> list[float]:
+    """Return the numbers of a list separated by commas.
+
+    Raises
+    ------
+    BadInput
+        If one of them is none.
+    """
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} is no list of numbers separated by commas",
+            keyword=f"--{name}",
+            remedy=f'write for example "{ScibasicParams.model_fields[name].default}"',
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -218,6 +238,12 @@ def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
 
     The exposure is read and the products are written block by block of detector rows.
     """
+    if not any(frames.get(tag) for tag in EXPOSURES):
+        raise BadInput(
+            "there is an ILLUM but no exposure",
+            keyword="ILLUM",
+            remedy=f"add {', '.join(EXPOSURES)} frames of the night",
+        )
     calibrations = _prepare(frames, params)
     for tag in EXPOSURES:
         for number, raw in enumerate(frames.get(tag, ()), 1):

@@ -225,3 +225,14 @@ def test_geometry_of_another_ifu_is_refused(calibration, scene):
     frames["GEOMETRY_TABLE"] = [geometry_table((3,))]
     with pytest.raises(BadInput, match="IFU 1"):
         reduce(frames)
+
+
+def test_an_illumination_flat_alone_is_refused(calibration, scene):
+    with pytest.raises(BadInput, match="no exposure"):
+        reduce({"ILLUM": [raw(scene[2], 1, tag="ILLUM")], **calibration})
+
+
+@pytest.mark.parametrize("name", ["skylines", "skyreject"])
+def test_lists_of_numbers_are_checked(calibration, scene, name):
+    with pytest.raises(BadInput, match=f"--{name}.*separated by commas"):
+        reduce({"OBJECT": [raw(scene[2], 1)], **calibration}, **{name: "5577;6300"})
