@@ -160,6 +160,19 @@ def output_grid(
     return grid
 
 
+def _check_scale(headers: Sequence[Header]) -> None:
+    """Refuse wide and narrow fields in one cube."""
+    for header in headers[1:]:
+        if spaxel(header) != spaxel(headers[0]):
+            raise BadInput(
+                f"is {header.get('ESO INS MODE')}, but {headers[0].get('ESO INS MODE')} in "
+                f"the exposure of {headers[0].get('DATE-OBS')}",
+                file=f"exposure of {header.get('DATE-OBS')}",
+                keyword="ESO INS MODE",
+                remedy="combine exposures of the wide or of the narrow field only",
+            )
+
+
 def chosen_filters(names: str, frames: Frames) -> list[Filter]:
     """Return the filters that are asked for and known."""
     found = []
@@ -201,6 +214,7 @@ def write_products(
     keywords
         More keywords of the products.
     """
+    _check_scale(headers)
     grid = output_grid(exposures, headers[0], params, frames)
     bands = chosen_filters(params.filter, frames)
     standard = params.format == "sdpCube"
@@ -216,6 +230,7 @@ def write_products(
     if standard:
         cube.header.pop("ARCFILE", None)
         cube.header.update(sdp.sdp_keywords(headers, mosaic, unit == sdp.UNIT))
+        getattr(cube.header, "comments", {}).update(sdp.COMMENTS)
     images = {}
     for number, image in enumerate(mosaic.images, 1):
         words = {**keywords, **grid.image_wcs(), **image.keywords()}

@@ -1,5 +1,6 @@
 """muse_exp_combine: several reduced exposures to one cube."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
@@ -81,7 +82,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
     exposures; memory does not grow with their number.
     """
     settings = params.resampling(params.pixfrac, params.crsigma)
-    tables = [group[0] for group in group_exposures(frames["PIXTABLE_REDUCED"])]
+    tables = [_whole(group) for group in group_exposures(frames["PIXTABLE_REDUCED"])]
     headers = [table.header for table in tables]
     for table in tables:
         _check(table, tables[0])
@@ -113,6 +114,18 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
         "EXPCOMB",
         keywords,
     )
+
+
+def _whole(group: Sequence[PixelTable]) -> PixelTable:
+    """Return the one table of an exposure; its IFUs must be merged."""
+    if len(group) > 1:
+        raise BadInput(
+            f"is one of {len(group)} tables of the same exposure",
+            file=group[1].name,
+            keyword="DATE-OBS",
+            remedy='give one table of all IFUs each, from muse_scipost save="individual"',
+        )
+    return group[0]
 
 
 def _check(table: PixelTable, first: PixelTable) -> None:

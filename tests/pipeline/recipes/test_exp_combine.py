@@ -1,5 +1,7 @@
 """muse_exp_combine on made-up exposures in memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -94,3 +96,17 @@ def test_tables_that_are_not_reduced_are_refused(exposures):
     raw = pixel_tables(ifus=(1,), date=DATES[1])
     with pytest.raises(BadInput, match=r"PIXTABLE WCS.*Remedy"):
         combine([exposures[0], *raw])
+
+
+def test_single_ifus_of_an_exposure_are_refused(exposures):
+    parts = [replace(exposures[1], ifu=ifu) for ifu in (1, 2)]
+    with pytest.raises(BadInput, match=r"DATE-OBS.*2 tables of the same exposure"):
+        combine([exposures[0], *parts])
+
+
+def test_fields_of_different_scale_are_refused(exposures):
+    narrow = replace(
+        exposures[1], header={**exposures[1].header, "ESO INS MODE": "NFM-AO-N"}
+    )
+    with pytest.raises(BadInput, match="ESO INS MODE"):
+        combine([exposures[0], narrow])
