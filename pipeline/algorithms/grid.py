@@ -156,7 +156,7 @@ def natural_grid(
         Step in wavelength [Angstrom].
     """
     nx, ny = (
-        round((high - low) / size) + 1
+        int(np.floor((high - low) / size + 0.5)) + 1
         for (low, high), size in zip((extent.x, extent.y), spaxel, strict=True)
     )
     low, high = extent.wavelength

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
+from pipeline.kernels.cells import cell_extremes, field_minimum, plane_minimum
 
 IRAF, MEAN, MEDIAN = 0, 1, 2
 """Statistics: mean and its error from the variances, mean and standard deviation,
@@ -19,82 +20,6 @@ _MAX_RANK = 16
 
 _MAD = 0.6745
 """Median absolute deviation of a Gaussian of unit standard deviation."""
-
-
-@kernel
-def cell_extremes(
-    start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    stat: NDArray[np.float32],
-    shape: tuple[int, int, int],
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return lowest and highest value and lowest variance of each cell.
-
-    Parameters
-    ----------
-    start, order : int32[n_cells + 1], int32[n_used]
-        Pixels by cell.
-    data, stat : float32[n]
-        Values and their variances.
-    shape : (int, int, int)
-        Planes, rows and columns of cells.
-
-    Returns
-    -------
-    lowest, highest, quietest : float32[nz, ny, nx]
-        Infinite, minus infinite and infinite in empty cells.
-    """
-    n_cells = start.shape[0] - 1
-    lowest = np.full(n_cells, np.inf, np.float32)
-    highest = np.full(n_cells, -np.inf, np.float32)
-    quietest = np.full(n_cells, np.inf, np.float32)
-    for cell in range(n_cells):
-        for k in range(start[cell], start[cell + 1]):
-            i = order[k]
-            lowest[cell] = min(lowest[cell], data[i])
-            highest[cell] = max(highest[cell], data[i])
-            quietest[cell] = min(quietest[cell], stat[i])
-    return lowest.reshape(shape), highest.reshape(shape), quietest.reshape(shape)
-
-
-@kernel
-def box_minimum(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the minimum of the 3 x 3 x 3 cells around each cell.
-
-    Parameters
-    ----------
-    values : float32[nz, ny, nx]
-        Not modified.
-
-    Returns
-    -------
-    minimum : float32[nz, ny, nx]
-        Cells beyond the border count as infinite.
-    """
-    nz, ny, nx = values.shape
-    along_x = values.copy()
-    for c in range(nz):
-        for b in range(ny):
-            for a in range(nx - 1):
-                along_x[c, b, a] = min(along_x[c, b, a], values[c, b, a + 1])
-            for a in range(1, nx):
-                along_x[c, b, a] = min(along_x[c, b, a], values[c, b, a - 1])
-    along_y = along_x.copy()
-    for c in range(nz):
-        for b in range(ny):
-            for n in (b - 1, b + 1):
-                if 0 <= n < ny:
-                    for a in range(nx):
-                        along_y[c, b, a] = min(along_y[c, b, a], along_x[c, n, a])
-    minimum = along_y.copy()
-    for c in range(nz):
-        for n in (c - 1, c + 1):
-            if 0 <= n < nz:
-                for b in range(ny):
-                    for a in range(nx):
-                        minimum[c, b, a] = min(minimum[c, b, a], along_y[n, b, a])
-    return minimum
 
 
 @kernel
@@ -196,14 +121,14 @@ def flag_outliers(
     Notes
     -----
     The spread of few values can be small by chance, so median absolute and standard
-    deviation are never taken smaller than the lowest variance around predicts. That
-    also decides most cells at once: where the highest value exceeds the lowest one
-    around by less than this smallest limit, no statistics are needed.
+    deviation are never taken smaller than the lowest variance around, at the pixel's
+    wavelength, predicts. That also decides most cells at once: where the highest value
+    exceeds the lowest one around by less than this limit, no statistics are needed.
     """
     rejected = np.zeros(data.shape[0], np.uint8)
     lowest, highest, quietest = cell_extremes(start, order, data, stat, shape)
-    lowest = box_minimum(lowest)
-    quietest = box_minimum(quietest)
+    lowest = plane_minimum(field_minimum(lowest))
+    quietest = field_minimum(quietest)
     scale = 0.0
     if statistic == MEDIAN:
         scale = _MAD

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, box_minimum, flag_outliers, median
+from pipeline.kernels.cells import field_minimum, plane_minimum
+from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers, median
 from pipeline.kernels.resample import cell_numbers, sort_by_cell
 
 SHAPE = (12, 9, 20)
@@ -39,7 +40,7 @@ def reference(x, y, z, data, stat, slit, kind, sigma):
         used = near & ((slit != slit[i]) | own)
         if (used & (slit != slit[i])).sum() < 2 or used.sum() < 3:
             continue
-        values, quietest = data[used].astype(float), stat[near].min()
+        values, quietest = data[used].astype(float), stat[near & (cz == cz[i])].min()
         if kind == MEDIAN:
             level = np.median(values)
             spread = max(np.median(abs(values - level)), 0.6745 * np.sqrt(quietest))
@@ -112,4 +113,5 @@ def test_selection_and_box():
     cube = rng.normal(size=(3, 4, 5)).astype("f4")
     padded = np.pad(cube, 1, constant_values=np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3))
-    assert_array_equal(box_minimum(cube), windows.min(axis=(3, 4, 5)))
+    box = plane_minimum(field_minimum(cube))
+    assert_array_equal(box, windows.min(axis=(3, 4, 5)))
