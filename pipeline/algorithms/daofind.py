@@ -91,8 +91,9 @@ class SourceFinder:
         top = ndimage.maximum_filter(self._height, footprint=self._footprint())
         peaks = (self._height >= top) & (distance >= bad_distance)
         self._floor = _LEAST_SIGNIFICANCE * _spread(self._height[np.isfinite(image)])
-        y, x = np.nonzero(peaks & (self._height > self._floor))
-        self._peaks = [self._measure(int(b), int(a)) for b, a in zip(y, x, strict=True)]
+        tops, n = ndimage.label(peaks & (self._height > self._floor), np.ones((3, 3)))
+        places = ndimage.maximum_position(self._height, tops, range(1, n + 1))
+        self._peaks = [self._measure(int(y), int(x)) for y, x in places]
 
     def _grid(self) -> tuple[Image, Image]:
         """Return the offsets of the pixels of the filter, within 1.5 sigma or 2 pix."""
