@@ -20,6 +20,7 @@ from pipeline.spec import (
     Product,
     Value,
     blocks,
+    fixed,
     param,
     recipe,
 )
@@ -36,6 +37,9 @@ MEAN_DEVIATION = 1.183
 class DarkParams(CombineParams, OverscanParams):
     """Parameters of the master dark."""
 
+    scale: bool = param(
+        True, doc="Scale the exposures to a common exposure time before combining."
+    )
     normalize: float = param(
         3600.0,
         unit="s",
@@ -48,6 +52,7 @@ class DarkParams(CombineParams, OverscanParams):
         "level, above which a pixel is marked as hot.",
         gt=0,
     )
+    model: bool = fixed(False, doc="Model the master dark by polynomials.")
 
 
 @recipe(
@@ -87,7 +92,7 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
     exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in frames["DARK"]]
     times = [_exposure_time(exposure) for exposure in exposures]
     target = params.normalize if params.normalize > 0 else times[0]
-    factors = [target / time for time in times]
+    factors = [target / (time if params.scale else times[0]) for time in times]
 
     data, n_saturated = _survey(exposures, factors, params)
     middle = float(np.median(data))

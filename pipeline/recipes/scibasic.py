@@ -30,6 +30,7 @@ from pipeline.spec import (
     Table,
     Value,
     blocks,
+    fixed,
     param,
     recipe,
 )
@@ -77,6 +78,13 @@ class ScibasicParams(OverscanParams):
     dlambda: float = param(
         DISPERSION, unit="Angstrom", doc="Wavelength step of that image.", gt=0
     )
+    combine: str = fixed("none", doc="Type of combination of the raw exposures.")
+    nlow: int = fixed(1, doc="Number of minimum pixels to reject with minmax.")
+    nhigh: int = fixed(1, doc="Number of maximum pixels to reject with minmax.")
+    nkeep: int = fixed(1, doc="Number of pixels to keep with minmax.")
+    lsigma: float = fixed(3.0, doc="Low sigma for pixel rejection with sigclip.")
+    hsigma: float = fixed(3.0, doc="High sigma for pixel rejection with sigclip.")
+    scale: bool = fixed(True, doc="Scale exposures before combining.")
     readnoise: bool = param(
         True,
         doc="Include the read-out noise of the exposure in the variance (not in the "

@@ -34,6 +34,7 @@ from pipeline.spec import (
     RawFrame,
     Value,
     blocks,
+    fixed,
     param,
     recipe,
 )
@@ -44,7 +45,7 @@ _REACH = 4
 _STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
 
 
-class TwilightParams(OverscanParams, CombineParams):
+class TwilightParams(CombineParams, OverscanParams):
     """Parameters of the twilight cube."""
 
     scale: bool = param(
@@ -71,6 +72,17 @@ class TwilightParams(OverscanParams, CombineParams):
     )
     xorder: int = param(2, doc="Order in x of the polynomial fit to the field.", ge=0)
     yorder: int = param(2, doc="Order in y of the polynomial fit to the field.", ge=0)
+    vignmaskedges: float = fixed(
+        0.02, doc="Edges that the fit to a VIGNETTING_MASK leaves out."
+    )
+    vignsmooth: str = fixed(
+        "polyfit", doc="How the region of a VIGNETTING_MASK is smoothed."
+    )
+    vignxpar: int = fixed(-1, doc="Parameter in x of that smoothing.")
+    vignypar: int = fixed(-1, doc="Parameter in y of that smoothing.")
+    vignnfmmask: int = fixed(
+        22, unit="pix", doc="Height of the vignetted region in the narrow field."
+    )
 
 
 def _qc() -> Iterator[QC]:

@@ -38,6 +38,7 @@ from pipeline.spec import (
     RawFrame,
     Value,
     blocks,
+    fixed,
     param,
     recipe,
 )
@@ -93,6 +94,9 @@ class WavecalParams(CombineParams, OverscanParams):
         "(scatter), both, or none (uniform).",
     )
     saveimages: bool = param(False, doc="Write the combined exposures of each lamp.")
+    lampwise: bool = fixed(True, doc="Measure the lines of each lamp by itself.")
+    resample: bool = fixed(False, doc="Resample the exposures for a visual check.")
+    wavemap: bool = fixed(False, doc="Write an image of the wavelengths.")
     skewness: bool = param(
         True,
         doc="Refer wavelengths to the centre of light of a line. The centre of a Gaussian "

@@ -4,6 +4,7 @@ import pytest
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage, MemoryOutputs, MemoryRaw
 from pipeline.recipes.dark import DarkParams, dark
+from pipeline.runner import parameters
 from pipeline.spec import BadInput, Planes
 from tests.pipeline import rawbias
 
@@ -54,6 +55,18 @@ def test_the_variance_is_honest():
     good = planes.dq == 0
     pull = (planes.data - CURRENT)[good] / np.sqrt(planes.stat[good])
     assert 1.4826 * np.median(np.abs(pull - np.median(pull))) == pytest.approx(1, abs=0.04)
+
+
+def test_exposures_need_not_be_scaled():
+    """Two of half and one of the whole time then stand for two thirds of it each."""
+    master = make(exposures(), scale=False, combine="average", normalize=1800.0)
+    assert master.qc["QC DARK MASTER DC"] == pytest.approx(CURRENT * 4 / 3, abs=0.2)
+
+
+def test_there_is_no_model():
+    with pytest.raises(BadInput, match="--model: is not supported, only the default False"):
+        parameters(dark, {"model": True})
+    assert parameters(dark, {"model": False}) == DarkParams()
 
 
 def test_it_can_keep_the_exposure_time():
