@@ -58,8 +58,9 @@ class Month:
             ended = blocks_in_state(session, "calibration", "failed", "done")
             plan = plan_month(session, self.name, size, self.recipes, ended)
             keep_plan(session, plan, size, kind)
-            hoped = plan_month(session, self.name, size, self.recipes)
-            _mark_blocked(session, plan, hoped)
+            if any(block.missing for block in plan.blocks.values()):
+                hoped = plan_month(session, self.name, size, self.recipes)
+                _mark_blocked(session, plan, hoped)
             states = block_states(session, list(plan.blocks))
         return [
             Task(plan, block)

@@ -213,7 +213,7 @@ def _follow(
     elif row.state != "failed" or _used(rows) != _used(row.associations):
         row.state, row.reason = "created", ""
     session.execute(delete(Association).where(Association.block_id == row.id))
-    session.add_all(rows)
+    session.bulk_save_objects(rows)
 
 
 def _used(rows: Iterable[Association]) -> set[tuple[str, str, int, str, int | None]]:
