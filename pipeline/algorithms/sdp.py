@@ -180,6 +180,8 @@ def sdp_keywords(
     words: dict[str, Value] = {
         "RA": ra,
         "DEC": dec,
+        "RADESYS": headers[0].get("RADESYS", "FK5"),
+        "EQUINOX": headers[0].get("EQUINOX", 2000.0),
         **time_keywords(headers, mean_exposure(mosaic.coverage, times)),
         **origin_keywords(headers),
         "ASSON1": "IMAGE_FOV_0001.fits",
