@@ -312,9 +312,8 @@ def fixed(default: Any, *, unit: str = "", doc: str) -> Any:
 
     Command lines that name it work; other values are refused.
     """
-    extra = {"unit": unit, "fixed": True}
     text = f"{doc} Only the default is supported."
-    return Field(default, description=text, json_schema_extra=extra)
+    return Field(default, description=text, json_schema_extra={"unit": unit, "fixed": True})
 
 
 Run = Callable[[Frames, Any, Outputs], None]

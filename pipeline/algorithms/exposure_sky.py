@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -38,12 +38,6 @@ from pipeline.spec import (
 
 Method = Literal["none", "subtract-model", "model", "simple"]
 
-SAMPLING = 0.3125
-"""Bins of the sky spectrum and of the continuum [Angstrom] (genuine pipeline)."""
-
-CRSIGMA = (15.0, 15.0)
-"""Rejection of cosmic rays in the image and in the spectrum [sigma] (genuine pipeline)."""
-
 LINE_FLUX = "10**(-20)*erg/(s cm^2 arcsec^2)"
 CONTINUUM_FLUX = "erg/(s cm^2 arcsec^2)"
 """Units as the genuine pipeline writes them; the numbers are 1e-20 of them, and of a
@@ -73,6 +67,21 @@ QCS = tuple(
 )
 
 
+class SkySettings(NamedTuple):
+    """How the sky of an exposure is measured.
+
+    ``ignore``, ``fraction``: darkest part of the field to ignore, and the part then taken
+    as sky; ``sampling``, ``csampling``: bins of its spectrum and of the continuum
+    [Angstrom]; ``kappa``: rejection of cosmic rays in image and spectrum [sigma].
+    """
+
+    ignore: float
+    fraction: float
+    sampling: float
+    csampling: float
+    kappa: tuple[float, float]
+
+
 @dataclass(frozen=True)
 class ExposureSky:
     """The sky of an exposure: the step that subtracts it, and what was measured."""
@@ -88,8 +97,7 @@ def exposure_sky(
     method: Method,
     field: FieldExposure,
     frames: Frames,
-    ignore: float,
-    fraction: float,
+    settings: SkySettings,
 ) -> ExposureSky | None:
     """Return the sky of an exposure by the method asked for; None for ``none``.
 
@@ -102,8 +110,8 @@ def exposure_sky(
         The exposure with the steps that come before.
     frames
         Inputs of the recipe.
-    ignore, fraction
-        Darkest part of the field to ignore, and the part then taken as sky.
+    settings
+        How the sky is measured.
 
     Raises
     ------
@@ -122,20 +130,22 @@ def exposure_sky(
     masks = frames.get("SKY_MASK", ())
     sky = observe_sky(
         field,
-        ignore=ignore,
-        fraction=fraction,
-        sampling=SAMPLING,
-        kappa=CRSIGMA,
+        ignore=settings.ignore,
+        fraction=settings.fraction,
+        sampling=settings.sampling,
+        kappa=settings.kappa,
         mask=masks[0] if masks else None,
     )
     if method == "simple":
         good = np.isfinite(sky.data)
         spectrum = {"lambda": sky.wavelength[good], "data": sky.data[good]}
         return ExposureSky(subtract_spectrum(spectrum), field, sky)
-    return _modelled(field, sky, frames)
+    return _modelled(field, sky, frames, settings.csampling)
 
 
-def _modelled(field: FieldExposure, sky: FieldSky, frames: Frames) -> ExposureSky:
+def _modelled(
+    field: FieldExposure, sky: FieldSky, frames: Frames, csampling: float
+) -> ExposureSky:
     """Return the sky fitted by lines and continuum."""
     lsf = _lsf(frames, "model")
     known = SkyLines.of(
@@ -148,7 +158,7 @@ def _modelled(field: FieldExposure, sky: FieldSky, frames: Frames) -> ExposureSk
     if frames.get("SKY_CONTINUUM"):
         continuum = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", "model")
     else:
-        continuum = sky_continuum(sky.wavelength, sky.data, lines, mean, SAMPLING)
+        continuum = sky_continuum(sky.wavelength, sky.data, lines, mean, csampling)
     segments: list[Segment] = list(field.pixels.segments)
     step = subtract_model(lines.columns(), continuum, lsf, segments)
     return ExposureSky(step, field, sky, lines, continuum)

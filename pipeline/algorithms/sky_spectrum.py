@@ -59,6 +59,25 @@ class FieldSky:
         }
 
 
+def rejection_limits(keyword: str, text: str) -> tuple[float, float]:
+    """Return the rejection limits of image and spectrum [sigma].
+
+    Raises
+    ------
+    BadInput
+        If the text is not two numbers separated by a comma.
+    """
+    try:
+        image, spectrum = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} are not two numbers",
+            keyword=keyword,
+            remedy="give two limits separated by a comma, such as 15.,15.",
+        ) from error
+    return image, spectrum
+
+
 def sky_limits(
     image: NDArray[np.float32], ignore: float, fraction: float
 ) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from pipeline.algorithms.sky_fit import (
     line_qc,
     sky_continuum,
 )
-from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky
+from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky, rejection_limits
 from pipeline.spec import (
     QC,
     BadInput,
@@ -75,16 +75,7 @@ class CreateSkyParams(Params):
 
     def limits(self) -> tuple[float, float]:
         """Return the rejection limits of image and spectrum [sigma]."""
-        words = [word.strip() for word in self.crsigma.split(",")]
-        try:
-            image, spectrum = (float(word) for word in words)
-        except ValueError as error:
-            raise BadInput(
-                f"{self.crsigma!r} are not two numbers",
-                keyword="--crsigma",
-                remedy="give two limits separated by a comma, such as 15.,15.",
-            ) from error
-        return image, spectrum
+        return rejection_limits("--crsigma", self.crsigma)
 
 
 @recipe(

@@ -1,5 +1,6 @@
 """muse_scipost: calibrate, sky-subtract and resample science exposures."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -8,7 +9,12 @@ from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_product
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.exposure_sky import PRODUCTS as SKY_PRODUCTS
 from pipeline.algorithms.exposure_sky import QCS as SKY_QC
-from pipeline.algorithms.exposure_sky import ExposureSky, exposure_sky, write_sky
+from pipeline.algorithms.exposure_sky import (
+    ExposureSky,
+    SkySettings,
+    exposure_sky,
+    write_sky,
+)
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
 from pipeline.algorithms.mosaic import exposure_weights
@@ -19,6 +25,7 @@ from pipeline.algorithms.positions import (
     tangent_point,
 )
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
@@ -31,9 +38,12 @@ from pipeline.spec import (
     Product,
     Table,
     Value,
+    fixed,
     param,
     recipe,
 )
+
+log = logging.getLogger(__name__)
 
 _SAVED = ("cube", "skymodel", "individual")
 
@@ -64,6 +74,9 @@ class ScipostParams(CubeParams):
     autocalib: Literal["none", "deepfield", "user"] = param(
         "none", doc="Autocalibration of the slices."
     )
+    raman_width: float = fixed(
+        20.0, unit="Angstrom", doc="Width of the ranges around Raman lines."
+    )
     skymethod: Literal["none", "subtract-model", "model", "simple"] = param(
         "model", doc="How the sky is subtracted."
     )
@@ -82,6 +95,18 @@ class ScipostParams(CubeParams):
     skymodel_ignore: float = param(
         0.05, doc="Fraction of the image, the darkest, that is ignored.", ge=0, lt=1
     )
+    skymodel_sampling: float = param(
+        0.3125, unit="Angstrom", doc="Sampling of the sky spectrum.", gt=0
+    )
+    skymodel_csampling: float = param(
+        0.3125, unit="Angstrom", doc="Sampling of the continuum.", gt=0
+    )
+    sky_crsigma: str = param(
+        "15.,15.",
+        unit="sigma",
+        doc="Rejection of cosmic rays in the image and in the spectrum of the sky, two "
+        "numbers separated by a comma; not positive for none.",
+    )
     rvcorr: Literal["bary", "helio", "geo", "none"] = param(
         "bary",
         doc="Rest frame of the wavelengths: barycentre of the solar system, centre of the "
@@ -90,6 +115,16 @@ class ScipostParams(CubeParams):
     astrometry: bool = param(
         True, doc="Use the ASTROMETRY_WCS; if false, the nominal scale without it."
     )
+
+    def sky_settings(self) -> SkySettings:
+        """Return how the sky is measured."""
+        return SkySettings(
+            self.skymodel_ignore,
+            self.skymodel_fraction,
+            self.skymodel_sampling,
+            self.skymodel_csampling,
+            rejection_limits("--sky_crsigma", self.sky_crsigma),
+        )
 
 
 @recipe(
@@ -105,6 +140,22 @@ class ScipostParams(CubeParams):
         Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input(
+            "AUTOCAL_FACTORS",
+            "table",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Only for autocalib=user, which is not supported.",
+        ),
+        Input(
+            "RAMAN_LINES",
+            "table",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Not used; refused for exposures with adaptive optics.",
+        ),
         Input("SKY_LINES", "table", n_max=1, per_ifu=False, optional=True),
         Input("SKY_CONTINUUM", "table", n_max=1, per_ifu=False, optional=True),
         Input("LSF_PROFILE", "table", optional=True),
@@ -138,6 +189,7 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     settings = params.resampling(params.pixfrac, params.crsigma)
     offsets = _table(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
+    _check_calibrations(frames, groups)
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     exposures = []
     for number, group in enumerate(groups, 1):
@@ -182,6 +234,20 @@ def _check(params: ScipostParams) -> None:
             )
 
 
+def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) -> None:
+    """Refuse Raman lines where they would matter; miss what flux calibration needs."""
+    modes = [str(group[0].header.get("ESO INS MODE", "")) for group in groups]
+    if frames.get("RAMAN_LINES") and any("-AO-" in mode for mode in modes):
+        raise BadInput(
+            "Raman lines of the laser cannot be subtracted",
+            file=frames["RAMAN_LINES"][0].name,
+            keyword="RAMAN_LINES",
+            remedy="leave the file out; the lines stay in the spectra",
+        )
+    if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
+        log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
+
+
 def _reduce(
     tables: Sequence[PixelTable],
     frames: Frames,
@@ -207,8 +273,7 @@ def _reduce(
         params.skymethod,
         FieldExposure(pixels, tuple(steps), *limits),
         frames,
-        params.skymodel_ignore,
-        params.skymodel_fraction,
+        params.sky_settings(),
     )
     if sky is not None:
         steps.append(sky.step)
