@@ -24,9 +24,11 @@ from pipeline.spec import (
     Input,
     Outputs,
     Params,
+    Planes,
     Product,
     Table,
     Value,
+    fixed,
     param,
     recipe,
 )
@@ -66,6 +68,10 @@ class ExpAlignParams(Params):
     sharpmax: float = param(1.0, doc="Upper limit of the sharpness.")
     bpixdistance: float = param(
         5.0, unit="pix", doc="Least distance of a source to a pixel without data.", ge=0
+    )
+    expmap: bool = param(False, doc="Write a map of the exposure times, too.")
+    override_detection: bool = fixed(
+        False, doc="Take the positions of a SOURCE_LIST instead of detecting sources."
     )
 
     def radii(self) -> list[float]:
@@ -125,6 +131,15 @@ def _align_qc() -> tuple[QC, ...]:
         QC("QC EXPALIGN BKG MEDIAN", "SOURCE_LIST", "", "Median of the background."),
         QC("QC EXPALIGN BKG MAD", "SOURCE_LIST", "", "Its median absolute deviation."),
         QC("QC EXPALIGN THRESHOLD", "SOURCE_LIST", "", "Threshold of the detection."),
+        *(
+            QC(f"QC EXPALIGN EXPTIME {name}", "EXPOSURE_MAP", "s", f"{doc} exposure time.")
+            for name, doc in (
+                ("MIN", "Shortest"),
+                ("MAX", "Longest"),
+                ("AVG", "Mean"),
+                ("MED", "Median"),
+            )
+        ),
     )
 
 
@@ -157,12 +172,20 @@ class _Detected:
             raw=True,
             per_ifu=False,
             doc="Images of the exposures.",
-        )
+        ),
+        Input(
+            "SOURCE_LIST",
+            "table",
+            per_ifu=False,
+            optional=True,
+            doc="Only for override_detection, which is not supported.",
+        ),
     ],
     products=[
         Product("OFFSET_LIST", "table", "Offsets of the exposures against the first."),
         Product("SOURCE_LIST", "table", "Sources of an image.", numbered=True),
         Product("PREVIEW_FOV", "image", "Image of the combined field."),
+        Product("EXPOSURE_MAP", "image", "Exposure time.", unit="s", optional=True),
     ],
     qc=_align_qc(),
 )
@@ -182,7 +205,7 @@ def exp_align(frames: Frames, params: ExpAlignParams, out: Outputs) -> None:
     offsets = [_degrees(a, tangent[1]) for a in alignments]
     _write_sources(out, detected, offsets)
     _write_offsets(out, detected, alignments, offsets)
-    _write_preview(out, detected, offsets)
+    _write_preview(out, detected, offsets, with_map=params.expmap)
 
 
 def _by_date(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
@@ -309,17 +332,35 @@ def _write_offsets(
 
 
 def _write_preview(
-    out: Outputs, detected: Sequence[_Detected], offsets: Sequence[tuple[float, float]]
+    out: Outputs,
+    detected: Sequence[_Detected],
+    offsets: Sequence[tuple[float, float]],
+    *,
+    with_map: bool,
 ) -> None:
-    """Write the image of the combined field."""
+    """Write the image of the combined field and, on request, its exposure time."""
     images = [
         found.image.moved(*offset) if np.isfinite(offset).all() else found.image
         for found, offset in zip(detected, offsets, strict=True)
     ]
     grid = common_grid(images)
-    planes, _ = stack(images, grid)
+    planes, times = stack(images, grid)
     like = detected[0].frame
     unit = str(like.header.get("BUNIT", ""))
     shape = (grid.shape[1], grid.shape[2])
-    writer = out.image("PREVIEW_FOV", shape, unit=unit, header=grid.image_wcs(), like=like)
+    wcs = grid.image_wcs()
+    writer = out.image("PREVIEW_FOV", shape, unit=unit, header=wcs, like=like)
     writer.write(slice(0, shape[0]), planes)
+    if not with_map:
+        return
+    writer = out.image("EXPOSURE_MAP", shape, unit="s", header=wcs, like=like)
+    seen = np.where(times > 0, times, np.float32(np.nan))
+    writer.write(slice(0, shape[0]), Planes(seen, planes.dq, np.zeros_like(times)))
+    known = seen[np.isfinite(seen)]
+    for name, value in (
+        ("MIN", known.min()),
+        ("MAX", known.max()),
+        ("AVG", known.mean(dtype=np.float64)),
+        ("MED", np.median(known)),
+    ):
+        writer.qc[f"QC EXPALIGN EXPTIME {name}"] = float(value)

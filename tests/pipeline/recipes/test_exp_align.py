@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.memory import MemoryImage, MemoryOutputs
 from pipeline.recipes.exp_align import exp_align
+from pipeline.runner import parameters
 from pipeline.spec import BadInput, Planes
 
 TANGENT = (53.1625, -27.791)
@@ -102,6 +103,24 @@ def test_sources_and_preview():
     preview = out["PREVIEW_FOV"]
     assert np.isfinite(preview.planes.data).mean() > 0.8
     assert preview.header["CTYPE1"] == "RA---TAN"
+
+
+def test_the_exposure_time_is_mapped_on_request():
+    out = run([image(o, seed=k, number=k) for k, o in enumerate(TRUE)], expmap=True)
+    times = out["EXPOSURE_MAP"]
+    assert (
+        times.unit == "s"
+        and times.planes.data.shape == out["PREVIEW_FOV"].planes.data.shape
+    )
+    assert times.qc["QC EXPALIGN EXPTIME MIN"] == 600.0
+    assert times.qc["QC EXPALIGN EXPTIME MAX"] == 1800.0
+    assert times.qc["QC EXPALIGN EXPTIME MED"] == 1800.0
+    assert 600 < times.qc["QC EXPALIGN EXPTIME AVG"] < 1800
+
+
+def test_given_positions_are_not_supported():
+    with pytest.raises(BadInput, match="--override_detection: is not supported"):
+        parameters(exp_align, {"override_detection": True})
 
 
 def test_bad_radii_are_refused():
