@@ -15,6 +15,9 @@ UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 FLUX_UNIT = 1e-20
 """[erg/s/cm**2/Angstrom]"""
 
+LARGEST = 100.0
+"""Response beyond all sense [mag]; about 42 where MUSE is most sensitive."""
+
 _FIRST, _LAST, _STEP = 4150.0, 9800.0, 0.25
 _BIN = 1.25
 """Width of a pixel in wavelength [Angstrom]: the flat field makes it the same for all."""
@@ -52,6 +55,11 @@ class FluxCalibration:
             Columns lambda [Angstrom] and extinction [mag/airmass].
         telluric
             Columns lambda [Angstrom] and ftelluric, the transmission at airmass 1.
+
+        Raises
+        ------
+        BadInput
+            If the exposure has no time or the response no sense.
         """
         exposure_time = number(header, "EXPTIME")
         if exposure_time <= 0:
@@ -63,7 +71,9 @@ class FluxCalibration:
             )
         mass = airmass(header)
         wavelength = np.arange(_FIRST, _LAST + _STEP, _STEP)
-        magnitudes = -_curve(wavelength, response, "response")
+        sensitivity = _curve(wavelength, response, "response")
+        _check_sensitivity(wavelength, sensitivity, response)
+        magnitudes = -sensitivity
         if extinction is not None:
             magnitudes += mass * _curve(wavelength, extinction, "extinction")
         factor = 10.0 ** (0.4 * magnitudes) / (exposure_time * _BIN * FLUX_UNIT)
@@ -78,6 +88,20 @@ class FluxCalibration:
             pixels.wavelength, pixels.data, pixels.stat, _FIRST, _STEP, self.factor
         )
         return pixels
+
+
+def _check_sensitivity(
+    wavelength: NDArray[np.float64], sensitivity: NDArray[np.float64], response: Table
+) -> None:
+    """Refuse a response that no instrument can have."""
+    worst = int(np.argmax(np.abs(sensitivity - np.median(sensitivity))))
+    if not np.isfinite(sensitivity).all() or abs(sensitivity[worst]) > LARGEST:
+        raise BadInput(
+            f"is {sensitivity[worst]:.0f} mag at {wavelength[worst]:.0f} Angstrom",
+            file=str(response.header.get("PIPEFILE", "")),
+            keyword="response",
+            remedy="derive STD_RESPONSE again, or give that of another standard star",
+        )
 
 
 def check_response(header: Header, response: Header, name: str) -> None:

@@ -112,3 +112,12 @@ def test_response_of_another_mode_is_refused():
             {"ESO INS MODE": "WFM-AO-N"}, {"ESO INS MODE": "WFM-NOAO-N"}, "r.fits"
         )
     assert (refusal.value.file, refusal.value.keyword) == ("r.fits", "ESO INS MODE")
+
+
+@pytest.mark.parametrize("value", [-2940.0, 103.0])
+def test_a_senseless_response_is_refused(value):
+    response = RESPONSE.columns["response"].copy()
+    response[7] = value
+    senseless = Table({"lambda": GRID, "response": response}, {})
+    with pytest.raises(BadInput, match=f"is {value:.0f} mag at 5050 Angstrom"):
+        calibrated(PLACES, curves=(senseless, EXTINCTION, None))
