@@ -15,6 +15,9 @@ UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 FLUX_UNIT = 1e-20
 """[erg/s/cm**2/Angstrom]"""
 
+LAMP_RESTORED = "ESO DRS MUSE FLUX FFCORR"
+"""Keyword of products whose data contain the lamp-flat spectrum again."""
+
 LARGEST = 100.0
 """Response beyond all sense [mag]; about 42 where MUSE is most sensitive."""
 
@@ -104,14 +107,32 @@ def _check_sensitivity(
         )
 
 
-def check_response(header: Header, response: Header, name: str) -> None:
+def check_response(header: Header, response: Header, name: str, *, lamp: bool) -> None:
     """Refuse a response curve that does not belong to the data.
+
+    Parameters
+    ----------
+    header, response
+        Keywords of the exposure and of the response.
+    name
+        File name of the response, for messages.
+    lamp
+        Whether the lamp spectrum was put back into the exposure; a response then has it
+        too (`LAMP_RESTORED`).
 
     Raises
     ------
     BadInput
-        If the instrument modes differ.
+        If the instrument modes differ, or only one of them has the lamp spectrum.
     """
+    if bool(response.get(LAMP_RESTORED, False)) != lamp:
+        raise BadInput(
+            f"is made {'without' if lamp else 'with'} the lamp-flat spectrum, the exposure "
+            f"comes {'with' if lamp else 'without'} it",
+            file=name,
+            keyword=LAMP_RESTORED,
+            remedy="reduce standard star and exposure with the same pipeline version",
+        )
     mode, own = header.get("ESO INS MODE"), response.get("ESO INS MODE")
     if mode and own and mode != own:
         raise BadInput(

@@ -9,7 +9,12 @@ from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.exposure_sky import CONTINUUM_FLUX, LINE_FLUX
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import white
-from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
+from pipeline.algorithms.flux_calibration import (
+    LAMP_RESTORED,
+    UNIT,
+    FluxCalibration,
+    check_response,
+)
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
 from pipeline.algorithms.sky_fit import (
     SkyLines,
@@ -155,7 +160,7 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
     )
     words: dict[str, Value] = {}
     if field.pixels.flat is not None:
-        words["ESO DRS MUSE FLUX FFCORR"] = True
+        words[LAMP_RESTORED] = True
     _write_field(sky, field, words, out)
     lsf = mean_lsf(read_lsf(frames["LSF_PROFILE"]))
     known = SkyLines.of(
@@ -179,7 +184,8 @@ def _field(
     """Return the exposure with its calibrations."""
     merged = merge(tables)
     response = frames["STD_RESPONSE"][0]
-    check_response(merged.header, response.header, response.name)
+    lamp = merged.flat is not None
+    check_response(merged.header, response.header, response.name, lamp=lamp)
     telluric = frames.get("STD_TELLURIC", ())
     calibration = FluxCalibration.of(
         merged.header,

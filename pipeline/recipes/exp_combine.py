@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
 from pipeline.algorithms.exposure import group_exposures
-from pipeline.algorithms.flux_calibration import UNIT
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.positions import (
     Offset,
@@ -100,7 +100,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
         **offset_keywords(headers, found),
     }
     if "ESO DRS MUSE PIXTABLE FFCORR" in headers[0]:
-        keywords["ESO DRS MUSE FLUX FFCORR"] = True
+        keywords[LAMP_RESTORED] = True
     unit = UNIT if calibrated else "count"
     write_products(
         out,

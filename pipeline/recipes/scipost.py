@@ -16,7 +16,12 @@ from pipeline.algorithms.exposure_sky import (
     write_sky,
 )
 from pipeline.algorithms.field import FieldExposure, refraction_step
-from pipeline.algorithms.flux_calibration import UNIT, FluxCalibration, check_response
+from pipeline.algorithms.flux_calibration import (
+    LAMP_RESTORED,
+    UNIT,
+    FluxCalibration,
+    check_response,
+)
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.positions import (
     find_offset,
@@ -211,7 +216,7 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     ]
     keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
     if exposures[0].pixels.flat is not None:
-        keywords["ESO DRS MUSE FLUX FFCORR"] = True
+        keywords[LAMP_RESTORED] = True
     like = groups[0][0]
     write_products(
         out, frames, params, settings, placed, headers, like, unit, "SCIPOST", keywords
@@ -262,7 +267,8 @@ def _reduce(
     if pixels.flat is not None:
         keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
     if frames.get("STD_RESPONSE"):
-        steps.append(_flux_calibration(header, frames))
+        lamp = pixels.flat is not None
+        steps.append(_flux_calibration(header, frames, lamp=lamp))
         keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True
     refraction = refraction_step(header, params.lambdaref)
     steps += refraction
@@ -296,10 +302,10 @@ def _reduce(
     return exposure, sky
 
 
-def _flux_calibration(header: Header, frames: Frames) -> FluxCalibration:
+def _flux_calibration(header: Header, frames: Frames, *, lamp: bool) -> FluxCalibration:
     """Return the flux calibration of an exposure."""
     response = frames["STD_RESPONSE"][0]
-    check_response(header, response.header, response.name)
+    check_response(header, response.header, response.name, lamp=lamp)
     return FluxCalibration.of(
         header,
         response.read(),

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import Filter, filter_from, white
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED
 from pipeline.algorithms.modes import instrument_mode
 from pipeline.algorithms.mosaic import fill_cube
 from pipeline.algorithms.pointing import airmass, number, spaxel
@@ -216,7 +217,7 @@ def _filters(frames: Frames, params: StandardParams) -> list[Filter]:
 
 def _keywords(field: FieldExposure) -> dict[str, Value]:
     """Return what all products of an exposure say about its calibration."""
-    return {} if field.pixels.flat is None else {"ESO DRS MUSE FLUX FFCORR": True}
+    return {} if field.pixels.flat is None else {LAMP_RESTORED: True}
 
 
 def _write_cube(

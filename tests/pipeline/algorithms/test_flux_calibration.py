@@ -105,11 +105,16 @@ def test_table_of_another_kind_is_refused():
 
 
 def test_response_of_another_mode_is_refused():
-    check_response({"ESO INS MODE": "WFM-NOAO-N"}, {"ESO INS MODE": "WFM-NOAO-N"}, "r.fits")
-    check_response({"ESO INS MODE": "WFM-NOAO-N"}, {}, "r.fits")
+    check_response(
+        {"ESO INS MODE": "WFM-NOAO-N"}, {"ESO INS MODE": "WFM-NOAO-N"}, "r.fits", lamp=False
+    )
+    check_response({"ESO INS MODE": "WFM-NOAO-N"}, {}, "r.fits", lamp=False)
     with pytest.raises(BadInput) as refusal:
         check_response(
-            {"ESO INS MODE": "WFM-AO-N"}, {"ESO INS MODE": "WFM-NOAO-N"}, "r.fits"
+            {"ESO INS MODE": "WFM-AO-N"},
+            {"ESO INS MODE": "WFM-NOAO-N"},
+            "r.fits",
+            lamp=False,
         )
     assert (refusal.value.file, refusal.value.keyword) == ("r.fits", "ESO INS MODE")
 

@@ -42,7 +42,11 @@ def frames():
     return {
         "PIXTABLE_SKY": field_pixels(light, "PIXTABLE_SKY"),
         "EXTINCT_TABLE": [static_table("EXTINCT_TABLE")],
-        "STD_RESPONSE": [MemoryTable({"": table}, tag="STD_RESPONSE", ifu=None)],
+        "STD_RESPONSE": [
+            MemoryTable(
+                {"": table}, {"ESO DRS MUSE FLUX FFCORR": True}, "STD_RESPONSE", None
+            )
+        ],
         "SKY_LINES": [static_table("SKY_LINES")],
         "LSF_PROFILE": [static_table("LSF_PROFILE")],
     }
@@ -124,3 +128,10 @@ def test_the_lamp_cancels(frames):
     """What the flat took out is put back, whatever its form."""
     assert np.ptp(lamp(np.arange(5400.0, 7000.0))) > 0.4
     assert frames["PIXTABLE_SKY"][1].header["ESO DRS MUSE FLAT FLUX SKY"] == 2e6
+
+
+def test_a_response_without_the_lamp_is_refused(frames):
+    (response,) = frames["STD_RESPONSE"]
+    old = [MemoryTable(response.tables, {}, "STD_RESPONSE", None, "old.fits")]
+    with pytest.raises(BadInput, match=r"old\.fits.*without the lamp-flat spectrum"):
+        create_sky.run({**frames, "STD_RESPONSE": old}, CreateSkyParams(), MemoryOutputs())
