@@ -1,14 +1,19 @@
 """What the catalogue knows about a final product: the numbers behind its score."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from phoenix.db.models import Association, Block, Job, Product
+from phoenix.db.models import Association, Block, Job, Product, RawFile
 from phoenix.measure import BACKGROUND, EXPECTED, NEGATIVE, SNR
 from qc.flags import ScoreInputs
 
-COSMICS = "PHX COSMICS"
-"""QC1 value: pixels rejected as cosmic rays, per CCD and 1000 s."""
+COSMICS = re.compile(r"QC \w+ EXP(\d+) (?:IFU(\d+) )?NCOSMIC")
+"""QC1 value: pixels of an exposure rejected as cosmic rays, of all its IFUs or of one
+(which is left out when it has none)."""
+
+SKY_STEPS = ("scibasic_sky_", "scipost_sky")
+"""Beginnings of the names of the steps that a sky cube is made in."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,9 @@ class Evidence:
         return "OBJECT" if self.is_object else "SKY"
 
     @property
-    def n_exposures(self) -> int:
-        """Number of raw frames that it is made of."""
-        return sum(member.tag == self.exposures for member in self.block.members)
+    def raws(self) -> list[RawFile]:
+        """Raw frames that it is made of, in order of time."""
+        return [m.raw for m in self.block.members if m.tag == self.exposures]
 
     @property
     def has_sky(self) -> bool:
@@ -41,7 +46,7 @@ class Evidence:
 
     def jobs(self, step: str) -> Iterator[Job]:
         """Iterate over finished recipe calls whose step's name begins so."""
-        for job in self.block.jobs:
+        for job in self.block.latest_jobs:
             if job.state == "done" and job.step.startswith(step):
                 yield job
 
@@ -65,12 +70,41 @@ class Evidence:
         values = self.basic_values("QC SCIBASIC NSATURATED")
         return {step: int(sum(counts)) for step, counts in values.items()}
 
+    def cosmics(self) -> list[tuple[dict[int, int], float]]:
+        """Return the pixels rejected in each exposure by IFU, and its time [s]."""
+        matches = ((COSMICS.fullmatch(name), n) for name, n in self.measured().items())
+        found = [(int(m[1]), int(m[2] or 0), int(n)) for m, n in matches if m]
+        counted = {exposure for exposure, _, _ in found}
+        return [
+            (
+                dict.fromkeys(map(int, raw.chips), 0)
+                | {ifu: n for exposure, ifu, n in found if exposure == k and ifu},
+                raw.exptime_s,
+            )
+            for k, raw in enumerate(self.raws, 1)
+            if k in counted
+        ]
+
+    @property
+    def associations(self) -> list[Association]:
+        """Calibrations that it was made with; those of the sky exposures serve both."""
+        return [
+            row
+            for row in self.block.associations
+            if row.chosen
+            and (
+                row.step != "scipost_sky"
+                if self.is_object
+                else row.step.startswith(SKY_STEPS)
+            )
+        ]
+
     def chosen(self, tag: str) -> list[Association]:
         """Return the calibrations of a tag that its exposures were reduced with."""
         return [
             row
-            for row in self.block.associations
-            if row.chosen and row.tag == tag and row.step.startswith(self.basics)
+            for row in self.associations
+            if row.tag == tag and row.step.startswith(self.basics)
         ]
 
     def measured(self) -> Mapping[str, float]:
@@ -88,7 +122,7 @@ def finals(block: Block) -> list[Evidence]:
     return [
         Evidence(block, product, what.split()[0])
         for step, what in block.finals.items()
-        for job in block.jobs
+        for job in block.latest_jobs
         if job.step == step and job.state == "done"
         for product in job.products
         if product.tag == "DATACUBE_FINAL"
@@ -161,4 +195,4 @@ def alignment(evidence: Evidence) -> float | None:
     return None
 
 
-__all__ = ["COSMICS", "EXPECTED", "NEGATIVE", "SNR", "Evidence", "finals", "score_inputs"]
+__all__ = ["EXPECTED", "NEGATIVE", "SNR", "Evidence", "finals", "score_inputs"]

@@ -5,7 +5,7 @@ product with the others of its month.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,15 +13,7 @@ from sqlalchemy.orm import Session
 from association.score import AssociationScore
 from phoenix.db.models import QC1, Block, Score
 from phoenix.db.queries import with_products
-from phoenix.evidence import (
-    COSMICS,
-    EXPECTED,
-    NEGATIVE,
-    SNR,
-    Evidence,
-    finals,
-    score_inputs,
-)
+from phoenix.evidence import EXPECTED, NEGATIVE, SNR, Evidence, finals, score_inputs
 from phoenix.measure import measure_cube
 from phoenix.quality import MACHINE, decide
 from phoenix.service import Service
@@ -29,6 +21,7 @@ from qc.flags import Bit, ScoreFlag, score_flag
 from qc.process import (
     ProcessFlag,
     calibration_distance,
+    cosmics_per_ccd,
     cosmics_per_exposure,
     missing_sky,
     negative_counts,
@@ -83,15 +76,14 @@ class Relations:
             values = evidence.measured()
             if SNR in values and EXPECTED in values:
                 pairs[self._key(evidence)].append((values[SNR], values[EXPECTED]))
-            if COSMICS in values:
-                rates.append(values[COSMICS])
+            rates += [_rate(*counts) for counts in evidence.cosmics()]
         self._snr = {key: snr_relation(found) for key, found in pairs.items()}
         self.cosmics: Trend | None = robust_trend(rates)
 
     @staticmethod
     def _key(evidence: Evidence) -> tuple[str, int]:
         """Products of one mode and number of exposures are compared."""
-        return evidence.block.mode, evidence.n_exposures
+        return evidence.block.mode, len(evidence.raws)
 
     def snr(self, evidence: Evidence) -> Trend | None:
         """Return the relation for products like this one."""
@@ -114,18 +106,29 @@ def process_flags(evidence: Evidence, relations: Relations) -> list[ProcessFlag]
         flags.append(
             snr_against_counts(values[SNR], values[EXPECTED], relations.snr(evidence))
         )
-    if COSMICS in values:
-        flags.append(cosmics_per_exposure(values[COSMICS], relations.cosmics))
-    return flags
+    return [*flags, *_cosmic_flags(evidence, relations.cosmics)]
+
+
+def _cosmic_flags(evidence: Evidence, trend: Trend | None) -> list[ProcessFlag]:
+    """Return the checks of the rejected pixels, each of its worst exposure."""
+    counts = evidence.cosmics()
+    by_ifu = [cosmics_per_ccd(n, exptime)[0] for n, exptime in counts]
+    whole = [cosmics_per_exposure(_rate(n, exptime), trend) for n, exptime in counts]
+    return [
+        next((flag for flag in flags if flag.verdict == "red"), flags[0])
+        for flags in (by_ifu, whole)
+        if flags
+    ]
+
+
+def _rate(rejected: Mapping[int, int], exptime_s: float) -> float:
+    """Return the rejected pixels of an exposure per CCD and 1000 s."""
+    return 1000.0 * sum(rejected.values()) / len(rejected) / max(exptime_s, 1.0)
 
 
 def nearest_calibration(evidence: Evidence) -> AssociationScore | None:
     """Return the association score: the smallest closeness, and whose it is."""
-    rows = [
-        row
-        for row in evidence.block.associations
-        if row.chosen and row.closeness is not None
-    ]
+    rows = [row for row in evidence.associations if row.closeness is not None]
     if not rows:
         return None
     worst = min(rows, key=lambda row: (row.closeness or 0.0, row.name))

@@ -32,6 +32,10 @@ exposures of some 20 counts a pixel have 2 to 3.5e-4, one with a saturated star 
 COSMIC_POISSON = 5.0
 """Odd counts must also be this many Poisson standard deviations off (ours)."""
 
+COSMIC_TRACK = 10.0
+"""Pixels that come together: a track has some, and the noise of their number grows with
+its length (ours: mean of the squared lengths over the mean length)."""
+
 COSMIC_FLOOR = 0.1
 """Relative difference between exposures that is never flagged (ours)."""
 
@@ -101,7 +105,7 @@ def cosmics_per_ccd(
     Returns
     -------
     flag : ProcessFlag
-        Red when an IFU is beyond 5 MAD of the others, and beyond their Poisson noise.
+        Red when an IFU is beyond 5 MAD of the others, and beyond the noise of tracks.
     rates : dict of int to float
         Rejected pixels per CCD and 1000 s.
     """
@@ -113,9 +117,8 @@ def cosmics_per_ccd(
         return ProcessFlag("COSMICS_IFU", "unknown", None, None, text), rates
     middle = median(rates.values())
     mad = median(abs(rate - middle) for rate in rates.values())
-    noise = (
-        COSMIC_POISSON * sqrt(max(middle * exptime_s / 1000.0, 1.0)) * 1000.0 / exptime_s
-    )
+    pixels = max(middle * exptime_s / 1000.0, 1.0)
+    noise = COSMIC_POISSON * sqrt(COSMIC_TRACK * pixels) * 1000.0 / exptime_s
     allowed = max(N_MAD * mad, noise)
     worst = max(rates, key=lambda ifu: (abs(rates[ifu] - middle), -ifu))
     verdict: Verdict = "green" if abs(rates[worst] - middle) <= allowed else "red"

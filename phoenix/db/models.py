@@ -160,6 +160,11 @@ class Block(Base):
     )
     jobs: Mapped[list["Job"]] = relationship(back_populates="block", order_by="Job.id")
 
+    @property
+    def latest_jobs(self) -> list["Job"]:
+        """The newest recipe call of each step and IFU; older ones had other inputs."""
+        return list({(job.step, job.ifu): job for job in self.jobs}.values())
+
 
 class Member(Base):
     """A raw file of a block."""

@@ -106,6 +106,13 @@ def test_an_ifu_with_odd_cosmics_shows() -> None:
     assert flag.verdict == "red" and "IFU 7" in flag.text
 
 
+def test_one_more_track_is_no_odd_ifu() -> None:
+    tracks = np.random.default_rng(4)
+    for _ in range(200):
+        counts = {k: int(tracks.poisson(3, tracks.poisson(6)).sum()) for k in range(1, 25)}
+        assert cosmics_per_ccd(counts, 300.0)[0].verdict == "green"
+
+
 def test_cosmics_without_enough_numbers() -> None:
     assert cosmics_per_ccd({}, 600.0)[0].verdict == "unknown"
     assert cosmics_per_ccd({1: 5}, 0.0)[0].verdict == "unknown"
