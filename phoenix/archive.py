@@ -144,22 +144,29 @@ def _supersede(session: Session, idp: Idp) -> None:
 def decide_product(
     service: Service, name: str, verdict: str, by: str, comment: str, preview: Preview
 ) -> Idp:
-    """Certify or reject a data product; a certified one that was held is released."""
+    """Certify or reject a data product; a certified one that was held is released.
+
+    What was in the archive before and was rejected comes back as a new version.
+    """
     with service.catalogue.write() as session:
-        idp = _held(session, name)
+        idp = _newest(session, name)
+        if verdict == "certified" and idp.state == "released":
+            raise PhoenixError(
+                f"{idp.name} is released already", remedy="reject it to withdraw it"
+            )
         evidence = _evidence(session, idp)
         decide(session, evidence.product, verdict, by, comment)
         if verdict == "rejected":
             idp.state, idp.certification, idp.comment = "rejected", "rejected", comment
             return idp
-        version = idp.version
+        version = idp.version + bool(idp.path)
         session.delete(idp)
     with service.catalogue.read() as session:
         found = [c for c in _candidates(session, idp.month) if c.name == idp.name]
         return _release(service, Candidate(found[-1].evidence, version), preview)
 
 
-def _held(session: Session, name: str) -> Idp:
+def _newest(session: Session, name: str) -> Idp:
     """Return the newest version of a data product."""
     query = select(Idp).where(Idp.name == name.removesuffix(".fits"))
     idp = session.scalars(query.order_by(Idp.version.desc())).first()

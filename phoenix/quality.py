@@ -53,9 +53,10 @@ def _judge(session: Session, block: Block) -> None:
 
 def _groups(block: Block) -> list[list[Product]]:
     """Return the products that are certified together: of an IFU, or of the block."""
-    products = [p for job in block.jobs for p in job.products if job.state == "done"]
-    last = block.jobs[-1].step if block.jobs else ""
-    if any(p.ifu == 0 for job in block.jobs if job.step == last for p in job.products):
+    jobs = block.latest_jobs
+    products = [p for job in jobs for p in job.products if job.state == "done"]
+    last = jobs[-1].step if jobs else ""
+    if any(p.ifu == 0 for job in jobs if job.step == last for p in job.products):
         return [products]
     ifus = sorted({product.ifu for product in products})
     return [[p for p in products if p.ifu == ifu] for ifu in ifus]
@@ -141,9 +142,10 @@ def decide_block(service: Service, name: str, verdict: str, by: str, comment: st
     """Certify or reject all products of a calibration block; return how many."""
     with service.catalogue.write() as session:
         block = session.scalar(with_products(select(Block).where(Block.name == name)))
-        if block is None or block.state != "done":
+        if block is None or block.state != "done" or block.role != "calibration":
             raise NotInCatalogue(
-                f"there is no block {name} that is done", remedy="see phoenix ab list"
+                f"there is no calibration block {name} that is done",
+                remedy="see phoenix ab list; of science, name the data product (MU_...)",
             )
         products = [product for job in block.jobs for product in job.products]
         for product in products:
