@@ -13,6 +13,7 @@ from phoenix.db.models import Block, Product, now
 from phoenix.errors import BlockFailed, PhoenixError
 from phoenix.execute import Call, Given, given, remove_files, run_job
 from phoenix.planning import MonthPlan
+from phoenix.science import measure_finals
 from phoenix.service import Service
 from phoenix.statics import file_checksum
 from pipeline.spec import BadInput, Recipe
@@ -147,7 +148,11 @@ def run_block(
     *,
     retry: bool = False,
 ) -> str:
-    """Run a block that is complete and note how it went; return its state."""
+    """Run a block that is complete and note how it went; return its state.
+
+    It is done only when its final products are measured: what a crash interrupts is
+    taken up, what is done is not looked at again.
+    """
     with service.catalogue.write() as session:
         row = session.scalars(select(Block).where(Block.name == block.name)).one()
         row.state, row.reason, row.started_at = "running", "", now()
@@ -155,9 +160,10 @@ def run_block(
     running = BlockRun(service, month_plan, block, block_id, recipes, retry)
     try:
         running.run()
+        measure_finals(service, block.name)
         state, reason = "done", ""
-    except BlockFailed as error:
-        state, reason = "failed", error.problem
+    except Exception as error:
+        state, reason = "failed", _what(error)
     if state == "done" and not service.settings.keep_pixel_tables:
         remove_files(service, intermediates(running))
     with service.catalogue.write() as session:

@@ -18,7 +18,7 @@ from phoenix.db.queries import block_states, blocks_in_state
 from phoenix.execute import recover
 from phoenix.planning import SCIENCE, MonthPlan, keep_plan, kind_of, plan_month, sizes_of
 from phoenix.quality import certify_calibrations
-from phoenix.science import certify_science, measure_finals
+from phoenix.science import certify_science
 from phoenix.service import Service
 from pipeline.runner import load_recipes
 
@@ -73,12 +73,9 @@ class Month:
 
     def run(self, task: "Task") -> str:
         """Run one block; return its state."""
-        state = run_block(
+        return run_block(
             self.service, task.plan, task.block, self.recipes, retry=self.retry
         )
-        if state == "done" and task.block.finals:
-            measure_finals(self.service, task.name)
-        return state
 
     def finish(self, kind: str) -> None:
         """Score and certify what was made of one kind of raw frames."""

@@ -277,7 +277,7 @@ def _remake(service: Service, job_id: int) -> None:
         raise PhoenixError(
             f"{job.recipe} {job.version} made a product that is needed again, here is "
             f"version {recipe.version}",
-            remedy="run the month with --update",
+            remedy="install that version, or reduce the raw files in a new --store",
         )
     frames = tuple(
         Given(Path(i.path), i.tag, i.checksum, i.raw_id, i.product_id) for i in job.inputs

@@ -201,7 +201,8 @@ def _follow(
     row.recipe = block.steps[-1].recipe if block.steps else ""
     row.finals = {final.step: f"{final.code} {final.object}" for final in block.finals}
     members = {m.raw_id for m in row.members}
-    if members != {month_plan.raws[f.name].id for f in block.frames}:
+    other_frames = members != {month_plan.raws[f.name].id for f in block.frames}
+    if other_frames:
         session.execute(delete(Member).where(Member.block_id == row.id))
         session.expire(row, ["members"])
         _keep_members(session, row, block, month_plan)
@@ -210,7 +211,7 @@ def _follow(
     rows = _associations(row, block, month_plan)
     if block.missing:
         row.state, row.reason = "incomplete", "; ".join(block.missing)
-    elif row.state != "failed" or _used(rows) != _used(row.associations):
+    elif row.state != "failed" or other_frames or _used(rows) != _used(row.associations):
         row.state, row.reason = "created", ""
     session.execute(delete(Association).where(Association.block_id == row.id))
     session.bulk_save_objects(rows)
@@ -304,7 +305,8 @@ def _keep_unplanned(
             session.add(
                 Member(block_id=row.id, raw_id=raw_id, tag=frame.tag, position=position)
             )
-    row.state, row.reason, row.complete = "incomplete", left.reason, False
+    if row.state in OPEN:
+        row.state, row.reason, row.complete = "incomplete", left.reason, False
 
 
 def _keep_group(session: Session, block: planned.Block) -> None:

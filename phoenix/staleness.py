@@ -1,4 +1,4 @@
-"""Products that would be made otherwise today: better calibrations, newer recipes."""
+"""Products that would be made otherwise today: by calibrations, recipes or raw files."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 import association.blocks as planned
 from phoenix.db.models import Block
-from phoenix.db.queries import with_products
+from phoenix.db.queries import blocks_in_state, with_products
 from phoenix.planning import MonthPlan, plan_month, sizes_of
 from phoenix.service import Service
 from pipeline.runner import load_recipes
@@ -20,14 +20,16 @@ def stale_blocks(service: Service, month: str) -> Iterator[tuple[str, str]]:
     """Yield the name of each stale block of a month that is done, and the reason."""
     recipes = load_recipes()
     with service.catalogue.read() as session:
+        ended = blocks_in_state(session, "calibration", "failed", "done")
         for size in sizes_of(session):
-            month_plan = plan_month(session, month, size, recipes)
+            month_plan = plan_month(session, month, size, recipes, ended)
             for row in _done(session, month, size):
                 block = month_plan.blocks.get(row.name)
                 if block is not None:
                     versions = {name: recipe.version for name, recipe in recipes.items()}
                     reasons = [
                         *_newer_recipes(row, versions),
+                        *_other_frames(row, block, month_plan),
                         *_other_calibrations(row, block, month_plan),
                     ]
                     if reasons:
@@ -44,10 +46,26 @@ def _done(session: Session, month: str, size: str) -> list[Block]:
 
 def _newer_recipes(row: Block, versions: dict[str, str]) -> Iterator[str]:
     """Say which recipes have another version now."""
-    for job in row.jobs:
+    for job in row.latest_jobs:
         here = versions.get(job.recipe)
         if job.state == "done" and here is not None and here != job.version:
             yield f"{job.recipe} was {job.version}, is {here}"
+
+
+def _other_frames(row: Block, block: planned.Block, month_plan: MonthPlan) -> Iterator[str]:
+    """Say which raw frames came, went or changed since."""
+    had = {member.raw_id for member in row.members}
+    used = {i.raw_id: i.checksum for job in row.latest_jobs for i in job.inputs}
+    for frame in block.frames:
+        raw = month_plan.raws[frame.name]
+        if raw.id not in had:
+            yield f"{raw.name} came later"
+        elif used.get(raw.id, raw.checksum) != raw.checksum:
+            yield f"{raw.name} has changed"
+    here = {month_plan.raws[frame.name].id for frame in block.frames}
+    for member in row.members:
+        if member.raw_id not in here:
+            yield f"{member.raw.name} is no longer accepted"
 
 
 def _other_calibrations(

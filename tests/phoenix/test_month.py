@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from phoenix.db.models import Association, Block, Job, JobInput, Product, RawFile
 from phoenix.execute import run_job
+from phoenix.measure import BACKGROUND
 from phoenix.quality import decide_block
 from phoenix.staleness import stale_blocks
 from tests.phoenix.conftest import MONTH, NIGHT, run_month
@@ -114,6 +115,33 @@ def test_a_failed_night_gives_way_to_the_next_best(service, raw, blocks):
     assert all(name.startswith(made["FLAT 2026-09-02"].name) for name in used)
 
 
+def test_a_cube_is_measured_although_a_crash_came_between(service, raw, monkeypatch):
+    class Killed(BaseException):
+        """Ends the process as far as the service can see."""
+
+    def kill(path):
+        raise Killed
+
+    with monkeypatch.context() as crash:
+        crash.setattr("phoenix.science.measure_cube", kill)
+        with pytest.raises(Killed):
+            run_month(service, raw)
+    run_month(service)
+    with service.catalogue.read() as session:
+        cube = session.scalars(select(Product).where(Product.tag == "DATACUBE_FINAL")).one()
+        assert BACKGROUND in {value.name for value in cube.qc1}
+
+
+def test_what_nobody_foresaw_fails_its_block_only(service, raw, blocks, monkeypatch):
+    def odd(path):
+        raise ZeroDivisionError("odd cube")
+
+    monkeypatch.setattr("phoenix.science.measure_cube", odd)
+    run_month(service, raw)
+    target = blocks()["OBJECT 2026-09-01"]
+    assert (target.state, target.reason) == ("failed", "ZeroDivisionError: odd cube")
+
+
 def test_without_a_next_best_the_rest_is_blocked_and_says_by_whom(service, raw, blocks):
     for path in raw.glob("*FLAT*"):
         path.unlink()
@@ -219,3 +247,42 @@ def test_what_a_better_master_would_change_is_listed(service, raw, blocks):
     stale = dict(stale_blocks(service, MONTH))
     assert blocks()["OBJECT 2026-09-01"].name in stale
     assert "MASTER_FLAT" in stale[blocks()["OBJECT 2026-09-01"].name]
+
+
+def test_masters_that_cannot_come_make_nothing_stale(service, raw):
+    next(raw.glob("*FLAT.61284*")).unlink()
+    raw_file(raw, "FLAT", NIGHT + 0.01, ifus=(1, 2), TEST_FAIL=True)
+    run_month(service, raw)
+    assert list(stale_blocks(service, MONTH)) == []
+
+
+def test_a_frame_that_came_later_or_changed_is_listed(service, raw, blocks):
+    run_month(service, raw)
+    raw_file(raw, "BIAS", NIGHT, ifus=(1, 2), level=1234)
+    raw_file(raw, "FLAT", NIGHT + 0.011, ifus=(1, 2))
+    run_month(service, raw)
+    stale = dict(stale_blocks(service, MONTH))
+    assert "has changed" in stale[blocks()["BIAS 2026-09-01"].name]
+    assert "came later" in stale[blocks()["FLAT 2026-09-01"].name]
+
+
+def test_a_block_that_is_done_stays_so_when_its_recipes_go(service, raw, blocks):
+    run_month(service, raw)
+    raw_file(raw, "SKY", NIGHT + 0.301, ifus=(1, 2))
+    run_month(service, raw)
+    assert blocks()["OBJECT 2026-09-01"].state == "done"
+
+
+def test_a_failed_block_is_tried_again_when_a_frame_came(service, raw, blocks):
+    flat = next(raw.glob("*FLAT.61284*"))
+    template = f"T{int((NIGHT + 0.01) * 10)}"
+    flat.unlink()
+    raw_file(raw, "FLAT", NIGHT + 0.01, ifus=(1, 2), TEST_FAIL=True)
+    run_month(service, raw)
+    raw_file(raw, "FLAT", NIGHT + 0.012, ifus=(1, 2), TPL_START=template)
+    with service.catalogue.read() as session:
+        before = session.scalars(select(Job.identity).where(Job.state == "failed")).all()
+    run_month(service, raw)
+    with service.catalogue.read() as session:
+        after = session.scalars(select(Job.identity).where(Job.state == "failed")).all()
+    assert set(before) < set(after)
