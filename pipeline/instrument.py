@@ -113,11 +113,6 @@ class Size:
         """Width of a stack on the sky [pix of 0.2 arcsec]."""
         return {"full": 75.0, "mini": 30.0}[self.name]
 
-    @property
-    def slice_box_scale(self) -> float:
-        """Sky pixels for one CCD pixel along a slice."""
-        return self.stack_width / self.slice_width
-
     def quadrants(self) -> tuple[Quadrant, ...]:
         """Return the four ports: lower left, lower right, upper right, upper left."""
         ports = ((1, False, False), (2, False, True), (3, True, True), (4, True, False))
@@ -196,7 +191,3 @@ def size_of(shape: tuple[int, int]) -> Size:
         f"{s.name} {s.raw_shape[1]} x {s.raw_shape[0]}" for s in SIZES.values()
     )
     raise ValueError(f"no MUSE detector has {shape[1]} x {shape[0]} pixels ({known})")
-
-
-FIRST_WAVELENGTH = {"E": 4600.0, "N": 4750.0}
-"""Blue end of the reduced data by the last letter of INS.MODE's filter [Angstrom]."""

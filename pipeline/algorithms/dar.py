@@ -27,6 +27,8 @@ TEMPERATURE, HUMIDITY, PRESSURE = 11.5, 14.5, 743.0
 """Typical air of Paranal [deg C, %, hPa], where the header does not tell."""
 
 _FIRST, _LAST, _STEP = 3500.0, 10500.0, 10.0
+WAVELENGTHS = np.arange(_FIRST, _LAST + _STEP, _STEP)
+"""At which `Refraction` holds its shifts [Angstrom]."""
 
 
 def refractive_index(
@@ -71,7 +73,7 @@ class Refraction:
     """The shift of an exposure as a function of wavelength.
 
     ``shift_x``, ``shift_y``: float64[n] [pix], to be added to the field coordinates at
-    wavelengths 3500, 3510 ... Angstrom.
+    `WAVELENGTHS`.
     """
 
     shift_x: NDArray[np.float64]
@@ -89,8 +91,7 @@ class Refraction:
             pressure * MMHG_PER_HPA,
             vapour_pressure(temperature, humidity) * MMHG_PER_HPA,
         )
-        wavelength = np.arange(_FIRST, _LAST + _STEP, _STEP)
-        index = refractive_index(wavelength, *air)
+        index = refractive_index(WAVELENGTHS, *air)
         guide = refractive_index(np.array([reference]), *air)
         zenith_distance = np.arccos(1.0 / max(airmass(header), 1.0))
         towards_zenith = np.tan(zenith_distance) * ARCSEC_PER_RADIAN * (guide - index)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import apply, default_solution, field_to_plane
-from pipeline.algorithms.dar import Refraction
+from pipeline.algorithms.dar import WAVELENGTHS, Refraction
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.pointing import number
 from pipeline.algorithms.sources import find_sources
@@ -24,10 +24,6 @@ Selection = Literal["flux", "distance"]
 DOUBTFUL, TOO_FAR = 20.0, 60.0
 """Distance of the tabulated star from the pointing that is reported, and that is refused
 [arcsec] (genuine pipeline)."""
-
-
-FIRST_WAVELENGTH, WAVELENGTH_STEP, N_WAVELENGTHS = 3500.0, 10.0, 701
-"""Wavelengths at which `Refraction` holds its shifts [Angstrom]."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +154,9 @@ def residual_refraction(star: FieldStar, reference: float) -> Refraction:
     For the method ``correct`` of ``darcheck``: what refraction the theory left over.
     """
     bands, centre = star.spectrum.bands, star.spectrum.centre
-    at = FIRST_WAVELENGTH + WAVELENGTH_STEP * np.arange(N_WAVELENGTHS)
     shifts = [
-        np.interp(reference, bands, centre[:, i]) - np.interp(at, bands, centre[:, i])
+        np.interp(reference, bands, centre[:, i])
+        - np.interp(WAVELENGTHS, bands, centre[:, i])
         for i in (0, 1)
     ]
     return Refraction(shifts[0], shifts[1])

@@ -57,30 +57,3 @@ def substitute(factor: NDArray[np.float64], vector: NDArray[np.float64], n: int)
         for k in range(i + 1, n):
             vector[i] -= factor[k, i] * vector[k]
         vector[i] /= factor[i, i]
-
-
-@kernel
-def first_variance(factor: NDArray[np.float64], n: int) -> float:
-    """Return the first diagonal element of the inverse of a factored matrix.
-
-    Parameters
-    ----------
-    factor : float64[m, m]
-        As `cholesky` leaves it.
-    n : int
-        Number of rows in use.
-
-    Returns
-    -------
-    float
-        Variance of the first parameter.
-    """
-    column = np.zeros(n)
-    column[0] = 1.0
-    total = 0.0
-    for i in range(n):
-        for k in range(i):
-            column[i] -= factor[i, k] * column[k]
-        column[i] /= factor[i, i]
-        total += column[i] * column[i]
-    return total
