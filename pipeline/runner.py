@@ -206,6 +206,9 @@ def _run_once(
     except BaseException:
         outputs.abort()
         raise
+    finally:
+        for frame in (f for i in recipe.inputs if i.kind == "raw" for f in frames[i.tag]):
+            frame.release()  # else the images of all IFUs add up
     log.info("%s: %s", label, ", ".join(p.path.name for p in produced))
     return produced
 

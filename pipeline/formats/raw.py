@@ -74,9 +74,13 @@ class RawImage:
         counts ^= np.uint16(0x8000)
         return counts
 
+    def release(self) -> None:
+        """Forget a decompressed image; it would be read again if asked for."""
+        self.__dict__.pop("_plane", None)
+
     @cached_property
     def _plane(self) -> NDArray[np.uint16]:
-        """The whole image of a compressed extension, held once it is asked for."""
+        """The whole image of a compressed extension, held until `release`."""
         try:
             with fits.open(self.path, memmap=False) as units:
                 data = units[f"CHAN{self.ifu:02d}"].data

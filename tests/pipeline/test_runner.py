@@ -3,9 +3,9 @@ import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
-from pipeline import parallel
+from pipeline import inputs, parallel
 from pipeline.formats.image import open_images
-from pipeline.formats.raw import write_raw
+from pipeline.formats.raw import open_raw, write_raw
 from pipeline.formats.scan import scan
 from pipeline.runner import find_recipe, load_recipes, run
 from pipeline.spec import BadInput
@@ -120,6 +120,26 @@ def test_frames_of_another_setup_are_refused(biases, tmp_path):
         run("muse_bias", sof, {}, tmp_path / "out", nifu=1)
     with pytest.raises(BadInput, match=r"fast\.fits, CHAN02: has no data of IFU 2"):
         run("muse_bias", sof, {}, tmp_path / "out", nifu=2)
+
+
+def test_decompressed_images_of_an_ifu_are_not_kept(tmp_path, monkeypatch):
+    sof = []
+    for seed in range(3):
+        images = {i: (rawbias.counts(seed + 3 * i), rawbias.extension(i)) for i in (1, 2)}
+        path = tmp_path / f"bias{seed}.fits.fz"
+        write_raw(path, rawbias.primary(seed), images, compress=True)
+        sof.append((path, "BIAS"))
+    monkeypatch.setattr(parallel, "n_threads", lambda: 1)
+    opened = []
+
+    def opener(path, tag):
+        opened.extend(frames := open_raw(path, tag).values())
+        return {frame.ifu: frame for frame in frames}
+
+    monkeypatch.setitem(inputs._OPEN, "raw", opener)
+    assert len(run("muse_bias", sof, {}, tmp_path / "out")) == 2
+    assert len(opened) == 6
+    assert not [frame for frame in opened if "_plane" in vars(frame)]
 
 
 def test_a_failure_leaves_nothing_behind(biases, tmp_path, monkeypatch):
