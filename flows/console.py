@@ -14,7 +14,7 @@ STAGES = {
     "SKYFLAT": "Twilights",
     "STD": "Standard stars",
     "OBJECT": "Science",
-    "release": "Release",
+    "release": "Data products",
 }
 """What the stages of a flow are called."""
 

@@ -39,11 +39,14 @@ def run_block(month: Month, job: Task) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def release(service: Service, month: str) -> list[str]:
+def release(service: Service, month: str, tell: Progress) -> int:
     """Release what is certified and meets the standard, with a preview of each."""
     from reports.previews import write_preview
 
-    return [idp.name for idp in release_month(service, month, write_preview)]
+    n_products = len(release_month(service, month, write_preview))
+    if n_products:
+        tell("release", n_products, n_products)
+    return n_products
 
 
 @task(cache_policy=NO_CACHE)
@@ -58,6 +61,8 @@ def write_pages(service: Service, month: str) -> Path:
 def reduce_kind(month: Month, kind: str, tell: Progress) -> None:
     """Run all blocks of one kind of raw frames, then score and certify what they made."""
     jobs = month.plan(kind)
+    if jobs:
+        tell(kind, 0, len(jobs))
     futures = [run_block.submit(month, job) for job in jobs]
     for n_done, future in enumerate(as_completed(futures), 1):
         future.result()
@@ -77,5 +82,5 @@ def reduce_month(
     month.plan()
     for kind in KINDS:
         reduce_kind(month, kind, tell)
-    release(service, name)
+    release(service, name, tell)
     return write_pages(service, name)
