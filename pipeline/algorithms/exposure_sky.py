@@ -7,64 +7,17 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pipeline.algorithms.field import FieldExposure
-from pipeline.algorithms.filters import white
-from pipeline.algorithms.flux_calibration import UNIT
 from pipeline.algorithms.lsf import Lsf, mean_lsf, read_lsf
-from pipeline.algorithms.sky_fit import (
-    SkyLines,
-    continuum_qc,
-    fit_sky_lines,
-    line_qc,
-    sky_continuum,
-)
+from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
 from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky
 from pipeline.algorithms.sky_subtract import (
     SkySubtraction,
     subtract_model,
     subtract_spectrum,
 )
-from pipeline.spec import (
-    QC,
-    BadInput,
-    Columns,
-    Frames,
-    Outputs,
-    Planes,
-    Product,
-    Segment,
-    Table,
-    Value,
-)
+from pipeline.spec import BadInput, Columns, Frames, Segment
 
 Method = Literal["none", "subtract-model", "model", "simple"]
-
-LINE_FLUX = "10**(-20)*erg/(s cm^2 arcsec^2)"
-CONTINUUM_FLUX = "erg/(s cm^2 arcsec^2)"
-"""Units as the genuine pipeline writes them; the numbers are 1e-20 of them, and of a
-spaxel of 0.2 arcsec, in both."""
-
-_SAVED: Any = {"numbered": True, "optional": True}
-PRODUCTS = (
-    Product("SKY_IMAGE", "image", "White-light image with the sky.", unit=UNIT, **_SAVED),
-    Product("SKY_MASK", "image", "Where the sky was measured.", **_SAVED),
-    Product("SKY_SPECTRUM", "table", "Spectrum of the sky.", **_SAVED),
-    Product("SKY_LINES", "table", "Fluxes of the sky lines.", **_SAVED),
-    Product("SKY_CONTINUUM", "table", "Continuum of the sky.", **_SAVED),
-)
-"""What skymethod=model saves."""
-
-QCS = tuple(
-    QC(f"QC SCIPOST {name}", tag, unit, doc, optional=True)
-    for name, tag, unit, doc in (
-        ("LOWLIMIT", "SKY_MASK", UNIT, "Darkest sky taken."),
-        ("THRESHOLD", "SKY_MASK", UNIT, "Brightest sky taken."),
-        ("LINE# NAME", "SKY_LINES", "", "Brightest line of a group."),
-        ("LINE# AWAV", "SKY_LINES", "Angstrom", "Its wavelength in air."),
-        ("LINE# FLUX", "SKY_LINES", "1e-20 erg/s/cm**2", "Its flux in a spaxel."),
-        ("CONT FLUX", "SKY_CONTINUUM", "", "Sum of the continuum."),
-        ("CONT MAXDEV", "SKY_CONTINUUM", "", "Steepest slope."),
-    )
-)
 
 
 class SkySettings(NamedTuple):
@@ -187,36 +140,3 @@ def _missing(tag: str, method: str) -> BadInput:
         keyword=tag,
         remedy=f"add {tag} to the SOF, or choose skymethod=simple or none",
     )
-
-
-def write_sky(sky: ExposureSky, out: Outputs, number: int) -> None:
-    """Write image, mask, spectrum, lines and continuum of a modelled sky."""
-    observed, lines, continuum = sky.observed, sky.lines, sky.continuum
-    if observed is None or lines is None or continuum is None:
-        return
-    like, wcs = sky.field.pixels.tables[0], sky.field.grid.image_wcs()
-    shape = (observed.image.shape[0], observed.image.shape[1])
-    rows = slice(0, shape[0])
-    band = white()
-    words: dict[str, Value] = {
-        **wcs,
-        "ESO DRS MUSE FILTER NAME": band.name,
-        "ESO DRS MUSE FILTER FRACTION": band.fraction(*sky.field.extent.wavelength),
-    }
-    image = out.image("SKY_IMAGE", shape, unit=UNIT, header=words, like=like, number=number)
-    image.write(rows, observed.planes)
-    mask = out.image("SKY_MASK", shape, unit="", header=wcs, like=like, number=number)
-    zero = np.zeros(shape, np.float32)
-    mask.write(rows, Planes(observed.mask.astype(np.float32), zero.astype(np.uint32), zero))
-    mask.qc["QC SCIPOST LOWLIMIT"], mask.qc["QC SCIPOST THRESHOLD"] = observed.limits
-    spectrum = out.table("SKY_SPECTRUM", like=like, number=number)
-    units = {"lambda": "Angstrom", "data": UNIT, "stat": f"({UNIT})**2"}
-    spectrum.write("", Table(observed.columns(), units))
-    table = out.table("SKY_LINES", like=like, number=number)
-    units = {"lambda": "Angstrom", "flux": LINE_FLUX}
-    table.write("LINES", Table(lines.brightest_first().columns(), units))
-    table.qc.update({f"QC SCIPOST {name}": v for name, v in line_qc(lines).items()})
-    rest = out.table("SKY_CONTINUUM", like=like, number=number)
-    columns = {name: np.asarray(continuum[name], np.float64) for name in ("lambda", "flux")}
-    rest.write("CONTINUUM", Table(columns, {"lambda": "Angstrom", "flux": CONTINUUM_FLUX}))
-    rest.qc.update({f"QC SCIPOST {name}": v for name, v in continuum_qc(columns).items()})

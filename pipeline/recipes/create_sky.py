@@ -3,39 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from pipeline.algorithms.exposure import group_exposures, merge
-from pipeline.algorithms.exposure_sky import CONTINUUM_FLUX, LINE_FLUX
 from pipeline.algorithms.field import FieldExposure, refraction_step
-from pipeline.algorithms.filters import white
-from pipeline.algorithms.flux_calibration import (
-    LAMP_RESTORED,
-    UNIT,
-    FluxCalibration,
-    check_response,
-)
+from pipeline.algorithms.flux_calibration import FluxCalibration, check_response
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
-from pipeline.algorithms.sky_fit import (
-    SkyLines,
-    continuum_qc,
-    fit_sky_lines,
-    line_qc,
-    sky_continuum,
-)
-from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky, rejection_limits
+from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
+from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
+from pipeline.algorithms.sky_spectrum import observe_sky, rejection_limits
 from pipeline.spec import (
-    QC,
     BadInput,
     Frames,
     Input,
     Outputs,
     Params,
     PixelTable,
-    Planes,
-    Product,
-    Table,
-    Value,
     param,
     recipe,
 )
@@ -113,22 +94,8 @@ class CreateSkyParams(Params):
             "SKY_MASK", "image", n_max=1, per_ifu=False, optional=True, doc="Where to look."
         ),
     ],
-    products=[
-        Product("SKY_MASK", "image", "Where the sky was measured."),
-        Product("SKY_IMAGE", "image", "White-light image.", unit=UNIT),
-        Product("SKY_SPECTRUM", "table", "Spectrum of the sky."),
-        Product("SKY_LINES", "table", "Fluxes of the sky lines."),
-        Product("SKY_CONTINUUM", "table", "Continuum of the sky."),
-    ],
-    qc=[
-        QC("QC SKY LOWLIMIT", "SKY_MASK", UNIT, "Darkest sky taken."),
-        QC("QC SKY THRESHOLD", "SKY_MASK", UNIT, "Brightest sky taken."),
-        QC("QC SKY LINE# NAME", "SKY_LINES", "", "Brightest line of a group."),
-        QC("QC SKY LINE# AWAV", "SKY_LINES", "Angstrom", "Its wavelength in air."),
-        QC("QC SKY LINE# FLUX", "SKY_LINES", "1e-20 erg/s/cm**2", "Its flux in a spaxel."),
-        QC("QC SKY CONT FLUX", "SKY_CONTINUUM", "", "Sum of the continuum."),
-        QC("QC SKY CONT MAXDEV", "SKY_CONTINUUM", "", "Steepest slope."),
-    ],
+    products=sky_products(),
+    qc=sky_qc("SKY", optional=False),
 )
 def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
     """Measure the sky: its lines by groups, and the continuum between them.
@@ -158,10 +125,6 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
         kappa=params.limits(),
         mask=masks[0] if masks else None,
     )
-    words: dict[str, Value] = {}
-    if field.pixels.flat is not None:
-        words[LAMP_RESTORED] = True
-    _write_field(sky, field, words, out)
     lsf = mean_lsf(read_lsf(frames["LSF_PROFILE"]))
     known = SkyLines.of(
         frames["SKY_LINES"][0].read("LINES").columns,
@@ -175,7 +138,7 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
         if given
         else sky_continuum(sky.wavelength, sky.data, lines, lsf, params.csampling)
     )
-    _write_model(lines, continuum, field, out)
+    write_sky(out, field, sky, lines, continuum, prefix="SKY")
 
 
 def _field(
@@ -197,43 +160,3 @@ def _field(
     return FieldExposure(
         merged, (calibration, *refraction), params.lambdamin, params.lambdamax
     )
-
-
-def _write_field(
-    sky: FieldSky, field: FieldExposure, words: dict[str, Value], out: Outputs
-) -> None:
-    """Write mask, image and spectrum."""
-    like, wcs = field.pixels.tables[0], field.grid.image_wcs()
-    rows = slice(0, sky.image.shape[0])
-    shape = (sky.image.shape[0], sky.image.shape[1])
-    mask = out.image("SKY_MASK", shape, unit="", header=wcs, like=like)
-    zero = np.zeros_like(sky.image)
-    mask.write(rows, Planes(sky.mask.astype(np.float32), zero.astype(np.uint32), zero))
-    mask.qc["QC SKY LOWLIMIT"], mask.qc["QC SKY THRESHOLD"] = sky.limits
-    band = white()
-    words = {
-        **words,
-        "ESO DRS MUSE FILTER NAME": band.name,
-        "ESO DRS MUSE FILTER FRACTION": band.fraction(*field.extent.wavelength),
-    }
-    image = out.image("SKY_IMAGE", shape, unit=UNIT, header={**words, **wcs}, like=like)
-    image.write(rows, sky.planes)
-    spectrum = out.table("SKY_SPECTRUM", like=like)
-    units = {"lambda": "Angstrom", "data": UNIT, "stat": f"({UNIT})**2"}
-    spectrum.write("", Table(sky.columns(), units))
-
-
-def _write_model(
-    lines: SkyLines, continuum: Mapping[str, Any], field: FieldExposure, out: Outputs
-) -> None:
-    """Write lines and continuum."""
-    like = field.pixels.tables[0]
-    table = out.table("SKY_LINES", like=like)
-    units = {"lambda": "Angstrom", "flux": LINE_FLUX}
-    table.write("LINES", Table(lines.brightest_first().columns(), units))
-    table.qc.update({f"QC SKY {name}": value for name, value in line_qc(lines).items()})
-    rest = out.table("SKY_CONTINUUM", like=like)
-    columns = {name: np.asarray(continuum[name], np.float64) for name in ("lambda", "flux")}
-    units = {"lambda": "Angstrom", "flux": CONTINUUM_FLUX}
-    rest.write("CONTINUUM", Table(columns, units))
-    rest.qc.update({f"QC SKY {name}": v for name, v in continuum_qc(columns).items()})

@@ -7,13 +7,10 @@ from typing import Any, Literal
 from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
 from pipeline.algorithms.exposure import group_exposures, merge
-from pipeline.algorithms.exposure_sky import PRODUCTS as SKY_PRODUCTS
-from pipeline.algorithms.exposure_sky import QCS as SKY_QC
 from pipeline.algorithms.exposure_sky import (
     ExposureSky,
     SkySettings,
     exposure_sky,
-    write_sky,
 )
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.flux_calibration import (
@@ -30,6 +27,7 @@ from pipeline.algorithms.positions import (
     tangent_point,
 )
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
@@ -177,9 +175,9 @@ class ScipostParams(CubeParams):
             numbered=True,
             optional=True,
         ),
-        *SKY_PRODUCTS,
+        *sky_products(numbered=True, optional=True),
     ],
-    qc=[*cube_qc("SCIPOST"), *SKY_QC],
+    qc=[*cube_qc("SCIPOST"), *sky_qc("SCIPOST", optional=True)],
 )
 def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """Calibrate exposures in flux, subtract their sky and make a cube.
@@ -201,7 +199,7 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
         exposure, sky = _reduce(group, frames, params, offsets)
         exposures.append(exposure)
         if sky is not None and "skymodel" in params.save:
-            write_sky(sky, out, number)
+            _write_sky(out, sky, unit, number)
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
@@ -251,6 +249,23 @@ def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) 
         )
     if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
         log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
+
+
+def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
+    """Write the sky of an exposure, if it was modelled."""
+    observed, lines, continuum = sky.observed, sky.lines, sky.continuum
+    if observed is None or lines is None or continuum is None:
+        return
+    write_sky(
+        out,
+        sky.field,
+        observed,
+        lines,
+        continuum,
+        prefix="SCIPOST",
+        unit=unit,
+        number=number,
+    )
 
 
 def _reduce(

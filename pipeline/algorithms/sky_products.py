@@ -1,0 +1,116 @@
+"""What muse_create_sky and muse_scipost write about the sky."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.filters import white
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
+from pipeline.algorithms.sky_fit import SkyLines, continuum_qc, line_qc
+from pipeline.algorithms.sky_spectrum import FieldSky
+from pipeline.spec import QC, Outputs, Planes, Product, Table, Value
+
+LINE_FLUX = "10**(-20)*erg/(s cm^2 arcsec^2)"
+CONTINUUM_FLUX = "erg/(s cm^2 arcsec^2)"
+"""Units as the genuine pipeline writes them; the numbers are 1e-20 of them, and of a
+spaxel of 0.2 arcsec, in both."""
+
+
+def sky_products(**options: Any) -> tuple[Product, ...]:
+    """Return the declarations of the products."""
+    return (
+        Product("SKY_MASK", "image", "Where the sky was measured.", **options),
+        Product("SKY_IMAGE", "image", "White-light image.", unit=UNIT, **options),
+        Product("SKY_SPECTRUM", "table", "Spectrum of the sky.", **options),
+        Product("SKY_LINES", "table", "Fluxes of the sky lines.", **options),
+        Product("SKY_CONTINUUM", "table", "Continuum of the sky.", **options),
+    )
+
+
+def sky_qc(prefix: str, optional: bool) -> tuple[QC, ...]:
+    """Return the declarations of their QC; ``prefix``: SKY or SCIPOST."""
+    return tuple(
+        QC(f"QC {prefix} {name}", tag, unit, doc, optional)
+        for name, tag, unit, doc in (
+            ("LOWLIMIT", "SKY_MASK", UNIT, "Darkest sky taken."),
+            ("THRESHOLD", "SKY_MASK", UNIT, "Brightest sky taken."),
+            ("LINE# NAME", "SKY_LINES", "", "Brightest line of a group."),
+            ("LINE# AWAV", "SKY_LINES", "Angstrom", "Its wavelength in air."),
+            ("LINE# FLUX", "SKY_LINES", "1e-20 erg/s/cm**2", "Its flux in a spaxel."),
+            ("CONT FLUX", "SKY_CONTINUUM", "", "Sum of the continuum."),
+            ("CONT MAXDEV", "SKY_CONTINUUM", "", "Steepest slope."),
+        )
+    )
+
+
+def write_sky(
+    out: Outputs,
+    field: FieldExposure,
+    sky: FieldSky,
+    lines: SkyLines,
+    continuum: Mapping[str, Any],
+    *,
+    prefix: str,
+    unit: str = UNIT,
+    number: int | None = None,
+) -> None:
+    """Write mask, image, spectrum, lines and continuum of a modelled sky.
+
+    Parameters
+    ----------
+    out, field
+        The products, and the exposure they tell of.
+    sky, lines, continuum
+        What was observed and what was fitted.
+    prefix
+        Of the QC keywords, ``SKY`` or ``SCIPOST``.
+    unit
+        Of the data.
+    number
+        Of the exposure, where products are numbered.
+    """
+    _write_field(out, field, sky, prefix, unit, number)
+    like, calibrated = field.pixels.tables[0], unit == UNIT
+    table = out.table("SKY_LINES", like=like, number=number)
+    units = {"lambda": "Angstrom", "flux": LINE_FLUX if calibrated else unit}
+    table.write("LINES", Table(lines.brightest_first().columns(), units))
+    table.qc.update({f"QC {prefix} {name}": v for name, v in line_qc(lines).items()})
+    rest = out.table("SKY_CONTINUUM", like=like, number=number)
+    columns = {name: np.asarray(continuum[name], np.float64) for name in ("lambda", "flux")}
+    units = {"lambda": "Angstrom", "flux": CONTINUUM_FLUX if calibrated else unit}
+    rest.write("CONTINUUM", Table(columns, units))
+    rest.qc.update({f"QC {prefix} {name}": v for name, v in continuum_qc(columns).items()})
+
+
+def _write_field(
+    out: Outputs,
+    field: FieldExposure,
+    sky: FieldSky,
+    prefix: str,
+    unit: str,
+    number: int | None,
+) -> None:
+    """Write mask, image and spectrum."""
+    like, wcs = field.pixels.tables[0], field.grid.image_wcs()
+    shape = (sky.image.shape[0], sky.image.shape[1])
+    rows = slice(0, shape[0])
+    mask = out.image("SKY_MASK", shape, unit="", header=wcs, like=like, number=number)
+    zero = np.zeros(shape, np.float32)
+    mask.write(rows, Planes(sky.mask.astype(np.float32), zero.astype(np.uint32), zero))
+    low, high = sky.limits
+    mask.qc.update({f"QC {prefix} LOWLIMIT": low, f"QC {prefix} THRESHOLD": high})
+    band = white()
+    words: dict[str, Value] = {
+        **wcs,
+        "ESO DRS MUSE FILTER NAME": band.name,
+        "ESO DRS MUSE FILTER FRACTION": band.fraction(*field.extent.wavelength),
+    }
+    if field.pixels.flat is not None:
+        words[LAMP_RESTORED] = True
+    image = out.image("SKY_IMAGE", shape, unit=unit, header=words, like=like, number=number)
+    image.write(rows, sky.planes)
+    spectrum = out.table("SKY_SPECTRUM", like=like, number=number)
+    units = {"lambda": "Angstrom", "data": unit, "stat": f"({unit})**2"}
+    spectrum.write("", Table(sky.columns(), units))

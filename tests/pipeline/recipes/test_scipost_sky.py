@@ -1,0 +1,50 @@
+"""The sky that muse_scipost models, on a mini field in counts."""
+
+import numpy as np
+import pytest
+
+from pipeline.algorithms.lsf import mean_lsf, read_lsf
+from pipeline.memory import MemoryOutputs
+from pipeline.recipes.scipost import scipost
+from tests.pipeline.field_pixels import field_pixels, static_table
+
+
+@pytest.fixture(scope="module")
+def products():
+    lines = static_table("SKY_LINES").read("LINES").columns
+    lsf = mean_lsf(read_lsf([static_table("LSF_PROFILE")]))
+    glow = lsf.draw(lines["lambda"], 2 * lines["flux"], 5400.0, 0.1, 17000)
+    grid = 5400 + 0.1 * np.arange(17000)
+
+    def light(wavelength, x, y):
+        return 100 + np.interp(wavelength, grid, glow)
+
+    frames = {
+        "PIXTABLE_OBJECT": field_pixels(light, "PIXTABLE_OBJECT"),
+        "SKY_LINES": [static_table("SKY_LINES")],
+        "LSF_PROFILE": [static_table("LSF_PROFILE")],
+    }
+    out = MemoryOutputs()
+    params = scipost.params(save="skymodel", skymodel_csampling=0.625, rvcorr="none")
+    scipost.run(frames, params, out)
+    return {tag: out[tag] for tag in out.products}
+
+
+def test_without_a_response_the_sky_is_in_counts(products):
+    spectrum = products["SKY_SPECTRUM"].tables[""]
+    assert spectrum.units["data"] == "count" and spectrum.units["stat"] == "(count)**2"
+    assert products["SKY_IMAGE"].unit == "count"
+    assert products["SKY_LINES"].tables["LINES"].units["flux"] == "count"
+    assert products["SKY_CONTINUUM"].tables["CONTINUUM"].units["flux"] == "count"
+
+
+def test_the_continuum_is_sampled_as_asked(products):
+    columns = products["SKY_CONTINUUM"].tables["CONTINUUM"].columns
+    np.testing.assert_allclose(np.diff(columns["lambda"]), 0.625)
+    assert np.median(columns["flux"]) == pytest.approx(100, rel=0.01)
+
+
+def test_numbers_and_header_tell_what_was_done(products):
+    declared = {q.name.replace("#", "1") for q in scipost.qc if q.product in products}
+    assert declared <= {name for p in products.values() for name in p.qc}
+    assert products["SKY_IMAGE"].header["ESO DRS MUSE FLUX FFCORR"] is True
