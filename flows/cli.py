@@ -135,11 +135,14 @@ def run(context: click.Context, month: str, raw: Path | None, retry: bool) -> No
     """Ingest, calibrate, reduce, score, release a month and write its pages."""
     from flows.console import stages
     from flows.run import run_month
+    from phoenix.db.queries import demand_blocks
 
     service = _service(context)
     with stages() as tell:
         page = run_month(service, month, raw, retry=retry, tell=tell)
     click.echo(f"Pages: {page.as_uri()}")
+    with service.catalogue.read() as session:
+        demand_blocks(session, month)
 
 
 @main.command()

@@ -4,6 +4,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
 from phoenix.db.models import Block, Job, Member, Product
+from phoenix.errors import NotInCatalogue
 
 
 def with_products(query: Select[Block]) -> Select[Block]:
@@ -28,3 +29,18 @@ def blocks_in_state(session: Session, role: str, *states: str) -> set[str]:
     """Return the names of the blocks of a role that are in one of these states."""
     query = select(Block.name).where(Block.role == role, Block.state.in_(states))
     return set(session.scalars(query))
+
+
+def demand_blocks(session: Session, month: str) -> None:
+    """Refuse a month of which there is nothing.
+
+    Raises
+    ------
+    NotInCatalogue
+        If no block is of this month.
+    """
+    if session.scalar(select(Block.id).where(Block.month == month).limit(1)) is None:
+        raise NotInCatalogue(
+            f"the catalogue holds no usable raw frame of {month}",
+            remedy="take them in with --raw FOLDER, or name another month",
+        )

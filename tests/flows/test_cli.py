@@ -63,6 +63,13 @@ def test_validate_lists_the_findings(phoenix, tmp_path):
     assert "PRODCATG" in done.output
 
 
+def test_a_month_of_which_there_is_nothing_is_no_success(phoenix, monkeypatch, tmp_path):
+    monkeypatch.setattr("flows.run.run_month", lambda *_, **__: tmp_path / "page.html")
+    done = phoenix("run", "2026-10")
+    assert done.exit_code == 1
+    assert "no usable raw frame of 2026-10" in done.output and "Remedy" in done.output
+
+
 def test_an_unknown_block_is_one_line(phoenix):
     done = phoenix("ab", "explain", "MUSE.nothing")
     assert done.exit_code == 1
