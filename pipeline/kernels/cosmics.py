@@ -27,7 +27,7 @@ def _spread(
             if dq[y, x] == 0 and low < data[y, x] < high:
                 n += 1
                 total += data[y, x]
-                squares += float(data[y, x]) ** 2
+                squares += np.float64(data[y, x]) ** 2
     if n == 0:
         return 0, 0.0, 0.0
     mean = total / n

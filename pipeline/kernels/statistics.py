@@ -33,7 +33,7 @@ def add_to_statistics(
     low, high = sums[3], sums[4]
     for y in range(data.shape[0]):
         for x in range(data.shape[1]):
-            value = float(data[y, x])
+            value = np.float64(data[y, x])  # float() would stay single precision
             if value == value:
                 n += 1
                 total += value
