@@ -45,7 +45,7 @@ demo: $(VENV)/.run
 
 ## test: the whole suite; interop and browser tests need Debian's packages (see README)
 test: $(VENV)/.develop
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 ## lint: style, types and the layers of the architecture
 lint: $(VENV)/.develop

@@ -6,7 +6,7 @@ from reports.plots import save_image
 from reports.render import write_page, write_style
 from tests.samples import PAGES
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 FLAGS = [
     "--no-sandbox",

@@ -16,7 +16,6 @@ from phoenix.standard import validate
 from pipeline.formats.headers import read_header
 from pipeline.simulator.month import simulate_month
 
-pytestmark = pytest.mark.xdist_group("first-light")
 MONTH = "2026-09"
 
 

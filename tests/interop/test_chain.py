@@ -12,7 +12,7 @@ from pipeline.formats.sof import read_sof
 from pipeline.runner import run
 from pipeline.static import static_path
 
-pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("interop")]
+pytestmark = pytest.mark.interop
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ from phoenix.db.models import Block, Job, Product
 from phoenix.db.session import Catalogue
 from tests.phoenix.conftest import make_raw
 
-pytestmark = pytest.mark.xdist_group("crash")
-
 
 def run(raw, store, n):
     return subprocess.run(
