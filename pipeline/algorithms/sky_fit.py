@@ -158,16 +158,12 @@ def _solve(
     The first ``n_parts`` coefficients are expected to be 1 within ``freedom``.
     """
     matrix = np.column_stack(columns) * weight[:, None]
-    norm = np.sqrt((matrix**2).sum(axis=0))
+    expected = np.where(np.arange(len(columns)) < n_parts, freedom**-2.0, 0.0)
+    norm = np.sqrt((matrix**2).sum(axis=0) + expected)
     norm[norm == 0] = 1.0
     matrix /= norm
-    normal = matrix.T @ matrix
-    target = matrix.T @ (data * weight)
-    expected = 1.0 / (freedom * norm[:n_parts]) ** 2
-    k = np.arange(len(columns))
-    normal[k, k] += RIDGE
-    normal[k[:n_parts], k[:n_parts]] += expected
-    target[:n_parts] += expected * norm[:n_parts]
+    normal = matrix.T @ matrix + np.diag(expected / norm**2 + RIDGE)
+    target = matrix.T @ (data * weight) + expected / norm
     return np.asarray(solve(normal, target, assume_a="pos") / norm)
 
 
