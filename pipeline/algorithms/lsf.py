@@ -121,8 +121,9 @@ def _centred(
     rows = []
     for row in profiles:
         total = row.sum() * offsets[1]
-        middle = (row * x).sum() * offsets[1] / total
-        rows.append(np.interp(x + middle, x, row, left=0.0, right=0.0) / total)
+        with np.errstate(invalid="ignore"):  # an empty one becomes NaN
+            middle = (row * x).sum() * offsets[1] / total
+            rows.append(np.interp(x + middle, x, row, left=0.0, right=0.0) / total)
     return np.array(rows)
 
 
