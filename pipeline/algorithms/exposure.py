@@ -62,19 +62,13 @@ def flux_scales(tables: Sequence[PixelTable]) -> list[float]:
     """Return the factor of each table that brings it to the flux scale of the first.
 
     The lamp does not light the IFUs equally; the twilight sky does, so its flux is
-    preferred. Without either keyword the factor is 1.
+    preferred. It takes a keyword that all tables have; without any the factors are 1.
     """
-    scales = []
-    for table in tables:
-        factor = 1.0
-        for keyword in (SKY_FLUX, LAMP_FLUX):
-            reference = float(tables[0].header.get(keyword, 0.0))
-            own = float(table.header.get(keyword, 0.0))
-            if reference > 0 and own > 0:
-                factor = reference / own
-                break
-        scales.append(factor)
-    return scales
+    for keyword in (SKY_FLUX, LAMP_FLUX):
+        fluxes = [float(table.header.get(keyword, 0.0)) for table in tables]
+        if min(fluxes) > 0:
+            return [fluxes[0] / flux for flux in fluxes]
+    return [1.0] * len(tables)
 
 
 def mean_flat_spectrum(tables: Sequence[PixelTable]) -> NDArray[np.float64] | None:
