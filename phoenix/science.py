@@ -71,19 +71,23 @@ class Relations:
 
     def __init__(self, products: Iterable[Evidence]) -> None:
         pairs: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
-        rates: list[float] = []
+        rates: dict[str, list[float]] = defaultdict(list)
         for evidence in products:
             values = evidence.measured()
             if SNR in values and EXPECTED in values:
                 pairs[self._key(evidence)].append((values[SNR], values[EXPECTED]))
-            rates += [_rate(*counts) for counts in evidence.cosmics()]
+            rates[evidence.code] += [_rate(*counts) for counts in evidence.cosmics()]
         self._snr = {key: snr_relation(found) for key, found in pairs.items()}
-        self.cosmics: Trend | None = robust_trend(rates)
+        self._cosmics = {code: robust_trend(found) for code, found in rates.items()}
 
     @staticmethod
     def _key(evidence: Evidence) -> tuple[str, int]:
         """Products of one mode and number of exposures are compared."""
         return evidence.block.mode, len(evidence.raws)
+
+    def cosmics(self, evidence: Evidence) -> Trend | None:
+        """Return the rate of cosmic rays of exposures that were resampled alike."""
+        return self._cosmics.get(evidence.code)
 
     def snr(self, evidence: Evidence) -> Trend | None:
         """Return the relation for products like this one."""
@@ -106,14 +110,17 @@ def process_flags(evidence: Evidence, relations: Relations) -> list[ProcessFlag]
         flags.append(
             snr_against_counts(values[SNR], values[EXPECTED], relations.snr(evidence))
         )
-    return [*flags, *_cosmic_flags(evidence, relations.cosmics)]
+    return [*flags, *_cosmic_flags(evidence, relations.cosmics(evidence))]
 
 
 def _cosmic_flags(evidence: Evidence, trend: Trend | None) -> list[ProcessFlag]:
     """Return the checks of the rejected pixels, each of its worst exposure."""
     counts = evidence.cosmics()
     by_ifu = [cosmics_per_ccd(n, exptime)[0] for n, exptime in counts]
-    whole = [cosmics_per_exposure(_rate(n, exptime), trend) for n, exptime in counts]
+    whole = [
+        cosmics_per_exposure(_rate(n, exptime), trend, len(n) * exptime / 1000.0)
+        for n, exptime in counts
+    ]
     return [
         next((flag for flag in flags if flag.verdict == "red"), flags[0])
         for flags in (by_ifu, whole)

@@ -127,6 +127,12 @@ def test_an_exposure_with_odd_cosmics_shows() -> None:
     assert cosmics_per_exposure(6000.0, None).verdict == "unknown"
 
 
+def test_poisson_noise_of_a_short_exposure_is_not_flagged():
+    month = robust_trend([95.0, 96.0, 97.0, 98.0, 99.0, 100.0])
+    assert cosmics_per_exposure(148.0, month, ccd_ks=2 * 0.3).verdict == "green"
+    assert cosmics_per_exposure(148.0, month, ccd_ks=24 * 3.0).verdict == "red"
+
+
 def test_expected_snr_is_that_of_poisson_counts() -> None:
     assert expected_snr(100.0, 0.0, 0.0, 0.0) == pytest.approx(10.0)
     assert expected_snr(100.0, 200.0, 4.0, 5.0, 1.3) == pytest.approx(1.3 * 100 / sqrt(400))
