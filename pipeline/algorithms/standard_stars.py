@@ -49,7 +49,7 @@ def distance(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
     return float(np.degrees(2 * np.arcsin(np.sqrt(h))) * 3600)
 
 
-def reference_spectrum(frame: TableFrame, header: Header) -> tuple[str, Table]:
+def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[str, Table]:
     """Return name and spectrum of the tabulated star nearest to an exposure.
 
     Raises
@@ -58,22 +58,22 @@ def reference_spectrum(frame: TableFrame, header: Header) -> tuple[str, Table]:
         If no star is near, or its units are unknown.
     """
     here = number(header, "RA"), number(header, "DEC")
-    tables = {name: frame.read(name) for name in frame.names}
-    nearest = {
-        name: distance(*here, number(table.header, "RA"), number(table.header, "DEC"))
-        for name, table in tables.items()
-    }
-    name = min(nearest, key=lambda n: nearest[n])
-    if nearest[name] > TOO_FAR:
+    stars = [(name, frame.read(name), frame) for frame in frames for name in frame.names]
+    away = [
+        distance(*here, number(table.header, "RA"), number(table.header, "DEC"))
+        for _, table, _ in stars
+    ]
+    nearest = int(np.argmin(away))
+    name, table, frame = stars[nearest]
+    if away[nearest] > TOO_FAR:
         raise BadInput(
-            f"the nearest star, {name}, is {nearest[name]:.0f} arcsec from the pointing",
+            f"the nearest star, {name}, is {away[nearest]:.0f} arcsec from the pointing",
             file=frame.name,
             keyword="RA",
             remedy="give a STD_FLUX_TABLE that contains the star that was observed",
         )
-    if nearest[name] > DOUBTFUL:
-        log.warning("%s is %.0f arcsec from the pointing", name, nearest[name])
-    table = tables[name]
+    if away[nearest] > DOUBTFUL:
+        log.warning("%s is %.0f arcsec from the pointing", name, away[nearest])
     flux_units = ("erg/s/cm**2/Angstrom", "erg/s/cm^2/Angstrom")
     if table.units.get("lambda") != "Angstrom" or table.units.get("flux") not in flux_units:
         raise BadInput(

@@ -124,7 +124,7 @@ class StandardParams(Params):
     inputs=[
         Input("PIXTABLE_STD", "pixels", raw=True, doc="Pixel tables of standard stars."),
         Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
-        Input("STD_FLUX_TABLE", "table", n_max=1, per_ifu=False, doc="Known spectra."),
+        Input("STD_FLUX_TABLE", "table", per_ifu=False, doc="Known spectra."),
         Input(
             "TELLURIC_REGIONS",
             "table",
@@ -186,7 +186,7 @@ def standard(frames: Frames, params: StandardParams, out: Outputs) -> None:
         steps = refraction_step(merged.header, params.lambdaref)
         field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
         stars = measure_stars(field, params.profile)
-        name, reference = reference_spectrum(frames["STD_FLUX_TABLE"][0], merged.header)
+        name, reference = reference_spectrum(frames["STD_FLUX_TABLE"], merged.header)
         position = number(reference.header, "RA"), number(reference.header, "DEC")
         chosen = select_star(stars, params.select, *position)
         words = _keywords(field)

@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.algorithms.dar import Refraction
 from pipeline.algorithms.response import AREA, PHOTON
-from pipeline.memory import MemoryOutputs
+from pipeline.algorithms.standard_stars import reference_spectrum
+from pipeline.memory import MemoryOutputs, MemoryTable
 from pipeline.recipes.standard import StandardParams, standard
 from pipeline.spec import BadInput
 from tests.pipeline.algorithms.test_star import shape
@@ -124,3 +125,15 @@ def test_an_empty_field_is_refused(frames):
     tables = field_pixels(lambda w, x, y: np.full(w.size, 5.0), "PIXTABLE_STD", (1, 2))
     with pytest.raises(BadInput, match="no star"):
         standard.run({**frames, "PIXTABLE_STD": tables}, StandardParams(), MemoryOutputs())
+
+
+def test_the_star_may_be_in_any_of_several_tables(frames):
+    (whole,) = frames["STD_FLUX_TABLE"]
+    names = [name for name in whole.names if name != "Feige110"]
+    others = {name: whole.read(name) for name in names}
+    tables = [
+        MemoryTable(part, tag="STD_FLUX_TABLE", ifu=None)
+        for part in (others, {"Feige110": whole.read("Feige110")})
+    ]
+    name, table = reference_spectrum(tables, HEADER)
+    assert name == "Feige110" and table is whole.read("Feige110")
