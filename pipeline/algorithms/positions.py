@@ -1,5 +1,6 @@
 """Where exposures lie on the sky: their pointing and the offsets of an alignment."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from pipeline.algorithms.pointing import number
 from pipeline.spec import Header, Table, Value
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ def tangent_point(header: Header, offset: Offset | None) -> tuple[float, float]:
     ra, dec = number(header, "RA"), number(header, "DEC")
     if offset is not None and np.isfinite([offset.ra, offset.dec]).all():
         ra, dec = ra - offset.ra, dec - offset.dec
+    elif offset is not None:
+        log.warning(
+            "the exposure of %s could not be aligned: it stays where it was pointed",
+            header.get("DATE-OBS", "?"),
+        )
     return ra, dec
 
 

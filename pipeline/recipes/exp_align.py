@@ -195,7 +195,7 @@ def exp_align(frames: Frames, params: ExpAlignParams, out: Outputs) -> None:
     Point sources are detected in each image. Pairs of sources propose offsets, which are
     judged by how many sources they explain in position and flux; matched sources then
     give the offsets, of all exposures together. An exposure that matches no other one
-    keeps an offset of NaN, which muse_exp_combine leaves out.
+    gets an offset of NaN, and muse_exp_combine then leaves it where it was pointed.
     """
     radii = params.radii()
     detected = [_detect(frame, params) for frame in _by_date(frames["IMAGE_FOV"])]

@@ -110,3 +110,17 @@ def test_fields_of_different_scale_are_refused(exposures):
     )
     with pytest.raises(BadInput, match="ESO INS MODE"):
         combine([exposures[0], narrow])
+
+
+def test_an_exposure_that_was_not_aligned_is_said(exposures, caplog):
+    table = Table(
+        {
+            "DATE_OBS": np.array(DATES[:2]),
+            "RA_OFFSET": np.array([0.0, np.nan]),
+            "DEC_OFFSET": np.array([0.0, np.nan]),
+        },
+        {},
+    )
+    cube = combine(exposures, MemoryTable({"": table}, tag="OFFSET_LIST"))
+    assert_allclose(cube.planes.data, combine(exposures).planes.data)
+    assert f"{DATES[1]} could not be aligned" in caplog.text
