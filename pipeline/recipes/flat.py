@@ -16,6 +16,7 @@ from pipeline.instrument import size_of
 from pipeline.kernels.defects import flag_defects
 from pipeline.spec import (
     QC,
+    BadInput,
     Frames,
     Input,
     Outputs,
@@ -29,6 +30,8 @@ from pipeline.spec import (
 
 N_ROWS = 64
 """Rows in hand at a time."""
+LEAST_LIGHT = 1.0
+"""Mean below which a flat shows no lamp [count]."""
 SLICE_WINDOW = 100
 """Rows on either side of the middle over which slices are measured (genuine pipeline)."""
 
@@ -157,6 +160,13 @@ def flat(frames: Frames, params: FlatParams, out: Outputs) -> None:
     mean = survey.master.mean
     master = out.image("MASTER_FLAT", first.shape, unit="count", like=raw, header=keywords)
     survey.report(master, trace)
+    if not mean > LEAST_LIGHT:
+        raise BadInput(
+            f"has no light: the mean of the combined flat is {mean:.1f} count",
+            file=first.name,
+            keyword="ESO DPR TYPE",
+            remedy="give lamp flats (FLAT,LAMP) in which the lamp was on",
+        )
     factor = 1 / mean if params.normalize else 1.0
     n_saturated = 0
     for rows in blocks(first.shape[0], N_ROWS):

@@ -106,3 +106,9 @@ def test_arcs_are_no_flats():
     with pytest.raises(BadInput, match="lamp flats") as refused:
         make([replace(raw, tag="FLAT") for raw in arcs("HgCd", n=3)])
     assert refused.value.file.startswith("ARC")
+
+
+def test_a_dark_lamp_is_no_flat_even_untraced():
+    frames = [replace(raw, data=np.full_like(raw.data, 1000)) for raw in flats()]
+    with pytest.raises(BadInput, match="no light"):
+        make(frames, trace=False)
