@@ -8,7 +8,7 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from phoenix.db.models import Block, Job, Product
+from phoenix.db.models import QC1, Block, Job, Product, Score
 from phoenix.db.session import Catalogue
 from tests.phoenix.conftest import make_raw
 
@@ -23,13 +23,25 @@ def run(raw, store, n):
 
 
 def outcome(store):
-    """Return products with their DATASUMs, states, and the files there are."""
+    """Return products with DATASUMs, numbers, scores, states, and the files there are."""
     catalogue = Catalogue(f"sqlite:///{store / 'catalogue.db'}")
     with catalogue.read() as session:
         products = session.execute(
             select(Job.identity, Job.state, Product.name, Product.datasum)
             .join(Product.job)
             .order_by(Job.identity, Product.name)
+        ).all()
+        numbers = session.execute(
+            select(Job.identity, QC1.name, QC1.number)
+            .join(Product, QC1.product_id == Product.id)
+            .join(Product.job)
+            .order_by(Job.identity, Product.name, QC1.name)
+        ).all()
+        scores = session.execute(
+            select(Job.identity, Score.name, Score.verdict, Score.reason)
+            .join(Product, Score.product_id == Product.id)
+            .join(Product.job)
+            .order_by(Job.identity, Product.name, Score.name)
         ).all()
         blocks = session.execute(
             select(Block.name, Block.state, Block.certification).order_by(Block.name)
@@ -40,7 +52,8 @@ def outcome(store):
         for folder in ("products", "archive", "tmp")
         for path in (store / folder).rglob("*")
     )
-    return [tuple(row) for row in products], [tuple(row) for row in blocks], files
+    rows = [*products, *numbers, *scores, *blocks]
+    return [tuple(row) for row in rows], files
 
 
 @pytest.fixture(scope="module")
