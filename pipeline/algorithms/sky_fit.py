@@ -207,20 +207,29 @@ class _Drawing:
         ]
 
     def shapes(self, lines: SkyLines) -> list[Array]:
-        """Return the effects of shift, width and skewness."""
+        """Return the effects of shift, width and skewness.
+
+        They change with the place of the line, not of the pixel: so none has an area,
+        even where a single line is all there is.
+        """
+        x = self.place(lines.wavelength)
+        powers = [
+            self._derivatives(lines, lines.flux * x**power)
+            for power in range(max(ORDERS) + 1)
+        ]
+        return [
+            powers[power][k] for k, order in enumerate(ORDERS) for power in range(order + 1)
+        ]
+
+    def _derivatives(self, lines: SkyLines, flux: Array) -> tuple[Array, Array, Array]:
+        """Return the first three derivatives of the spectrum by the shift of all lines."""
         h = DERIVATIVE_STEP
-        at = {k: self.lines(lines, lines.flux, k * h) for k in (-2, -1, 0, 1, 2)}
-        derivatives = (
+        at = {k: self.lines(lines, flux, k * h) for k in (-2, -1, 0, 1, 2)}
+        return (
             (at[1] - at[-1]) / (2 * h),
             (at[1] - 2 * at[0] + at[-1]) / h**2,
             (at[2] - 2 * at[1] + 2 * at[-1] - at[-2]) / (2 * h**3),
         )
-        x = self.place(self._x)
-        return [
-            derivative * x**power
-            for order, derivative in zip(ORDERS, derivatives, strict=True)
-            for power in range(order + 1)
-        ]
 
     def continuum(self) -> list[Array]:
         """Return the cubic B-splines that stand for the continuum."""
