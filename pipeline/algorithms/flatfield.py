@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.modes import instrument_mode
 from pipeline.flags import Flag
 from pipeline.kernels.cosmics import flag_cosmics
 from pipeline.kernels.flatfield import divide_by_flat
-from pipeline.spec import Header, ImageFrame, Planes
+from pipeline.spec import BadInput, Header, ImageFrame, Planes
+
+MODE = "ESO INS MODE"
 
 LAMP_FLUX = "ESO DRS MUSE FLAT FLUX LAMP"
 """Integrated flux of the lamp flat that was divided out [count]."""
@@ -19,6 +22,7 @@ class FlatFielded:
     """An image divided by a flat when it is read; a `pipeline.spec.ImageFrame`.
 
     ``cosmics``: row and column of pixels to be flagged as cosmic rays, int64[n] each.
+    The flat must be of the same instrument mode.
     """
 
     image: ImageFrame
@@ -26,6 +30,7 @@ class FlatFielded:
     cosmics: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def __post_init__(self) -> None:
+        check_mode(self.image, self.flat)
         self.name, self.tag, self.ifu = self.image.name, self.image.tag, self.image.ifu
         self.shape = self.image.shape
         self.header: Header = dict(self.image.header)
@@ -43,6 +48,26 @@ class FlatFielded:
             planes.dq[y[here] - start, x[here]] |= np.uint32(Flag.COSMIC_RAY)
         divide_by_flat(*planes, *self.flat.read(rows))
         return planes
+
+
+def check_mode(image: ImageFrame, flat: ImageFrame) -> None:
+    """Refuse a flat of another instrument mode; only ILLUM may differ.
+
+    Raises
+    ------
+    BadInput
+        If both say their mode and these are not the same.
+    """
+    if image.tag == "ILLUM" or not (MODE in image.header and MODE in flat.header):
+        return
+    mode = instrument_mode(image.header)
+    if instrument_mode(flat.header) != mode:
+        raise BadInput(
+            f"is {flat.header[MODE]!r}, but {image.header[MODE]!r} in {image.name}",
+            file=flat.name,
+            keyword=MODE,
+            remedy=f"give the {flat.tag} of mode {mode}",
+        )
 
 
 def find_cosmics(

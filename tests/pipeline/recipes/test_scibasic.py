@@ -1,5 +1,7 @@
 """Tests of muse_scibasic on mini exposures with a known sky."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -236,3 +238,15 @@ def test_an_illumination_flat_alone_is_refused(calibration, scene):
 def test_lists_of_numbers_are_checked(calibration, scene, name):
     with pytest.raises(BadInput, match=f"--{name}.*separated by commas"):
         reduce({"OBJECT": [raw(scene[2], 1)], **calibration}, **{name: "5577;6300"})
+
+
+def test_a_flat_of_another_mode_is_refused_but_for_an_illumination(calibration, scene):
+    (flat,) = calibration["MASTER_FLAT"]
+    extended = replace(flat, header={**flat.header, "ESO INS MODE": "WFM-NOAO-E"})
+    frames = {**calibration, "MASTER_FLAT": [extended]}
+    with pytest.raises(BadInput, match="ESO INS MODE: is 'WFM-NOAO-E', but 'WFM-NOAO-N'"):
+        reduce({"OBJECT": [raw(scene[2], 1)], **frames})
+    own = {"ESO INS MODE": "WFM-NOAO-E"}
+    frames["OBJECT"] = [raw(scene[2], 1, **own)]
+    frames["ILLUM"] = [raw(scene[2], 2, tag="ILLUM")]
+    assert "PIXTABLE_OBJECT" in reduce(frames)
