@@ -44,7 +44,8 @@ class Origin:
         """
         words = self._inherited(product, like or self.raw)
         _put(words, "PIPEFILE", file_name, "Filename of data product")
-        _put(words, "DATAMD5", "0" * 32, "MD5 checksum")
+        if not _of_one_exposure(product):
+            _put(words, "DATAMD5", "0" * 32, "MD5 checksum")
         _put(words, "ESO PRO ANCESTOR", self._ancestor(like or self.raw), "")
         _put(words, "ESO PRO DID", "PRO-1.16", "Data dictionary for PRO")
         _put(words, "ESO PRO CATG", product.tag, "Category of pipeline product frame")
@@ -111,6 +112,15 @@ def as_text(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.12g}"
     return str(value)
+
+
+def _of_one_exposure(product: Product) -> bool:
+    """Tell whether a product is the pixels of an exposure, on their way to the next recipe.
+
+    They are its raw frames; the MD5 of their data stands in no other product, and would
+    cost more than their reduction.
+    """
+    return product.kind == "pixels" or (product.kind == "image" and product.numbered)
 
 
 def _put(words: Keywords, keyword: str, value: Value, comment: str) -> None:

@@ -26,7 +26,8 @@ def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
     primaries = [read_cards(units[0].header) for units in files]
     common = _common(primaries)
     common["PIPEFILE"] = merged.name
-    common["DATAMD5"] = "0" * 32
+    if "DATAMD5" in primaries[0]:
+        common["DATAMD5"] = "0" * 32
     names = [str(primary["EXTNAME"]) for primary in primaries]
     own = [_without(primary, common) for primary in primaries]
     if files[0][1].name == "DATA":

@@ -108,8 +108,11 @@ class _Limits:
         """Take in some rows."""
         if len(pixels.origin) == 0:
             return
+        labels = pixels.origin & np.uint32(0x7FF)
+        if labels[0] == labels[-1] and (labels == labels[0]).all():
+            labels = labels[:1]
         values: list[NDArray[Any]] = [pixels.xpos, pixels.ypos, pixels.wavelength]
-        values += [pixels.origin >> 6 & 0x1F, pixels.origin & 0x3F]
+        values += [labels >> 6, labels & 0x3F]
         low = [float(column.min()) for column in values]
         high = [float(column.max()) for column in values]
         with self._lock:

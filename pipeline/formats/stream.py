@@ -32,6 +32,8 @@ from pipeline.formats.checksum import fold, seal, words_sum
 
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
+_CACHED = 1 << 16
+"""Words that are summed, swapped and written while they are in the cache."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class StreamedFits:
         self._sums = [0] * len(parts)
         self._tail: list[tuple[bytes, int]] = []
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
-        self._length = sum(self._room) + sum(_padded(part.size) for part in parts)
+        self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         os.posix_fallocate(self._fd, 0, self._length)
 
@@ -100,10 +102,13 @@ class StreamedFits:
         """Return the bytes kept for a header."""
         return _padded(len(part.block(i == 0, 0, 0)) + part.spare * CARD)
 
-    def _data_start(self, i: int) -> int:
-        """Return where the data of part ``i`` start."""
-        before = sum(_padded(part.size) for part in self.parts[:i])
-        return sum(self._room[: i + 1]) + before
+    def _layout(self) -> tuple[list[int], int]:
+        """Return where the data of each part start, and where the last part ends."""
+        starts, position = [], 0
+        for room, part in zip(self._room, self.parts, strict=True):
+            starts.append(position + room)
+            position += room + _padded(part.size)
+        return starts, position
 
     def write(self, i: int, start: int, values: NDArray[Any]) -> None:
         """Store rows ``start ...`` of part ``i``; each row once, in any order."""
@@ -115,11 +120,13 @@ class StreamedFits:
             )
         if start < 0 or start + values.size // n_columns > part.shape[0]:
             raise ValueError(f"rows from {start} do not fit into {part.shape}")
-        values = np.ascontiguousarray(values)
-        total = words_sum(values)
-        swapped = values.view(np.uint32).byteswap()
-        position = self._data_start(i) + 4 * start * n_columns
-        _write_all(self._fd, swapped, position)
+        words = np.ascontiguousarray(values).reshape(-1).view(np.uint32)
+        position = self._starts[i] + 4 * start * n_columns
+        total = 0
+        for first in range(0, len(words), _CACHED):
+            some = words[first : first + _CACHED]
+            total += words_sum(some)
+            _write_all(self._fd, some.byteswap(), position + 4 * first)
         with self._lock:
             self._sums[i] += total
 
@@ -137,10 +144,10 @@ class StreamedFits:
         for i, part in enumerate(self.parts):
             block = part.block(i == 0, fold(self._sums[i]), self._room[i])
             if len(block) > self._room[i]:
-                self._make_room(self._data_start(i), len(block) - self._room[i])
+                self._make_room(self._starts[i], len(block) - self._room[i])
                 self._room[i] = len(block)
-            start = self._data_start(i) - self._room[i]
-            _write_all(self._fd, block, start)
+                self._starts, _ = self._layout()
+            _write_all(self._fd, block, self._starts[i] - self._room[i])
         os.fsync(self._fd)
         os.close(self._fd)
 
@@ -153,7 +160,7 @@ class StreamedFits:
         """Return the MD5 of all data units with their padding, headers left out."""
         digest = hashlib.md5(usedforsecurity=False)
         for i, part in enumerate(self.parts):
-            start = self._data_start(i)
+            start = self._starts[i]
             for position in range(start, start + _padded(part.size), _CHUNK):
                 stop = min(position + _CHUNK, start + _padded(part.size))
                 digest.update(os.pread(self._fd, stop - position, position))
