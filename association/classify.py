@@ -6,7 +6,7 @@ keyword at fault and the remedy; it is never dropped and never an error of the b
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -52,6 +52,19 @@ _NEEDED_OF_SCIENCE = ("ESO TPL START", "ESO OBS ID")
 _IN_NAMES = ("ESO TPL START", "ESO INS MODE")
 _NAME = re.compile(r"[\w.:+-]*", re.ASCII)
 """What may be part of a file's name: above all no slash."""
+
+LONGEST: Mapping[str, int] = {
+    "ESO INS MODE": 32,
+    "ESO DET READ CURID": 32,
+    "ESO TPL START": 32,
+    "ESO OBS PROG ID": 32,
+    "ESO TPL ID": 64,
+    "ESO INS OPTI1 NAME": 64,
+    "ESO INS OPTI2 NAME": 64,
+    "ESO OBS TARG NAME": 128,
+    "OBJECT": 128,
+}
+"""Most characters of what a catalogue keeps."""
 
 MJD_RANGE = 40587.0, 88069.0
 """Dates that can be: the years 1970 to 2099 [d]."""
@@ -107,14 +120,22 @@ def raw_record(
     for keyword in needed:
         if keyword not in header:
             return Quarantined(name, path, keyword, f"{keyword} is missing", _FIX)
-    for keyword in _IN_NAMES:
-        if not _NAME.fullmatch(value := str(header.get(keyword, "")).strip()):
-            reason = f"{keyword} is {value!r}, which no file name can hold"
-            return Quarantined(name, path, keyword, reason, _FIX)
+    for keyword, reason in _odd_texts(header):
+        return Quarantined(name, path, keyword, reason, _FIX)
     try:
         return _record(name, path, tag, header, chips)
     except (TypeError, ValueError, OverflowError) as error:
         return Quarantined(name, path, "", f"a keyword has no valid value ({error})", _FIX)
+
+
+def _odd_texts(header: Header) -> Iterator[tuple[str, str]]:
+    """Yield keywords whose text cannot be kept or be part of a name, and why."""
+    for keyword, most in LONGEST.items():
+        value = str(header.get(keyword, "")).strip()
+        if len(value) > most:
+            yield keyword, f"{keyword} has {len(value)} characters, more than {most}"
+        if keyword in _IN_NAMES and not _NAME.fullmatch(value):
+            yield keyword, f"{keyword} is {value!r}, which no file name can hold"
 
 
 def _record(

@@ -63,6 +63,7 @@ def test_tags_by_dpr_keywords(catg: str, kind: str, tag: str) -> None:
         ({"ESO OBS ID": None}, "ESO OBS ID is missing"),
         ({"ESO TPL START": "../../etc"}, "no file name can hold"),
         ({"ESO INS MODE": "WFM/../NFM"}, "no file name can hold"),
+        ({"ESO OBS PROG ID": "X" * 33}, "33 characters, more than 32"),
     ],
 )
 def test_what_cannot_be_used_is_quarantined_with_a_reason(

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from sqlalchemy import select
 
+from association.classify import LONGEST
 from phoenix.db.models import RawFile
 from phoenix.db.records import raw_record_of
 from phoenix.db.session import Catalogue
@@ -93,6 +94,18 @@ def test_rubbish_is_quarantined(catalogue, tmp_path, content):
     (tmp_path / "rubbish.fits").write_bytes(content)
     ingest(catalogue, tmp_path)
     assert rows(catalogue, "quarantined")[0].reason
+
+
+def test_what_is_accepted_fits_the_columns_of_the_catalogue():
+    kept = {
+        "ESO INS MODE": "mode", "ESO DET READ CURID": "readout",
+        "ESO TPL START": "tpl_start", "ESO OBS PROG ID": "prog_id",
+        "ESO TPL ID": "tpl_id", "ESO INS OPTI1 NAME": "opti1",
+        "ESO INS OPTI2 NAME": "opti2", "ESO OBS TARG NAME": "target",
+        "OBJECT": "target",
+    }  # fmt: skip
+    columns = RawFile.__table__.columns
+    assert {k: columns[name].type.length for k, name in kept.items()} == LONGEST
 
 
 def test_an_unknown_type_is_quarantined(catalogue, tmp_path):
