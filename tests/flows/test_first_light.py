@@ -163,14 +163,6 @@ def test_status_and_explain_show_it(store, session):
     assert "WAVECAL_TABLE" in text and "closest at level" in text
 
 
-def test_fitsverify_finds_nothing(store, idps, fitsverify):
-    paths = [path for idp in idps.values() for path in (idp.path, idp.image_path) if path]
-    assert paths
-    assert {path: fitsverify(store / path) for path in paths} == dict.fromkeys(
-        paths, (0, 0)
-    )
-
-
 def test_users_tools_open_the_cubes_at_the_true_places(store):
     """Mpdaf and spectral-cube agree on the WCS; stars and lines lie where they were."""
     checks = list(checked_cubes(store, store.parent / "raw"))
