@@ -42,7 +42,7 @@ class MemoryRaw:
 
     def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
         """Return raw counts [adu] of some rows."""
-        return np.ascontiguousarray(self.data[rows, columns], dtype=np.uint16)
+        return np.array(self.data[rows, columns], dtype=np.uint16, order="C")
 
 
 @dataclass
@@ -134,7 +134,7 @@ class MemoryCube:
 
 def _slab(planes: Planes, rows: slice) -> Planes:
     """Return contiguous copies of some rows or planes."""
-    return Planes._make(np.ascontiguousarray(plane[rows]) for plane in planes)
+    return Planes._make(np.array(plane[rows], order="C") for plane in planes)
 
 
 # --- products --------------------------------------------------------------------

@@ -50,3 +50,10 @@ def test_pixels_and_tables_become_frames():
 def test_frames_satisfy_the_contract():
     image: spec.ImageFrame = MemoryImage(planes((4, 4)))
     assert image.shape == (4, 4)
+
+
+def test_who_changes_what_was_read_changes_no_frame():
+    image, raw = MemoryImage(planes((4, 4))), MemoryRaw(np.ones((4, 4), np.uint16))
+    for plane in (*image.read(slice(0, 4)), raw.read(slice(0, 4))):
+        plane[:] = 7
+    assert image.planes.data.max() == raw.data.max() == 1
