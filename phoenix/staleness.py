@@ -71,7 +71,7 @@ def _other_frames(row: Block, block: planned.Block, month_plan: MonthPlan) -> It
 def _other_calibrations(
     row: Block, block: planned.Block, month_plan: MonthPlan
 ) -> Iterator[str]:
-    """Say which calibrations would be chosen instead of those that were used."""
+    """Say which calibrations would be chosen instead of those that were used, or none."""
     used: Used = {
         (a.step, a.tag, a.ifu): (a.name, a.product_id) for a in row.associations if a.chosen
     }
@@ -86,3 +86,6 @@ def _other_calibrations(
                     yield f"{match.tag}: {wanted[0]} is better than {old} ({choice.reason})"
                 elif used[key][1] != wanted[1]:
                     yield f"{match.tag}: {wanted[0]} was made again"
+                used.pop(key, None)
+    for (_, tag, _), (name, _) in used.items():
+        yield f"{tag}: {name} would not be used"

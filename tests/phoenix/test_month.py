@@ -256,6 +256,16 @@ def test_masters_that_cannot_come_make_nothing_stale(service, raw):
     assert list(stale_blocks(service, MONTH)) == []
 
 
+def test_a_product_of_a_rejected_master_is_stale_without_a_next_best(service, raw, blocks):
+    run_month(service, raw)
+    for night in ("2026-09-01", "2026-09-02"):
+        name = blocks()[f"FLAT {night}"].name
+        decide_block(service, name, "rejected", "a person", "wrong lamp")
+    stale = dict(stale_blocks(service, MONTH))
+    assert "MASTER_FLAT" in stale[blocks()["OBJECT 2026-09-01"].name]
+    assert "would not be used" in stale[blocks()["OBJECT 2026-09-01"].name]
+
+
 def test_a_frame_that_came_later_or_changed_is_listed(service, raw, blocks):
     run_month(service, raw)
     raw_file(raw, "BIAS", NIGHT, ifus=(1, 2), level=1234)
