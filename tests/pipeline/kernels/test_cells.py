@@ -1,0 +1,59 @@
+"""Tests of extremes of cells, against numpy."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import ndimage
+
+from pipeline.kernels.cells import cell_extremes, field_minimum, plane_minimum
+from pipeline.kernels.resample import sort_by_cell
+
+SHAPE = (4, 5, 6)
+N_CELLS = 120
+
+
+def pixels(n=300, seed=1):
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(-1, N_CELLS - 10, n).astype(np.int32)
+    return cells, rng.normal(0, 1, n).astype("f4"), rng.uniform(1, 2, n).astype("f4")
+
+
+def extremes(cells, data, stat):
+    return cell_extremes(*sort_by_cell(cells, N_CELLS), data, stat, SHAPE)
+
+
+def test_equals_plain_numpy():
+    cells, data, stat = pixels()
+    found = [plane.ravel() for plane in extremes(cells, data, stat)]
+    for cell in range(N_CELLS):
+        own = cells == cell
+        if own.any():
+            expected = [data[own].min(), data[own].max(), stat[own].min()]
+        else:
+            expected = [np.inf, -np.inf, np.inf]
+        assert_array_equal([plane[cell] for plane in found], expected)
+
+
+def test_order_of_pixels_does_not_matter():
+    columns = pixels()
+    turned = [column[::-1].copy() for column in columns]
+    for a, b in zip(extremes(*columns), extremes(*turned), strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 1, 1), (1, 7, 2), (2, 1, 5)])
+@pytest.mark.parametrize(
+    ("minimum", "box"), [(field_minimum, (1, 3, 3)), (plane_minimum, (3, 1, 1))]
+)
+def test_minima_equal_scipy(minimum, box, shape):
+    values = np.random.default_rng(2).normal(0, 1, shape).astype("f4")
+    before = values.copy()
+    expected = ndimage.minimum_filter(values, box, mode="constant", cval=np.inf)
+    assert_array_equal(minimum(values), expected)
+    assert_array_equal(values, before)
+
+
+def test_no_pixels():
+    empty = np.empty(0, "f4")
+    low, high, quiet = extremes(np.empty(0, np.int32), empty, empty)
+    assert (low == np.inf).all() and (high == -np.inf).all() and (quiet == np.inf).all()
