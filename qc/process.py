@@ -134,12 +134,13 @@ def cosmics_per_exposure(
 ) -> ProcessFlag:
     """Check the rate of an exposure [pixels per CCD and 1000 s] against the month's.
 
-    ``ccd_ks``: number of CCDs times exposure time [1000 s]; what the Poisson noise of the
-    pixels expected in them explains is not flagged.
+    ``ccd_ks``: number of CCDs times exposure time [1000 s]; what the noise of the tracks
+    expected in them explains is not flagged.
     """
     floor = 0.0
     if trend is not None:
-        noise = COSMIC_POISSON * sqrt(max(trend.median * ccd_ks, 1.0)) / ccd_ks
+        pixels = max(trend.median * ccd_ks, 1.0)
+        noise = COSMIC_POISSON * sqrt(COSMIC_TRACK * pixels) / ccd_ks
         floor = max(COSMIC_FLOOR * abs(trend.median), 0.0 if ccd_ks == inf else noise)
     text = f"{rate:.0f} rejected pixels per CCD and 1000 s"
     return _against("COSMICS", rate, trend, floor, text)

@@ -133,6 +133,11 @@ def test_poisson_noise_of_a_short_exposure_is_not_flagged():
     assert cosmics_per_exposure(148.0, month, ccd_ks=24 * 3.0).verdict == "red"
 
 
+def test_a_few_long_tracks_make_no_odd_exposure() -> None:
+    month = robust_trend([95.0, 96.0, 97.0, 98.0, 99.0, 100.0])
+    assert cosmics_per_exposure(200.0, month, ccd_ks=2 * 0.3).verdict == "green"
+
+
 def test_expected_snr_is_that_of_poisson_counts() -> None:
     assert expected_snr(100.0, 0.0, 0.0, 0.0) == pytest.approx(10.0)
     assert expected_snr(100.0, 200.0, 4.0, 5.0, 1.3) == pytest.approx(1.3 * 100 / sqrt(400))
