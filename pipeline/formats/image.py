@@ -56,12 +56,14 @@ class ImageFile:
         no STAT, the variance is 0.
         """
         data = self._plane("DATA", rows).astype(np.float32)
-        dq = np.where(np.isfinite(data), 0, np.uint32(Flag.MISSING_DATA)).astype(np.uint32)
         if "DQ" in self.units:
             dq = self._plane("DQ", rows).astype(np.int32).view(np.uint32)
-        stat = np.zeros_like(data)
+        else:
+            dq = np.where(np.isfinite(data), np.uint32(0), np.uint32(Flag.MISSING_DATA))
         if "STAT" in self.units:
             stat = self._plane("STAT", rows).astype(np.float32)
+        else:
+            stat = np.zeros_like(data)
         return Planes(data, dq, stat)
 
     def _plane(self, name: str, rows: slice) -> NDArray[Any]:
