@@ -97,7 +97,7 @@ def outside_field(white: NDArray[np.float32]) -> NDArray[np.bool_]:
     for k in range(1, BORDER + 1):
         outside[:, k:] |= bad[:, :-k]
         outside[:, :-k] |= bad[:, k:]
-    return outside
+    return np.asarray(outside, bool)
 
 
 def smooth_plane(

@@ -7,7 +7,7 @@ for; nothing stays in memory.
 
 import os
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +58,8 @@ class PixelTableFile:
         labels: list[int] = []
         previous = -1
         for rows in blocks(self.n_rows, _BLOCK):
-            label = (self._read("origin", rows) & 0x7FF).astype(np.int64)
+            (origin,) = self._read(("origin",), rows)
+            label = (origin & 0x7FF).astype(np.int64)
             changed = np.flatnonzero(np.diff(label, prepend=previous))
             starts.extend(int(i) + rows.start for i in changed)
             labels.extend(int(value) for value in label[changed])
@@ -68,7 +69,7 @@ class PixelTableFile:
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
         start, stop, _ = rows.indices(self.n_rows)
-        return Pixels._make(self._read(name, slice(start, stop)) for name in COLUMNS)
+        return Pixels._make(self._read(COLUMNS, slice(start, stop)))
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum (lambda, data), if there is one."""
@@ -77,19 +78,27 @@ class PixelTableFile:
             return None
         n_rows = unit.shape[0]
         places = _table_columns(unit)
-        columns = {
-            name: _fetch(self.path, place, slice(0, n_rows)).astype(np.float64)
-            for name, place in places.items()
-        }
+        with self.path.open("rb") as file:
+            columns = {
+                name: _fetch(file.fileno(), place, slice(0, n_rows)).astype(np.float64)
+                for name, place in places.items()
+            }
         units = {
             name: str(unit.header.get(f"TUNIT{i + 1}", "")) for i, name in enumerate(places)
         }
         return Table(columns, units, read_cards(unit.header))
 
-    def _read(self, name: str, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column in native byte order."""
-        values = _fetch(self.path, self._columns[name], rows)
-        return values.view(np.uint32) if name in ("dq", "origin") else values
+    def _read(self, names: Sequence[str], rows: slice) -> list[NDArray[Any]]:
+        """Return some rows of columns in native byte order."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            found = [_fetch(fd, self._columns[name], rows) for name in names]
+        finally:
+            os.close(fd)
+        return [
+            values.view(np.uint32) if name in ("dq", "origin") else values
+            for name, values in zip(names, found, strict=True)
+        ]
 
     @cached_property
     def _columns(self) -> dict[str, "_Place"]:
@@ -153,15 +162,11 @@ def _table_columns(unit: Unit) -> dict[str, _Place]:
     return places
 
 
-def _fetch(path: Path, place: _Place, rows: slice) -> NDArray[Any]:
+def _fetch(fd: int, place: _Place, rows: slice) -> NDArray[Any]:
     """Read some rows of one column into a native, contiguous array."""
     stored = np.dtype(place.dtype)
     n = max(rows.stop - rows.start, 0)
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        data = os.pread(fd, n * place.stride, place.offset + rows.start * place.stride)
-    finally:
-        os.close(fd)
+    data = os.pread(fd, n * place.stride, place.offset + rows.start * place.stride)
     values: NDArray[Any] = np.empty(0, stored)
     if n:
         values = np.ndarray((n,), stored, data, strides=(place.stride,))
