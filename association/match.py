@@ -65,11 +65,16 @@ def _per_ifu(groups: Sequence[Group]) -> bool:
     return any(record.ifu is not None for group in groups for record in group)
 
 
-def _rank(judged: Judged) -> tuple[float, float, float, str]:
-    """Order candidates from the best to the worst."""
+def _rank(judged: Judged) -> tuple[float, float, float, float, str]:
+    """Order candidates from the best to the worst.
+
+    The distance in time decides where the closeness has no digits left, as among
+    standards that are years away.
+    """
     first = judged.group[0]
     level = inf if judged.level is None else judged.level
-    return level, -judged.closeness, -(first.valid or (0.0,))[0], first.name
+    begin = -(first.valid or (0.0,))[0]
+    return level, -judged.closeness, begin, round(abs(judged.dt_d), 6), first.name
 
 
 def _judge(group: Group, request: Request, rule: Rule) -> Judged:

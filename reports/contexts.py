@@ -133,6 +133,17 @@ class MonthPage:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A keyword or a number with its meaning."""
+
+    name: str
+    value: str
+    unit: str = ""
+    doc: str = ""
+    tone: Tone = "fact"
+
+
+@dataclass(frozen=True)
 class BlockRow:
     """An association block in the AB monitor of a night."""
 
@@ -151,7 +162,7 @@ class BlockRow:
     reason: str
     associations: tuple[Association, ...]
     products: tuple[Link, ...] = ()
-    log: str = ""
+    calls: tuple[Fact, ...] = ()
     red_qc: tuple[str, ...] = ()
 
 
@@ -166,17 +177,6 @@ class NightPage:
     blocks: tuple[BlockRow, ...]
     previous: str = ""
     following: str = ""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A keyword or a number with its meaning."""
-
-    name: str
-    value: str
-    unit: str = ""
-    doc: str = ""
-    tone: Tone = "fact"
 
 
 @dataclass(frozen=True)

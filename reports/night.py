@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from phoenix.db.models import Block, Job, Product, Score
 from reports.associations import associations
-from reports.contexts import BlockRow, Count, Link, NightPage
-from reports.states import chip
+from reports.contexts import BlockRow, Count, Fact, Link, NightPage
+from reports.states import TONES, chip
 
 
 def night_file(night: str) -> str:
@@ -51,6 +51,13 @@ def _red(score: Score) -> str:
     return f"{score.name}{ifu}: {score.reason}"
 
 
+def _call(job: Job) -> Fact:
+    """Return a recipe call of a block's processing log."""
+    name = f"{job.step}, {job.recipe}" + (f" IFU {job.ifu}" if job.ifu else "")
+    tone = TONES.get(job.state, "fact")
+    return Fact(name, job.state, f"{job.wall_s:.1f} s", job.error, tone)
+
+
 def _row(block: Block) -> BlockRow:
     products = _products(block)
     red = dict.fromkeys(_red(s) for p in products for s in p.scores if s.verdict == "red")
@@ -73,6 +80,7 @@ def _row(block: Block) -> BlockRow:
         certification=chip(block.certification, block.comment),
         reason="; ".join([block.reason, *block.notes]).strip("; "),
         associations=associations(block),
+        calls=tuple(_call(job) for job in block.jobs),
         products=tuple(_product_link(product) for product in products),
         red_qc=tuple(red),
     )

@@ -67,7 +67,7 @@ PAGES = [
                 reason="all well",
                 associations=(ASSOCIATION,),
                 products=(c.Link("MASTER_BIAS-01.fits", "../x.fits"),),
-                log="ab1.log",
+                calls=(FACT,),
                 red_qc=("RON 4.2 above 3.0",),
             ),
         ),

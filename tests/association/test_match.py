@@ -249,3 +249,11 @@ def test_previous_only() -> None:
     row = Rule("MASTER_BIAS", (Window(0, inf, 0.0, ("DET.CHIP.ID",), "test"),), tau=1.0)
     calibs = Candidates([*both(START + 0.01), *both(START - 500)])
     assert {c.dt_d for c in match(FRAME, row, calibs).chosen} == {-500.0}
+
+
+def test_standards_years_away_are_still_chosen_by_nearness() -> None:
+    """Closeness has no digits left there: exp(-900) is 0."""
+    far = [static("STD_RESPONSE", name="a.fits", valid=None, mjd_mid=START - 950)]
+    near = [static("STD_RESPONSE", name="b.fits", valid=None, mjd_mid=START - 900)]
+    found = choose([*far, *near], "STD_RESPONSE")
+    assert [c.record.name for c in found.chosen] == ["b.fits"]
