@@ -15,6 +15,7 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.formats.cards import Keywords, card, header_block, read_cards
+from pipeline.formats.columns import read_columns
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
@@ -64,8 +65,22 @@ class TableFile:
     @cached_property
     def _read(self) -> Mapping[str, Table]:
         """All tables, read at the first call."""
-        with fits.open(self.path, memmap=False) as units:
-            return {name: _table(units[number]) for name, (number, _) in self.units.items()}
+        tables = {name: self._plain(unit) for name, (_, unit) in self.units.items()}
+        found = {name: table for name, table in tables.items() if table is not None}
+        if len(found) < len(tables):
+            with fits.open(self.path, memmap=False) as units:
+                for name in tables.keys() - found.keys():
+                    found[name] = _table(units[self.units[name][0]])
+        return found
+
+    def _plain(self, unit: Unit) -> Table | None:
+        """Return a table whose columns are simply stored, None for others."""
+        columns = read_columns(self.path, unit)
+        if columns is None:
+            return None
+        names = [str(unit.header.get(f"TUNIT{i}", "")) for i in range(1, len(columns) + 1)]
+        units = dict(zip(columns, names, strict=True))
+        return Table(columns, units, read_cards(unit.header))
 
 
 def _table(unit: fits.BinTableHDU | fits.ImageHDU) -> Table:
