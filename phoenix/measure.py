@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.depth import MeanImage, NegativeVoxels, der_snr, histogram_mode
 from pipeline.formats.cube import CubeFile, open_cube
-from pipeline.spec import blocks
+from pipeline.spec import CubeFrame, blocks
 from qc.process import OH_FREE
 
 BACKGROUND = "PHX BACKGROUND"
@@ -76,7 +76,7 @@ def _signal_to_noise(cube: CubeFile, image: NDArray[np.float64]) -> tuple[float,
     return float(measured), float(expected)
 
 
-def plane_wavelengths(cube: CubeFile) -> NDArray[np.float64]:
+def plane_wavelengths(cube: CubeFrame) -> NDArray[np.float64]:
     """Return the wavelength of every plane [Angstrom]."""
     header = cube.header
     start, step = float(header["CRVAL3"]), float(header["CD3_3"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phoenix.measure import plane_wavelengths
 from pipeline.spec import CubeFrame, blocks
 
 CLEAN_WINDOWS = ((5300.0, 5400.0), (6050.0, 6150.0), (6690.0, 6790.0), (8110.0, 8210.0))
@@ -37,15 +38,6 @@ class CubeSummary:
     signal: NDArray[np.float64]
     noise: NDArray[np.float64]
     expected: NDArray[np.float64]
-
-
-def wavelengths(cube: CubeFrame) -> NDArray[np.float64]:
-    """Return the wavelength of every plane [Angstrom] from the cube's linear WCS."""
-    h = cube.header
-    step = float(h.get("CD3_3", h.get("CDELT3", 1.0)))
-    first, pixel = float(h.get("CRVAL3", 0.0)), float(h.get("CRPIX3", 1.0))
-    planes = np.arange(1, cube.shape[0] + 1, dtype=np.float64)
-    return first + (planes - pixel) * step
 
 
 def white_light(cube: CubeFrame, size: int = 64) -> NDArray[np.float32]:
@@ -82,7 +74,7 @@ def _clean_window(wavelength: NDArray[np.float64]) -> tuple[float, float]:
 def summarise(cube: CubeFrame, size: int = 64) -> CubeSummary:
     """Return the summary of a cube, read twice in slabs of ``size`` planes."""
     white = white_light(cube, size)
-    wavelength = wavelengths(cube)
+    wavelength = plane_wavelengths(cube)
     y0, x0 = _brightest(white)
     rows, columns = np.indices(white.shape)
     aperture = (rows - y0) ** 2 + (columns - x0) ** 2 <= APERTURE**2

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from phoenix.measure import plane_wavelengths
 from pipeline.memory import MemoryCube
 from pipeline.spec import Planes
 from reports.plots import plot_snr, plot_spectrum, save_image
-from reports.summary import summarise, wavelengths, white_light
+from reports.summary import summarise, white_light
 
 HEADER = {"CRVAL3": 5300.0, "CRPIX3": 1.0, "CD3_3": 1.25}
 
@@ -31,7 +32,7 @@ def test_white_light_is_the_mean():
 
 
 def test_wavelengths_follow_the_wcs():
-    assert_allclose(wavelengths(make_cube(3)), [5300.0, 5301.25, 5302.5])
+    assert_allclose(plane_wavelengths(make_cube(3)), [5300.0, 5301.25, 5302.5])
 
 
 def test_summary_finds_the_source_and_the_noise():
