@@ -33,16 +33,16 @@ class Reduction:
 
     def call(
         self,
-        label: str,
+        label: str | Call,
         folder: Path | None = None,
         given: Mapping[str, list[Path]] | None = None,
         **params: Any,
     ) -> list[Path]:
-        """Run a call of the chain and return its products.
+        """Run a call, those of the chain by label, and return its products.
 
         ``given`` replaces frames of some tags, ``params`` are its parameters.
         """
-        call = CALLS[label]
+        call = CALLS[label] if isinstance(label, str) else label
         frames = {**self.frames, **(given or {})}
         for tag, number in call.n_raw.items():
             if tag not in (given or {}):
@@ -50,7 +50,7 @@ class Reduction:
         tags = (*call.raw, *call.calibrations)
         sof = [(path, tag) for tag in tags for path in frames.get(tag, [])]
         values = dict(option.removeprefix("--").split("=") for option in call.options)
-        where = folder or self.folder / label.replace(" ", "_")
+        where = folder or self.folder / call.label.replace(" ", "_")
         products = run(call.recipe, sof, {**values, **params}, where)
         return [product.path for product in products]
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from docs import completeness
 from phoenix.settings import Settings
 from pipeline.runner import load_recipes
 from pipeline.spec import Input, Params, Recipe
@@ -77,12 +78,13 @@ def settings_page() -> str:
 def pages() -> dict[Path, str]:
     """Return every page by its path."""
     recipes = load_recipes()
-    index = "\n".join(
-        ["# Recipes", "", *(f"- [{name}]({name}.md)" for name in sorted(recipes)), ""]
-    )
+    entries = (f"- [{name}]({name}.md)" for name in sorted(recipes))
+    complete = "How much of each genuine recipe is here: [table](../completeness.md)."
+    index = "\n".join(["# Recipes", "", *entries, "", complete, ""])
     texts = {FOLDER / f"{name}.md": page(recipe) for name, recipe in recipes.items()}
     return {
         FOLDER.parent / "settings.md": settings_page(),
+        FOLDER.parent / "completeness.md": completeness.page(recipes),
         FOLDER / "README.md": index,
         **texts,
     }

@@ -1,0 +1,86 @@
+"""Every recipe writes what it declares: a mini night through all recipes, files on disk."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from astropy.io import fits
+
+from benchmarks.chain import CHAIN, Call, take_products
+from benchmarks.frames import simulate_frames
+from benchmarks.reduction import Reduction
+from pipeline.formats.headers import read_header
+from pipeline.instrument import MINI
+from pipeline.runner import load_recipes
+from pipeline.simulator.exposure import Exposure, Template
+from pipeline.simulator.frames import simulate_exposure
+from pipeline.simulator.headers import TEMPLATES
+
+RECIPES = load_recipes()
+IFUS = (1, 2)
+DARK = Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True)
+CALLS = [*CHAIN, *([] if any(c.recipe == "muse_dark" for c in CHAIN) else [DARK])]
+
+
+def darks(folder):
+    """Write three darks."""
+    start = datetime(2026, 9, 2, 8, tzinfo=UTC)
+    for k in range(3):
+        template = Template(TEMPLATES["DARK"], start, k + 1, 3)
+        at = start + timedelta(seconds=1900 * k)
+        simulate_exposure(
+            Exposure("DARK", at, 1800.0, template, 300 + k), MINI, folder, IFUS
+        )
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory):
+    """Paths of the products by label of the call."""
+    folder = tmp_path_factory.mktemp("night")
+    raw = simulate_frames(folder / "raw", IFUS, MINI)
+    if DARK in CALLS:
+        darks(raw)
+    reduction = Reduction(raw, folder, MINI.name)
+    written = {}
+    for call in CALLS:
+        written[call.label] = reduction.call(call)
+        take_products(reduction.frames, folder / call.label.replace(" ", "_"))
+    return written
+
+
+def qc(path):
+    """QC keywords in all headers of a product."""
+    with fits.open(path) as hdus:
+        cards = [keyword for hdu in hdus for keyword in hdu.header]
+    return {k.removeprefix("ESO ") for k in cards if k.startswith("ESO QC ")}
+
+
+def declared_as(name, keyword):
+    return re.fullmatch(re.escape(name).replace(r"\#", r"\d+"), keyword)
+
+
+def test_every_recipe_is_called():
+    assert {call.recipe for call in CALLS} == set(RECIPES)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
+def test_products_are_the_declared_ones(products, call):
+    declared = RECIPES[call.recipe].products
+    found = {read_header(path)["ESO PRO CATG"] for path in products[call.label]}
+    assert found <= {product.tag for product in declared}
+    assert found >= {product.tag for product in declared if not product.optional}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
+def test_qc_keywords_are_the_declared_ones(products, call):
+    for path in products[call.label]:
+        tag, keywords = read_header(path)["ESO PRO CATG"], qc(path)
+        declared = [q for q in RECIPES[call.recipe].qc if q.product == tag]
+        strange = {k for k in keywords if not any(declared_as(q.name, k) for q in declared)}
+        assert not strange, path.name
+        lacking = {
+            q.name
+            for q in declared
+            if not q.optional and not any(declared_as(q.name, k) for k in keywords)
+        }
+        assert not lacking, path.name
