@@ -25,7 +25,7 @@ from scipy.ndimage import median_filter
 
 from benchmarks.night import calibrations, illumination, objects, sky, standard, twilights
 from benchmarks.reduction import CALIBRATION, SKY, Reduction
-from pipeline.formats.raw import write_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import MINI
 from pipeline.simulator.detector import detector
 from pipeline.simulator.exposure import Exposure

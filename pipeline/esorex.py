@@ -139,8 +139,10 @@ def _process(
 ) -> None:
     """Run the recipe, name its products and list them."""
     from pipeline.formats.sof import write_sof
+    from pipeline.kernels.startup import start_numba
     from pipeline.runner import run
 
+    start_numba()
     per_ifu: dict[str, Any] = {}
     if recipe.scope == "ifu":
         per_ifu = {

@@ -6,11 +6,11 @@ tables of the genuine pipeline: trimmed pixels, 1-based.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pipeline.instrument import Size
 from pipeline.kernels.edges import follow_edges
@@ -145,7 +145,7 @@ def trace_slices(
     light = cuts.light
     start = len(light) // 2
     left, right = locate_slices(light[start], size, file)
-    inwards = float(ndtri(edge_fraction))
+    inwards = NormalDist().inv_cdf(edge_fraction)
     edges = follow_edges(light, start, left, right, inwards) + 1.0
     fits = [_fit_slice(cuts.y, edges[s], order) for s in range(size.n_slices)]
     for number, fit in enumerate(fits, start=1):

@@ -7,11 +7,14 @@ travel with it, so a product repeats what its raw frame says about each keyword.
 import math
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from pipeline.spec import Value
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 CARD = 80
 BLOCK = 2880
@@ -46,6 +49,8 @@ def read_cards(header: "fits.Header | Keywords") -> Keywords:
     if isinstance(header, Keywords):
         kept = {k: v for k, v in header.items() if not _STRUCTURE.fullmatch(k)}
         return Keywords(kept, {k: c for k, c in header.comments.items() if k in kept})
+    from astropy.io import fits
+
     keywords = Keywords()
     for card in header.cards:
         if card.keyword in _COMMENTARY or _STRUCTURE.fullmatch(card.keyword):

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.flags import Flag
 from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.extension import Extension, image_extension
 from pipeline.formats.headers import plane_keywords
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
-from pipeline.spec import BadInput, Header, Image2D, Planes, Value
+from pipeline.spec import BadInput, Image2D, Planes, Value
 
 _PLANES = ("DATA", "STAT")
 _SQUARES = {
@@ -154,13 +154,8 @@ class CubeProduct:
         self._file.abort()
 
 
-def _image_unit(name: str, image: Image2D) -> fits.ImageHDU:
+def _image_unit(name: str, image: Image2D) -> Extension:
     """Return an image extension; its name keeps its case."""
     data = np.where(image.planes.dq == 0, image.planes.data, np.float32(np.nan))
-    hdu = fits.ImageHDU(data.astype(np.float32))
-    words: Header = plane_keywords("DATA", image.unit, present=(), wcs=image.header)
-    for keyword, value in {**words, "EXTNAME": name}.items():
-        key = f"HIERARCH {keyword}" if " " in keyword or len(keyword) > 8 else keyword
-        hdu.header[key] = value
-    hdu.header["EXTNAME"] = name
-    return hdu
+    words = plane_keywords("DATA", image.unit, present=(), wcs=image.header)
+    return image_extension(name, data.astype(np.float32), words)

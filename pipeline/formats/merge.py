@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
-from pipeline.formats.cards import Keywords, card, header_block, read_cards
+from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.extension import table_extension
 from pipeline.formats.headers import in_order
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
+from pipeline.formats.tables import open_tables
 
 _PLANES = ("DATA", "DQ", "STAT")
 _ROWS = 64
@@ -107,12 +108,12 @@ def _merge_tables(
     file = StreamedFits(merged, [Part(in_order(common))])
     try:
         for path, extra, name in zip(paths, own, names, strict=True):
-            with fits.open(path, memmap=False) as units:
-                unit = units[1].copy()
-            cards = [card(k, v, extra.comments.get(k, "")) for k, v in extra.items()]
-            unit.header.extend(fits.Header.fromstring(header_block(cards)), unique=True)
-            unit.header["EXTNAME"] = name
-            file.append(unit)
+            (frame,) = open_tables(path, "").values()
+            table = frame.read()
+            words = Keywords(table.header)
+            words.update({k: v for k, v in extra.items() if k not in words})
+            words.comments.update(extra.comments)
+            file.append(table_extension(name, table._replace(header=words)))
     except BaseException:
         file.abort()
         raise

@@ -5,10 +5,10 @@ from threading import Lock
 from typing import Any, cast
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords
+from pipeline.formats.extension import table_extension
 from pipeline.formats.pixtable import COLUMNS, FLAT_SPECTRUM, TYPES
 from pipeline.formats.product import product_keywords
 from pipeline.formats.stream import Part, StreamedFits
@@ -68,11 +68,9 @@ class PixelTableProduct:
 
     def write_flat_spectrum(self, table: Table) -> None:
         """Append the lamp-flat spectrum."""
-        columns = [
-            fits.Column(name, "1D", table.units.get(name) or None, array=values)
-            for name, values in table.columns.items()
-        ]
-        self._file.append(fits.BinTableHDU.from_columns(columns, name=FLAT_SPECTRUM))
+        doubles = {k: v.astype(np.float64) for k, v in table.columns.items()}
+        plain = Table(doubles, table.units)
+        self._file.append(table_extension(FLAT_SPECTRUM, plain))
 
     def close(self) -> None:
         """Complete headers and checksums; everything is on the disk afterwards."""

@@ -2,18 +2,15 @@
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.scan import Unit, scan
-from pipeline.formats.stream import unit_bytes
 from pipeline.instrument import size_of
 from pipeline.spec import BadInput
 
@@ -81,6 +78,8 @@ class RawImage:
     @cached_property
     def _plane(self) -> NDArray[np.uint16]:
         """The whole image of a compressed extension, held until `release`."""
+        from astropy.io import fits
+
         try:
             with fits.open(self.path, memmap=False) as units:
                 data = units[f"CHAN{self.ifu:02d}"].data
@@ -139,39 +138,3 @@ def _check(frame: RawImage) -> None:
 def _bad(frame: RawImage, problem: str, remedy: str) -> BadInput:
     """Return the complaint about one IFU of a file."""
     return BadInput(problem, file=frame.name, keyword=f"CHAN{frame.ifu:02d}", remedy=remedy)
-
-
-def write_raw(
-    path: Path,
-    primary: fits.Header,
-    ifus: Mapping[int, tuple[NDArray[np.uint16], fits.Header]],
-    compress: bool = False,
-) -> None:
-    """Write a raw exposure, with CHECKSUM and DATASUM, aside and then in its place.
-
-    Parameters
-    ----------
-    path
-        The file; ``.fits.fz`` by custom when compressed.
-    primary
-        Cards of the primary header.
-    ifus
-        By IFU the counts, uint16[ny, nx] [adu], and the cards of the extension; taken
-        one after the other, so a lazy mapping needs the memory of one IFU.
-    compress
-        Tile-compress with Rice, row by row.
-    """
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(unit_bytes(fits.PrimaryHDU(header=primary)))
-            for ifu, (counts, header) in ifus.items():
-                kind = fits.CompImageHDU if compress else fits.ImageHDU
-                name = f"CHAN{ifu:02d}"
-                options = {"compression_type": "RICE_1"} if compress else {}
-                hdu = kind(counts, header.copy(), name=name, uint=True, **options)
-                file.write(unit_bytes(hdu))
-        aside.rename(path)
-    finally:
-        aside.unlink(missing_ok=True)

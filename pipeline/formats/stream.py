@@ -5,7 +5,7 @@ All images of a file are declared first, so that every position is known::
     file = StreamedFits(path, [Part(primary), Part(keywords, "f4", (n_rows, 1)), ...])
     file.write(1, start, values)     # some rows of part 1; any order, any thread
     file.parts[0].keywords["ESO QC ..."] = 1.0      # until close
-    file.append(bin_table_hdu)       # small units, put at the end by close
+    file.append(extension)           # small units, put at the end by close
     file.close()                     # headers, DATASUM, CHECKSUM, DATAMD5, fsync
 
 The data sums accumulate while blocks are written; headers are put in place last. Room
@@ -14,7 +14,6 @@ what is behind it. The caller names a hidden file and renames it when all is wel
 """
 
 import hashlib
-import io
 import math
 import os
 from collections.abc import Iterator
@@ -24,11 +23,11 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import fold, seal, words_sum
+from pipeline.formats.extension import Extension
 
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
@@ -91,7 +90,7 @@ class StreamedFits:
         self.path, self.parts = path, parts
         self._lock = Lock()
         self._sums = [0] * len(parts)
-        self._tail: list[tuple[bytes, int]] = []
+        self._tail: list[Extension] = []
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
         self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -130,15 +129,16 @@ class StreamedFits:
         with self._lock:
             self._sums[i] += total
 
-    def append(self, hdu: fits.BinTableHDU | fits.ImageHDU) -> None:
+    def append(self, extension: Extension) -> None:
         """Put a small unit behind all parts."""
-        self._tail.append((unit_bytes(hdu), _padded(hdu.size)))
+        self._tail.append(extension)
 
     def close(self) -> None:
         """Complete the headers and bring everything to the disk."""
-        for data, _ in self._tail:
-            _write_all(self._fd, data, self._length)
-            self._length += len(data)
+        for extension in self._tail:
+            stored = extension.stored()
+            _write_all(self._fd, stored, self._length)
+            self._length += len(stored)
         if "DATAMD5" in self.parts[0].keywords:
             self.parts[0].keywords["DATAMD5"] = self._data_md5()
         for i, part in enumerate(self.parts):
@@ -164,8 +164,8 @@ class StreamedFits:
             for position in range(start, start + _padded(part.size), _CHUNK):
                 stop = min(position + _CHUNK, start + _padded(part.size))
                 digest.update(os.pread(self._fd, stop - position, position))
-        for data, size in self._tail:
-            digest.update(data[len(data) - size :])
+        for extension in self._tail:
+            digest.update(extension.data)
         return digest.hexdigest()
 
     def _make_room(self, position: int, amount: int) -> None:
@@ -178,15 +178,6 @@ class StreamedFits:
             _write_all(self._fd, data, start + amount)
             stop = start
         self._length += amount
-
-
-def unit_bytes(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> bytes:
-    """Return one unit as it stands in a file, with CHECKSUM and DATASUM."""
-    alone = isinstance(hdu, fits.PrimaryHDU)
-    units = fits.HDUList([hdu] if alone else [fits.PrimaryHDU(), hdu])
-    buffer = io.BytesIO()
-    units.writeto(buffer, checksum=True)
-    return buffer.getvalue()[0 if alone else BLOCK :]
 
 
 def _padded(size: int) -> int:

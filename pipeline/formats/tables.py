@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
-from pipeline.formats.cards import Keywords, card, header_block, read_cards
+from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.columns import read_columns
+from pipeline.formats.extension import table_extension
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
 from pipeline.spec import BadInput, Table, Value
 
-_CHANNEL = re.compile(r"CHAN(\d\d)(\.LSF_PROFILE)?$")
+if TYPE_CHECKING:
+    from astropy.io import fits
 
-_LETTER = {"f8": "D", "f4": "E", "i8": "K", "i4": "J", "i2": "I", "u1": "B", "b1": "L"}
+_CHANNEL = re.compile(r"CHAN(\d\d)(\.LSF_PROFILE)?$")
 
 
 @dataclass
@@ -68,6 +70,8 @@ class TableFile:
         tables = {name: self._plain(unit) for name, (_, unit) in self.units.items()}
         found = {name: table for name, table in tables.items() if table is not None}
         if len(found) < len(tables):
+            from astropy.io import fits
+
             with fits.open(self.path, memmap=False) as units:
                 for name in tables.keys() - found.keys():
                     found[name] = _table(units[self.units[name][0]])
@@ -83,8 +87,10 @@ class TableFile:
         return Table(columns, units, read_cards(unit.header))
 
 
-def _table(unit: fits.BinTableHDU | fits.ImageHDU) -> Table:
+def _table(unit: "fits.BinTableHDU | fits.ImageHDU") -> Table:
     """Return an extension in native byte order, strings without trailing blanks."""
+    from astropy.io import fits
+
     header = read_cards(unit.header)
     if not isinstance(unit, fits.BinTableHDU):
         image = np.asarray(unit.data)
@@ -163,7 +169,7 @@ class TableProduct:
         file = StreamedFits(self.path, [Part(product_keywords(self.header, self.qc))])
         try:
             for name, table in self._tables.items():
-                file.append(table_unit(name, table))
+                file.append(table_extension(name, table))
         except BaseException:
             file.abort()
             raise
@@ -172,34 +178,3 @@ class TableProduct:
     def abort(self) -> None:
         """Give the file up."""
         self.path.unlink(missing_ok=True)
-
-
-def table_unit(name: str, table: Table) -> fits.BinTableHDU | fits.ImageHDU:
-    """Return a table as extension ``name``; a single column ``image`` is an image."""
-    words = header_block([card(k, v) for k, v in table.header.items() if k != "EXTNAME"])
-    header = fits.Header.fromstring(words)
-    if set(table.columns) == {"image"}:
-        unit = fits.ImageHDU(table.columns["image"], header)
-        if table.units.get("image"):
-            unit.header["BUNIT"] = table.units["image"]
-    else:
-        columns = [
-            _column(key, v, table.units.get(key)) for key, v in table.columns.items()
-        ]
-        unit = fits.BinTableHDU.from_columns(columns, header=header)
-    if name:
-        unit.header["EXTNAME"] = name
-    return unit
-
-
-def _column(name: str, values: np.ndarray, unit: str | None) -> fits.Column:
-    """Return one FITS column, an array in each cell for 2-D values."""
-    values = np.asarray(values)
-    if values.dtype.kind == "U":
-        values = np.char.encode(values, "ascii")
-    if values.dtype.kind == "S":
-        letter, width = "A", max(values.dtype.itemsize, 1)
-    else:
-        letter = _LETTER[values.dtype.str[1:]]
-        width = int(np.prod(values.shape[1:], dtype=int))
-    return fits.Column(name, f"{width}{letter}", unit or None, array=values)

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from pipeline.formats.raw import write_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import Size
 from pipeline.simulator.detector import detector
 from pipeline.simulator.exposure import Exposure

@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pipeline.kernels
+from pipeline.kernels._jit import Kernel
 from pipeline.spec import Progress
 
 SIGNATURES = Path(__file__).with_name("signatures.txt")
@@ -36,11 +37,10 @@ def compiled() -> Iterator[Call]:
     for found in pkgutil.iter_modules(pipeline.kernels.__path__):
         module = importlib.import_module(f"pipeline.kernels.{found.name}")
         for name, kernel in sorted(vars(module).items()):
-            signatures = getattr(kernel, "signatures", None)
-            if signatures and kernel.py_func.__module__ == module.__name__:
+            if isinstance(kernel, Kernel) and kernel.__module__ == module.__name__:
                 yield from (
                     (found.name, name, str(types))
-                    for types in signatures
+                    for types in kernel.dispatcher.signatures
                     if "Literal" not in str(types)
                 )
 
@@ -54,7 +54,7 @@ def compile_kernels(calls: list[Call]) -> int:
     for module, name, text in calls:
         kernel = getattr(importlib.import_module(f"pipeline.kernels.{module}"), name, None)
         if kernel is not None:
-            kernel.compile(eval(text, names))  # the list is ours
+            kernel.dispatcher.compile(eval(text, names))  # the list is ours
             n_done += 1
     return n_done
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from pipeline.formats.raw import write_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import MINI
 
 DPR = {

@@ -3,7 +3,7 @@
 import numpy as np
 from astropy.io import fits
 
-from pipeline.formats.raw import write_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import MINI
 
 GAIN = (1.08, 1.11, 1.14, 1.17)

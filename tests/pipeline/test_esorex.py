@@ -1,3 +1,5 @@
+import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,17 +115,39 @@ def test_configuration_files_give_parameters(tmp_path):
     assert read_config(str(path)) == {"nlow": "3", "combine": "median"}
 
 
-def test_help_imports_nothing_heavy():
+HEAVY = ("numba", "astropy", "scipy", "matplotlib", "prefect", "cffi", "yaml")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--help", "muse_bias"], ["--params"]])
+def test_texts_import_nothing_heavy(words):
+    assert _imported(words) == []
+
+
+def test_a_recipe_without_use_for_them_imports_no_astropy_and_no_scipy(sof, rawdir):
+    words = [
+        "--output-dir=out",
+        "--log-level=off",
+        "--msg-level=off",
+        "muse_bias",
+        str(sof),
+    ]
+    assert _imported(words, cwd=sof.parent) == ["numba"]
+
+
+def _imported(words, cwd=None):
+    """Return which heavy packages a process of its own has imported."""
     program = (
-        "import sys\nfrom pipeline.esorex import main\nmain(['--help'])\n"
-        "print([m for m in ('numba', 'astropy', 'scipy', 'prefect') if m in sys.modules])"
+        "import sys\nfrom pipeline.esorex import main\n"
+        f"assert main({words!r}) == 0\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
-    root = Path(__file__).parents[2]
+    root = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=root,
+        cwd=cwd or root,
+        env={**os.environ, "PYTHONPATH": root},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "[]"
+    return ast.literal_eval(done.stdout.splitlines()[-1])

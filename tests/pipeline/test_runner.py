@@ -5,7 +5,8 @@ from numpy.testing import assert_array_equal
 
 from pipeline import inputs, parallel
 from pipeline.formats.image import open_images
-from pipeline.formats.raw import open_raw, write_raw
+from pipeline.formats.raw import open_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.formats.scan import scan
 from pipeline.runner import find_recipe, load_recipes, run
 from pipeline.spec import BadInput

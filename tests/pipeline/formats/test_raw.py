@@ -3,7 +3,8 @@ import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
-from pipeline.formats.raw import open_raw, write_raw
+from pipeline.formats.raw import open_raw
+from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import MINI
 from pipeline.spec import BadInput
 

@@ -7,8 +7,10 @@ from numpy.testing import assert_array_equal
 
 from pipeline.formats.cards import Keywords
 from pipeline.formats.checksum import fold, words_sum
+from pipeline.formats.extension import table_extension
 from pipeline.formats.headers import data_md5, read_header
 from pipeline.formats.stream import Part, StreamedFits
+from pipeline.spec import Table
 
 
 def parts(n_rows=1000, spare=0):
@@ -31,7 +33,7 @@ def write(path, n_cards=0, spare=0, threads=1):
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(block, range(0, 1000, 90)))
-    file.append(fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]))
+    file.append(table_extension("", Table({"a": np.array([1.0])}, {})))
     file.parts[0].keywords.update({f"ESO QC X{i}": i for i in range(n_cards)})
     file.close()
     return wavelength, dq

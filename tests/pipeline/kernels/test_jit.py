@@ -85,7 +85,7 @@ def test_editing_a_stranger_changes_nothing(copy):
 
 def test_another_numba_has_another_folder(copy, monkeypatch):
     before = folder(copy / "field.py")
-    monkeypatch.setattr(_jit.numba, "__version__", "0.0")
+    monkeypatch.setattr("numba.__version__", "0.0")
     assert folder(copy / "field.py") != before
 
 
@@ -114,7 +114,7 @@ def test_kernels_release_the_lock_and_keep_to_ieee():
     def one(x: float) -> float:
         return x / 0.0
 
-    options = one.targetoptions
+    options = one.dispatcher.targetoptions
     assert options["nogil"] and not options.get("fastmath") and not options.get("parallel")
     assert one(1.0) == float("inf")
 

@@ -1,0 +1,47 @@
+"""Starting Numba in a fraction of its time, for commands that live a second or two.
+
+Numba looks for packages that kernels have no use for: the linear algebra of scipy, the C
+parser of cffi, the tracer of coverage. Importing them is half of its start.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+UNUSED = ("scipy", "cffi", "coverage", "yaml")
+
+
+class _Hidden(MetaPathFinder):
+    """Makes the packages that are not used look as if they were not installed."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        """Refuse the packages, leave all others to the usual finders."""
+        if fullname.partition(".")[0] in UNUSED:
+            raise ModuleNotFoundError(f"{fullname} is of no use to kernels")
+        return None
+
+
+def start_numba() -> None:
+    """Import and initialise Numba without `UNUSED`, unless it is there already.
+
+    To be called before there are threads: while it runs no other can import `UNUSED`. Later
+    all can; but functions of Numba that need BLAS (``np.cov``) stay unavailable in this
+    process, so only commands call it, not those who use the pipeline as a library.
+    """
+    if "numba" in sys.modules:
+        return
+    hidden = _Hidden()
+    sys.meta_path.insert(0, hidden)
+    try:
+        from numba.core.registry import cpu_target
+
+        cpu_target.target_context.refresh()
+    finally:
+        sys.meta_path.remove(hidden)
