@@ -93,6 +93,8 @@ class Refraction:
         )
         index = refractive_index(WAVELENGTHS, *air)
         guide = refractive_index(np.array([reference]), *air)
+        # The airmass of a curved atmosphere: its zenith distance is too small by just what
+        # the curvature takes off the refraction, 0.0012 / cos(z)**2.
         zenith_distance = np.arccos(1.0 / max(airmass(header), 1.0))
         towards_zenith = np.tan(zenith_distance) * ARCSEC_PER_RADIAN * (guide - index)
         angle = np.radians(parallactic_angle(header) + position_angle(header))

@@ -13,6 +13,10 @@ Floats = NDArray[np.float64]
 REFERENCE = 7000.0
 """Wavelength at which refraction is zero [Angstrom], as in the genuine pipeline."""
 
+SCALE_HEIGHT = 0.001254
+"""Height of the atmosphere at 0 C over the radius of the Earth (Stone 1996, PASP 108,
+1051)."""
+
 _BANDS = (
     ("O2", 6277.0, 6315.0, 0.955),
     ("H2O", 6470.0, 6590.0, 0.987),
@@ -130,13 +134,16 @@ def refractivity(wavelength: Floats, exposure: Exposure) -> Floats:
 def refraction(exposure: Exposure, wavelength: Floats) -> tuple[Floats, Floats]:
     """Return the displacement x, y [pix] of an image in the field at some wavelengths.
 
-    Blue light is lifted towards the zenith.
+    Blue light is lifted towards the zenith, through an atmosphere that is curved: the two
+    terms in the tangent of the zenith distance of Smart (Spherical Astronomy, 35).
     """
     middle = exposure.exptime / 2
-    zenith = math.pi / 2 - exposure.altitude(middle)
+    slope = math.tan(math.pi / 2 - exposure.altitude(middle))
+    ratio = SCALE_HEIGHT * (273.15 + exposure.conditions.temperature) / 273.15
     index = refractivity(wavelength, exposure)
     index = index - refractivity(np.array([REFERENCE]), exposure)
-    lift = math.tan(zenith) * math.degrees(1) * 3600 * index / 0.2
+    radians = index * (slope * (1 - ratio) - slope**3 * ratio)
+    lift = np.degrees(radians) * 3600 / 0.2
     angle = exposure.parallactic_angle(middle) + math.radians(exposure.position_angle)
     return -math.sin(angle) * lift, math.cos(angle) * lift
 

@@ -3,7 +3,10 @@
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Literal
+
+import erfa
 
 from pipeline.simulator.optics import Drift
 from pipeline.simulator.scene import Scene
@@ -141,21 +144,28 @@ class Exposure:
         degrees = 280.46061837 + 360.98564736629 * days + LONGITUDE
         return (degrees % 360) * 240
 
+    @cached_property
+    def _of_date(self) -> tuple[float, float]:
+        """Right ascension and declination of the pointing on the date [rad]."""
+        ra, dec = math.radians(self.pointing.ra), math.radians(self.pointing.dec)
+        a, d, origins = erfa.atci13(ra, dec, 0, 0, 0, 0, 2400000.5, self.mjd)
+        return float(a - origins), float(d)
+
     def hour_angle(self, after_s: float = 0.0) -> float:
         """Return the hour angle [rad], between -pi and pi."""
-        angle = math.radians(self.sidereal_time(after_s) / 240 - self.pointing.ra)
+        angle = math.radians(self.sidereal_time(after_s) / 240) - self._of_date[0]
         return math.remainder(angle, 2 * math.pi)
 
     def altitude(self, after_s: float = 0.0) -> float:
         """Return the altitude [rad]."""
-        dec, lat = math.radians(self.pointing.dec), math.radians(LATITUDE)
+        dec, lat = self._of_date[1], math.radians(LATITUDE)
         h = self.hour_angle(after_s)
         sine = math.sin(lat) * math.sin(dec) + math.cos(lat) * math.cos(dec) * math.cos(h)
         return math.asin(sine)
 
     def azimuth(self, after_s: float = 0.0) -> float:
         """Return the azimuth [rad], from south over west."""
-        dec, lat = math.radians(self.pointing.dec), math.radians(LATITUDE)
+        dec, lat = self._of_date[1], math.radians(LATITUDE)
         h = self.hour_angle(after_s)
         return math.atan2(
             math.sin(h), math.cos(h) * math.sin(lat) - math.tan(dec) * math.cos(lat)
@@ -169,7 +179,7 @@ class Exposure:
 
     def parallactic_angle(self, after_s: float = 0.0) -> float:
         """Return the parallactic angle [rad]."""
-        dec, lat = math.radians(self.pointing.dec), math.radians(LATITUDE)
+        dec, lat = self._of_date[1], math.radians(LATITUDE)
         h = self.hour_angle(after_s)
         return math.atan2(
             math.sin(h), math.tan(lat) * math.cos(dec) - math.sin(dec) * math.cos(h)

@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from astropy import units
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.time import Time
+from astropy.utils import iers
 
 from pipeline.algorithms.pointing import (
     airmass,
@@ -47,6 +51,25 @@ def test_a_long_exposure_has_its_mean_airmass():
     seconds = np.linspace(0.0, exptime, 2001)
     mean = np.mean([secant(hour_angle + s / 240.0, dec) for s in seconds])
     assert airmass(header(hour_angle, dec, exptime)) == pytest.approx(mean, abs=0.005)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(20.0, 5.0), (310.0, -60.0), (40.0, -30.0)])
+def test_positions_of_j2000_are_taken_to_the_date(ra, dec):
+    """The whole transformation of astropy, aberration included, without an atmosphere."""
+    place = EarthLocation.from_geodetic(-70.4022, PARANAL, 2648 * units.m)
+    with (
+        iers.conf.set_temp("auto_download", False),
+        iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
+    ):
+        time = Time(61286.2, format="mjd", location=place)
+        lst = time.sidereal_time("apparent").hour * 3600.0
+        frame = AltAz(obstime=time, location=place)
+        exact = SkyCoord(ra, dec, unit="deg").transform_to(frame).secz.value
+    corrected = exact * (1.0 - 0.0012 * (exact**2 - 1.0))
+    words = {"RA": ra, "DEC": dec, "LST": lst, "MJD-OBS": 61286.2}
+    assert airmass(words) == pytest.approx(corrected, rel=5e-4)
+    without = {k: v for k, v in words.items() if k != "MJD-OBS"}
+    assert airmass(without) != pytest.approx(corrected, rel=2e-3)
 
 
 def test_east_and_west_are_alike():
