@@ -129,7 +129,7 @@ def ingest(context: click.Context, folder: Path) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Take in the raw files of this folder first.",
 )
-@click.option("--retry", is_flag=True, help="Run again what failed before.")
+@click.option("--retry", is_flag=True, help="Try again what failed or was refused.")
 @click.pass_context
 def run(context: click.Context, month: str, raw: Path | None, retry: bool) -> None:
     """Ingest, calibrate, reduce, score, release a month and write its pages."""

@@ -39,11 +39,11 @@ def run_block(month: Month, job: Task) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def release(service: Service, month: str, tell: Progress) -> int:
+def release(service: Service, month: str, retry: bool, tell: Progress) -> int:
     """Release what is certified and meets the standard, with a preview of each."""
     from reports.previews import write_preview
 
-    n_products = len(release_month(service, month, write_preview))
+    n_products = len(release_month(service, month, write_preview, retry=retry))
     if n_products:
         tell("release", n_products, n_products)
     return n_products
@@ -82,5 +82,5 @@ def reduce_month(
     month.plan()
     for kind in KINDS:
         reduce_kind(month, kind, tell)
-    release(service, name, tell)
+    release(service, name, retry, tell)
     return write_pages(service, name)

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from phoenix.db.models import Block, Idp, now
@@ -41,8 +41,16 @@ class Candidate:
         return idp_name(self.evidence)
 
 
-def release_month(service: Service, month: str, preview: Preview) -> list[Idp]:
-    """Release, hold or refuse the final products of a month that were judged."""
+def release_month(
+    service: Service, month: str, preview: Preview, *, retry: bool = False
+) -> list[Idp]:
+    """Release, hold or refuse the final products of a month that were judged.
+
+    ``retry`` forgets what was refused before, so that it is tried again.
+    """
+    if retry:
+        with service.catalogue.write() as session:
+            session.execute(delete(Idp).where(Idp.month == month, Idp.state == "refused"))
     with service.catalogue.read() as session:
         candidates = _candidates(session, month)
         return [_release(service, candidate, preview) for candidate in candidates]

@@ -60,6 +60,8 @@ def plot_spectrum(summary: CubeSummary, path: Path) -> None:
         top.fill_between(w, s - e, s + e, color=LINE, alpha=0.3, linewidth=0)
         top.plot(w, s, color=LINE, linewidth=0.7)
         top.set_ylim(*_limits(s))
+        y, x = summary.centre
+        top.set_title(f"around spaxel ({x + 1}, {y + 1})", fontsize="medium")
         top.set_ylabel(f"brightest source\n{UNIT}")
         bottom.axhline(0, color=AXIS, linewidth=0.6)
         bottom.plot(w, summary.blank, color=SECOND, linewidth=0.6)

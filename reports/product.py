@@ -6,6 +6,7 @@ from pathlib import Path
 from phoenix.archive import MJD_ZERO
 from phoenix.db.models import Idp, Product, RawFile, Score
 from phoenix.store import Store
+from pipeline import __version__
 from pipeline.formats.cube import open_cube
 from pipeline.spec import BadInput, CubeFrame
 from reports.associations import associations, dated
@@ -45,8 +46,8 @@ FACTS = {
 
 IMAGE_CAPTION = "White light; North is up, East left; arcsinh stretch."
 SPECTRUM_CAPTION = (
-    "Brightest source, aperture of 0.6 arcsec around spaxel ({}, {}), with its error; "
-    "below, the median of the fainter half of the field."
+    "Brightest source, aperture of 0.6 arcsec, with its error; below, the median of the "
+    "fainter half of the field."
 )
 SNR_CAPTION = (
     "Signal to noise of each spaxel against its signal: with the noise measured in the "
@@ -159,7 +160,7 @@ def product_page(idp: Idp, store: Store, month_href: str, generated: str) -> Pro
         month_href=f"../{month_href}",
         generated=generated,
         image=None if cube is None else Figure(f"{idp.name}.png", IMAGE_CAPTION),
-        figures=() if cube is None else _figures(cube, folder, idp.name),
+        figures=() if cube is None else _figures(cube, folder, idp),
         associations=associations(idp.block),
         flags=tuple(_flag(s) for s in idp.product.scores),
         facts=() if cube is None else _facts(cube),
@@ -177,17 +178,20 @@ def _cube(idp: Idp, store: Store) -> CubeFrame | None:
         return None
 
 
-def _figures(cube: CubeFrame, folder: Path, name: str) -> tuple[Figure, ...]:
-    """Write the image and the plots of a cube; return the plots."""
-    summary = summarise(cube)
-    save_image(summary.white, folder / f"{name}.png")
-    plot_spectrum(summary, folder / f"{name}_spectrum.svg")
-    plot_snr(summary, folder / f"{name}_snr.svg")
-    y, x = summary.centre
-    return (
-        Figure(f"{name}_spectrum.svg", SPECTRUM_CAPTION.format(x + 1, y + 1)),
-        Figure(f"{name}_snr.svg", SNR_CAPTION),
-    )
+def _figures(cube: CubeFrame, folder: Path, idp: Idp) -> tuple[Figure, ...]:
+    """Write the image and the plots of a cube if it has none yet; return the plots."""
+    names = [f"{idp.name}{end}" for end in (".png", "_spectrum.svg", "_snr.svg")]
+    image, spectrum, snr = (folder / name for name in names)
+    shown = folder / f".{idp.name}.shown"
+    now = f"{__version__} {idp.product.datasum}"
+    fresh = all(path.exists() for path in (image, spectrum, snr, shown))
+    if not fresh or shown.read_text() != now:
+        summary = summarise(cube)
+        save_image(summary.white, image)
+        plot_spectrum(summary, spectrum)
+        plot_snr(summary, snr)
+        shown.write_text(now)
+    return Figure(spectrum.name, SPECTRUM_CAPTION), Figure(snr.name, SNR_CAPTION)
 
 
 def _finding(text: str) -> Problem:

@@ -12,8 +12,8 @@ from tests.phoenix.conftest import MONTH, run_month
 
 
 @pytest.fixture
-def held(service, raw, monkeypatch):
-    """Return the name of a data product that was held; its files are of four bytes."""
+def reduced(service, raw, monkeypatch):
+    """A month with one judged product, whose files for the archive are of four bytes."""
 
     def write(evidence, store, folder, log, preview):
         names = ("c.fits", "i.fits", "l.log", "p.png")
@@ -25,6 +25,11 @@ def held(service, raw, monkeypatch):
     monkeypatch.setattr("phoenix.archive.write_files", write)
     monkeypatch.setattr("phoenix.archive.validate", lambda path: [])
     run_month(service, raw)
+
+
+@pytest.fixture
+def held(service, reduced):
+    """Return the name of a data product that was held."""
     with service.writing():
         (idp,) = release_month(service, MONTH, lambda cube, png: None)
     assert idp.state == "held"
@@ -64,3 +69,17 @@ def test_a_science_block_is_judged_by_its_products(service, held):
         name = session.scalars(select(Block.name).where(Block.role == "science")).one()
     with pytest.raises(NotInCatalogue, match="MU_"):
         decide_block(service, name, "certified", "me", "seen")
+
+
+def test_what_was_refused_is_tried_again_on_request(service, reduced, monkeypatch):
+    def release(**how):
+        with service.writing():
+            found = release_month(service, MONTH, lambda cube, png: None, **how)
+        return [(idp.state, idp.version) for idp in found]
+
+    monkeypatch.setattr("phoenix.archive.validate", lambda path: ["no OBJECT"])
+    assert release() == [("refused", 1)]
+    monkeypatch.setattr("phoenix.archive.validate", lambda path: [])
+    assert release() == []
+    assert release(retry=True) == [("held", 1)]
+    assert release(retry=True) == []

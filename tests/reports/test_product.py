@@ -6,6 +6,7 @@ from phoenix.db.models import Block, Idp, Member, Product, RawFile
 from phoenix.store import Store
 from reports.product import product_page
 from reports.render import render
+from tests.reports.test_summary import make_cube
 
 
 @pytest.fixture
@@ -44,3 +45,21 @@ def test_findings_are_problem_and_remedy(idp, tmp_path):
 def test_the_date_is_that_of_the_first_exposure_whatever_its_name(idp, tmp_path):
     row = product_page(idp, Store(tmp_path), "month.html", "now").row
     assert row.date == "2026-09-02 12:00"
+
+
+def test_figures_are_made_once_for_each_cube(idp, tmp_path, monkeypatch):
+    monkeypatch.setattr("reports.product.open_cube", lambda path, tag: cube)
+    cube, store = make_cube(), Store(tmp_path)
+
+    def shown(datasum):
+        idp.product.datasum = datasum
+        page = product_page(idp, store, "month.html", "now")
+        folder = store.pages / "products"
+        return [(folder / f.href).stat().st_mtime_ns for f in (page.image, *page.figures)]
+
+    first = shown("1")
+    assert shown("1") == first
+    again = shown("2")
+    assert min(again) > max(first)
+    (store.pages / "products" / "MU_SCBS_1_snr.svg").unlink()
+    assert min(shown("2")) > max(again)
