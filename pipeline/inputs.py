@@ -1,5 +1,6 @@
 """From a set of frames to the lazy frames of each recipe call, checked."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pipeline.formats.pixtable import open_pixtable
 from pipeline.formats.raw import open_raw
 from pipeline.formats.tables import open_tables
 from pipeline.spec import BadInput, Input, Kind, Recipe
+
+log = logging.getLogger(__name__)
 
 BINNING = ("ESO DET BINX", "ESO DET BINY")
 SETUP = ("ESO DET READ CURID", "ESO DET CHIP NAME", "ESO DET CHIP ID")
@@ -37,22 +40,28 @@ class Given:
 
 
 def open_inputs(recipe: Recipe, sof: Sequence[tuple[Path, str]]) -> list[Given]:
-    """Open the headers of all files whose tag the recipe declares; others are refused.
+    """Open the headers of all files whose tag the recipe declares; others are left out.
+
+    A warning names a file that is left out.
 
     Raises
     ------
     BadInput
-        If a tag is unknown to the recipe or a file is damaged.
+        If a file is damaged.
     """
     known = {declared.tag: declared for declared in recipe.inputs}
     given = []
     for path, tag in sof:
         if tag not in known:
-            raise BadInput(
-                f"{recipe.name} has no use for the tag {tag}",
-                file=Path(path).name,
-                remedy=f"correct the tag or leave the file out; known: {', '.join(known)}",
+            log.warning(
+                "%s: left out, %s has no use for the tag %s. Remedy: correct the tag if it "
+                "is meant to be one of %s",
+                Path(path).name,
+                recipe.name,
+                tag,
+                ", ".join(known),
             )
+            continue
         frames = _OPEN[known[tag].kind](Path(path), tag)
         given.append(Given(Path(path), tag, known[tag], frames))
     return given

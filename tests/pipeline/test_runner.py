@@ -94,7 +94,6 @@ def test_inputs_are_checked_before_anything_is_written(biases, tmp_path):
     out = tmp_path / "out"
     for sof, problem in (
         (biases[:2], "needs 3 BIAS"),
-        ([*biases, (biases[0][0], "FLAT")], "no use for the tag FLAT"),
         ([*biases, (tmp_path / "none.fits", "BIAS")], r"none\.fits"),
         ([], "nothing to process for muse_bias"),
     ):
@@ -109,6 +108,16 @@ def test_inputs_are_checked_before_anything_is_written(biases, tmp_path):
     with pytest.raises(BadInput, match="no recipe 'muse_none'"):
         find_recipe("muse_none")
     assert not out.exists() or not list(out.iterdir())
+
+
+def test_files_with_unknown_tags_are_left_out_with_a_warning(
+    biases, masters, tmp_path, caplog
+):
+    other = (tmp_path / "flat.fits", "FLAT")
+    made = run("muse_bias", [*biases, other], {"nhigh": 2}, tmp_path / "out")
+    assert [sums(p.path)[1:] for p in made] == [sums(p.path)[1:] for p in masters]
+    assert "flat.fits: left out, muse_bias has no use for the tag FLAT" in caplog.text
+    assert "Remedy: " in caplog.text
 
 
 def test_frames_of_another_setup_are_refused(biases, tmp_path):
