@@ -25,8 +25,10 @@ HALF = 4
 LINE = 12
 """Half width of the window around an emission line [plane]."""
 
-FAINT = 0.1
-"""Lines with a larger error of their centre are left out [Angstrom]."""
+REQUIRED = 0.1
+"""Lines must lie this close to the truth [Angstrom] (specification of the archive)."""
+FAINT = REQUIRED / 3
+"""Lines with a larger error of their centre cannot tell and are left out [Angstrom]."""
 BRIGHT = 5e-17
 """Stars of at least this flux are looked for [erg/s/cm**2/Angstrom]."""
 
@@ -161,17 +163,36 @@ def checked_cubes(store: Path, raw: Path) -> Iterator[Checked]:
         yield check(path, truth)
 
 
+def summary(lines: Floats) -> str:
+    """Say how many lines are as close as required, the farthest and the mean of all.
+
+    ``lines``: float64[n, 2], wavelengths minus truth and their errors [Angstrom].
+    """
+    if not len(lines):
+        return "no lines"
+    offset, weight = lines[:, 0], lines[:, 1] ** -2.0
+    close = int((np.abs(offset) <= REQUIRED).sum())
+    mean, error = np.sum(weight * offset) / weight.sum(), weight.sum() ** -0.5
+    return (
+        f"lines within {REQUIRED} A: {close} of {len(lines)}; farthest "
+        f"{np.abs(offset).max():.3f}, mean {mean:+.3f}+-{error:.3f}"
+    )
+
+
 def main() -> None:
-    """Print one row a cube."""
+    """Print one row a cube, and a summary of the lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path)
     parser.add_argument("raw", type=Path)
     options = parser.parse_args()
     print(f"{'cube':55s} sources  places rms  shift - error [arcsec]  lines [A]")
+    everything: list[Floats] = []
     for c in checked_cubes(options.store, options.raw):
         lines = " ".join(f"{x:+.3f}+-{e:.3f}" for x, e in c.lines)
         shift = f"{c.shift[0]:+.3f} {c.shift[1]:+.3f}"
         print(f"{c.name:55s} {c.n_sources:7d} {c.relative:11.4f}  {shift:>22s}  {lines}")
+        everything += list(c.lines)
+    print(summary(np.array(everything).reshape(-1, 2)))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def drops(text: str) -> tuple[float, float, float]:
         raise BadInput(
             f"{text!r} is not one to three positive numbers",
             keyword="--pixfrac",
-            remedy='write for example "0.8,0.8"',
+            remedy='write for example "0.8,1.0"',
         )
     along = {1: (0, 0, 0), 2: (0, 0, 1), 3: (0, 1, 2)}[len(values)]
     return values[along[0]], values[along[1]], values[along[2]]

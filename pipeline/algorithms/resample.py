@@ -51,7 +51,10 @@ class Resampling:
     method
         ``drizzle`` or ``nearest``.
     pixfrac
-        Size of a drop along x, y and wavelength [detector pixel].
+        Size of a drop along x, y and wavelength [detector pixel]. The pixels of a slice
+        share their distance from the planes: a drop of a whole pixel weights two
+        neighbours so that their mean wavelength is that of the plane, a smaller one
+        does not, and emission lines move.
     reach
         Farthest voxel a pixel may add to, counted from its own.
     statistic, sigma

@@ -39,10 +39,11 @@ class ExpCombineParams(CubeParams):
         doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
     )
     pixfrac: str = param(
-        "0.6,0.6",
+        "0.6,1.0",
         unit="pix",
         doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        "x, y and wavelength.",
+        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.6,0.6 in the "
+        "genuine pipeline) displace emission lines by up to 0.2 Angstrom.",
     )
     weight: Literal["exptime", "fwhm", "header", "none"] = param(
         "exptime",

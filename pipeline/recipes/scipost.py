@@ -66,10 +66,11 @@ class ScipostParams(CubeParams):
         doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
     )
     pixfrac: str = param(
-        "0.8,0.8",
+        "0.8,1.0",
         unit="pix",
         doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        "x, y and wavelength.",
+        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.8,0.8 in the "
+        "genuine pipeline) displace emission lines by up to 0.1 Angstrom.",
     )
     weight: Literal["exptime", "fwhm", "none"] = param(
         "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."

@@ -17,6 +17,10 @@ _STELLAR = ((4861.3, 0.5), (5172.7, 0.3), (5893.0, 0.4), (6562.8, 0.5), (8542.1,
 _REST = {"OIII": 5006.84, "Ha": 6562.79, "NII": 6583.45}
 """Emission lines of galaxies, air [Angstrom]."""
 
+LINE_FLUX = {"full": 4e-16, "mini": 4e-15}
+"""Typical flux of these lines [erg/s/cm^2]: bright enough for centres to 0.02 Angstrom in
+the single galaxy and the 300 s of a mini exposure."""
+
 
 def _around(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
     """Return the position [deg] some arcsec east and north of another."""
@@ -77,7 +81,7 @@ def _galaxy(
     target = rng.uniform(size.blue + 150, size.red - 250)
     target = max(target, _REST[names[0]] * 1.005)
     factor = min(target, size.red - 150) / _REST[names[0]]
-    strength = 4e-16 * 10 ** rng.uniform(-0.3, 0.3)
+    strength = LINE_FLUX[size.name] * 10 ** rng.uniform(-0.3, 0.3)
     lines = tuple(
         Line(_REST[line] * factor, strength * share, 1.2)
         for line, share in zip(names, (1.0, 0.3), strict=False)

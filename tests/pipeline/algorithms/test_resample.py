@@ -1,9 +1,13 @@
 """Tests of the slabs of a cube: flux, errors, independence of slabs, cosmic rays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import curve_fit
 
+from pipeline.algorithms.cube_products import drops
 from pipeline.algorithms.grid import natural_grid
 from pipeline.algorithms.resample import (
     PlacedExposure,
@@ -14,6 +18,10 @@ from pipeline.algorithms.resample import (
 )
 from pipeline.algorithms.slab import Sampled
 from pipeline.flags import Flag
+from pipeline.memory import MemoryPixels
+from pipeline.recipes.exp_combine import exp_combine
+from pipeline.recipes.scipost import scipost
+from pipeline.spec import Segment
 from tests.pipeline.slice_pixels import STEP, VARIANCE, slice_pixels
 
 TANGENT = (53.1625, -27.791)
@@ -207,3 +215,44 @@ def test_drops_and_slabs_follow_the_grid():
     assert drop_size(coarse, DRIZZLE) == pytest.approx((0.4, 0.4, 0.4))
     assert slab_height(coarse, [exposure], 1e12, 1) == 64
     assert slab_height(coarse, [exposure], 0.0, 2) == 2
+
+
+def line_offset(pixfrac, phase, pitch):
+    """How far an emission line moves when all slices lie alike on the planes [Angstrom]."""
+    pixels = slice_pixels(noise=False, n_planes=40).pixels
+    row = np.tile(np.repeat(np.arange(40), SIZE[0]), SIZE[1])
+    wavelength = 5000.0 + pitch * row
+    data = 1000.0 * np.exp(-0.5 * ((wavelength - 5025.3) / 1.7) ** 2)
+    table = MemoryPixels(
+        pixels._replace(wavelength=wavelength.astype("f4"), data=data.astype("f4")),
+        [Segment(0, 1, 1, 0, len(row))],
+        {},
+    )
+    exposure = placed(table)
+    grid = replace(grid_of(exposure), first=5000.0 + phase)
+    settings = Resampling("drizzle", drops(pixfrac), 1, "median", 0.0)
+    planes = cube(exposure, settings=settings, grid=grid).planes
+    inner = slice(5, 35)
+    spectrum = planes.data[inner, 8:12, 8:12].mean(axis=(1, 2))
+    fit, _ = curve_fit(
+        lambda w, peak, centre, sigma: peak * np.exp(-0.5 * ((w - centre) / sigma) ** 2),
+        grid.wavelengths()[inner],
+        spectrum,
+        (1000.0, 5025.3, 1.7),
+    )
+    return fit[1] - 5025.3
+
+
+@pytest.mark.parametrize("recipe", [scipost, exp_combine])
+@pytest.mark.parametrize("pitch", [1.22, 1.25, 1.28])
+def test_lines_stay_where_they_are(recipe, pitch):
+    """The drops of the genuine pipeline move them by 0.1 and 0.2 Angstrom."""
+    phases = np.arange(0.0, 1.25, 0.125)
+    pixfrac = recipe.params().pixfrac
+    assert max(abs(line_offset(pixfrac, phase, pitch)) for phase in phases) < 0.035
+
+
+def test_short_drops_move_lines():
+    phases = np.arange(0.0, 1.25, 0.125)
+    for pixfrac, least in (("0.8,0.8", 0.08), ("0.6,0.6", 0.16)):
+        assert max(abs(line_offset(pixfrac, phase, 1.25)) for phase in phases) > least
