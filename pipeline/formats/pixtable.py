@@ -1,8 +1,8 @@
 """Pixel tables on disk: one image of width 1 per column, or one binary table.
 
 The form is that of the genuine pipeline (MUSE pipeline manual, appendix A). Both forms
-are read, the first is written. Rows are read with ``pread`` in whatever blocks are asked
-for; nothing stays in memory.
+are read; `pipeline.formats.pixtable_table` writes the second on request. Rows are read
+with ``pread`` in whatever blocks are asked for; nothing stays in memory.
 """
 
 import os

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.formats.cards import Keywords
 from pipeline.formats.extension import table_extension
 from pipeline.formats.pixtable import COLUMNS, FLAT_SPECTRUM, TYPES
+from pipeline.formats.pixtable_table import as_binary_table, wanted_as_table
 from pipeline.formats.product import product_keywords
 from pipeline.formats.stream import Part, StreamedFits
 from pipeline.spec import Pixels, Table, Value
@@ -83,6 +84,8 @@ class PixelTableProduct:
                 part.keywords["BUNIT"] = unit
         self._file.parts[0].keywords = product_keywords(self.header, self.qc)
         self._file.close()
+        if wanted_as_table():
+            as_binary_table(self.path)
 
     def abort(self) -> None:
         """Give up and remove the file."""

@@ -145,3 +145,33 @@ def test_wrong_columns_are_refused(tmp_path):
         writer.write(slice(0, N), pixels._replace(data=pixels.data.astype(float)))
     writer.abort()
     assert not (tmp_path / "p.fits").exists()
+
+
+def test_pixel_tables_can_be_one_binary_table(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSE_PIXTABLE_SAVE_AS_TABLE", "1")
+    other = write(tmp_path / "t.fits", some_pixels())
+    with fits.open(other, checksum=True) as units, fits.open(path) as images:
+        assert len(units) == 3 and [p.name for p in tmp_path.iterdir()] == ["t.fits"]
+        columns = units[1].columns
+        assert tuple(columns.names) == COLUMNS
+        assert [c.unit or "" for c in columns] == [
+            images[name].header.get("BUNIT", "") for name in COLUMNS
+        ]
+        assert [c.format.strip("1") for c in columns] == list("EEEEJEJ")
+        for name in COLUMNS:
+            assert_array_equal(units[1].data[name], images[name].data[:, 0])
+        assert units[2].name == "PIXTABLE_FLAT_FIELD"
+        assert units[0].header["ESO QC SCIBASIC NSATURATED"] == 4
+    first, second = (open_pixtable(p, "PIXTABLE_OBJECT") for p in (path, other))
+    assert second.segments == first.segments and second.ifu == 3
+    for a, b in zip(second.read(slice(13, 777)), first.read(slice(13, 777)), strict=True):
+        assert_array_equal(a, b)
+    spectra = [table.flat_spectrum().columns["data"] for table in (first, second)]
+    assert_array_equal(*spectra)
+
+
+@pytest.mark.parametrize("value", ["", "0", "no"])
+def test_images_are_the_default_form(path, tmp_path, monkeypatch, value):
+    monkeypatch.setenv("MUSE_PIXTABLE_SAVE_AS_TABLE", value)
+    with fits.open(write(tmp_path / "t.fits", some_pixels())) as units:
+        assert [unit.name for unit in units[1:8]] == list(COLUMNS)
