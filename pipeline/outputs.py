@@ -106,10 +106,12 @@ class FileOutputs:
         number: int | None = None,
     ) -> CubeProduct:
         """Open a cube."""
-        spare = self._spare(tag)
+        spare, variance = self._spare(tag), self.recipe.product(tag).variance
 
         def make(path: Path, words: Keywords) -> CubeProduct:
-            return CubeProduct(path, words, shape, unit=unit, wcs=wcs, spare=spare)
+            return CubeProduct(
+                path, words, shape, unit=unit, wcs=wcs, spare=spare, variance=variance
+            )
 
         return self._add(tag, "cube", make, header, like, number)
 

@@ -254,6 +254,7 @@ class Product:
 
     File name: the tag, then ``_0001`` when ``numbered``, then ``-01`` (the IFU) for
     recipes of scope ``ifu``. ``optional``: written only on request or when possible.
+    ``variance``: whether a cube has an extension STAT.
     """
 
     tag: str
@@ -262,6 +263,7 @@ class Product:
     unit: str = ""
     numbered: bool = False
     optional: bool = False
+    variance: bool = True
 
 
 @dataclass(frozen=True)

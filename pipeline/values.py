@@ -62,8 +62,13 @@ class Table(NamedTuple):
 
 
 class Image2D(NamedTuple):
-    """A small image held whole, with its own keywords (WCS, filter ...)."""
+    """A small image held whole, with its own keywords (WCS, filter ...).
+
+    ``keeps_flags``: DQ becomes an extension of its own (``NAME_DQ``) and DATA stays as it
+    is; otherwise flagged pixels of DATA become NaN.
+    """
 
     planes: Planes
     unit: str
     header: Header = NO_HEADER
+    keeps_flags: bool = False

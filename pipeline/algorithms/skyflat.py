@@ -6,6 +6,7 @@ pixel table is ever held.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,31 @@ from numpy.typing import NDArray
 from pipeline.algorithms.pixels import SlicePixels
 from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION
-from pipeline.kernels.resample import weighted_means
-from pipeline.kernels.twilight import add_to_cube
+from pipeline.kernels.coarse import (
+    LANCZOS,
+    LINEAR,
+    NEAREST,
+    QUADRATIC,
+    RENKA,
+    add_by_distance,
+    add_to_cube,
+    flag_high_in_cells,
+)
+from pipeline.kernels.resample import cell_numbers, sort_by_cell, weighted_means
 from pipeline.spec import Pixels, Planes, Value
+
+Method = Literal["nearest", "linear", "quadratic", "renka", "drizzle", "lanczos"]
+
+BY_DISTANCE = {
+    "nearest": NEAREST,
+    "linear": LINEAR,
+    "quadratic": QUADRATIC,
+    "renka": RENKA,
+    "lanczos": LANCZOS,
+}
+
+RENKA_RADIUS = 1.25
+"""Critical radius [diagonal of a voxel] (genuine pipeline)."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +108,16 @@ class IfuSky:
         Sum of all pixels [count].
     """
 
-    def __init__(self, grid: CoarseGrid, table: SlicePixels) -> None:
+    def __init__(
+        self, grid: CoarseGrid, table: SlicePixels, method: Method = "drizzle"
+    ) -> None:
         _, _, y_low, y_high = table.field
         first = int(np.floor(y_low - grid.origin[1])) - 1
         last = int(np.ceil(y_high - grid.origin[1])) + 2
         nz, ny, nx = grid.shape
         self.rows = slice(max(first, 0), min(last, ny))
         self.flux = 0.0
+        self._method = method
         self._origin = grid.origin + np.array([0.0, self.rows.start, 0.0]) * grid.step
         self._step = grid.step
         self.sums = np.zeros((nz, self.rows.stop - self.rows.start, nx, 3))
@@ -99,7 +125,7 @@ class IfuSky:
     def add(self, pixels: Pixels) -> None:
         """Add some pixels; flagged ones (they must be bridged) to the flux only."""
         self.flux += float(pixels.data.sum(dtype=np.float64))
-        add_to_cube(
+        columns = (
             pixels.xpos,
             pixels.ypos,
             pixels.wavelength,
@@ -108,13 +134,56 @@ class IfuSky:
             pixels.stat,
             self._origin,
             self._step,
-            (1.0, 1.0, DISPERSION / float(self._step[2])),
-            self.sums,
+        )
+        voxel = (1.0, 1.0, float(self._step[2]) / DISPERSION)
+        if self._method == "drizzle":
+            add_to_cube(*columns, (1.0, 1.0, 1.0 / voxel[2]), self.sums)
+            return
+        radius = RENKA_RADIUS * float(np.linalg.norm(voxel))
+        method = BY_DISTANCE[self._method]
+        add_by_distance(*columns, voxel, method, radius, self.sums)
+
+    def flag_cosmics(self, pixels: Pixels, statistic: int, sigma: float) -> None:
+        """Flag pixels far above the others in their voxel and in the rows next to it.
+
+        ``pixels`` are all of the IFU; ``statistic`` is one of `pipeline.kernels.reject`.
+        """
+        x, y, z = (
+            ((c - o) / s).astype(np.float32)
+            for c, o, s in zip(pixels[:3], self._origin, self._step, strict=True)
+        )
+        nz, ny, nx, _ = self.sums.shape
+        cells = cell_numbers(x, y, z, (nz, ny, nx), 0)
+        start, order = sort_by_cell(cells, nz * ny * nx)
+        flag_high_in_cells(
+            start,
+            order,
+            pixels.data,
+            pixels.dq,
+            pixels.stat,
+            (nz, ny, nx),
+            statistic,
+            sigma,
+            int(Flag.COSMIC_RAY),
         )
 
+    def add_to(self, total: NDArray[np.float64], scale: float) -> None:
+        """Add the sums, with the data scaled, to those of all IFUs."""
+        sums = self.sums * [1.0, scale, scale**2]
+        there = total[:, self.rows]
+        if self._method == "nearest":
+            nearer = sums[..., 0] > there[..., 0]
+            there[nearer] = sums[nearer]
+        else:
+            there += sums
 
-def merge(grid: CoarseGrid, skies: Sequence[IfuSky]) -> Planes:
+
+def merge(
+    grid: CoarseGrid, skies: Sequence[IfuSky], levels: Sequence[float] | None = None
+) -> Planes:
     """Return the cube of all IFUs, each scaled to the flux of the first.
+
+    ``levels`` are the fluxes of the IFUs, their own sums unless given.
 
     Returns
     -------
@@ -122,10 +191,10 @@ def merge(grid: CoarseGrid, skies: Sequence[IfuSky]) -> Planes:
         [nz, ny, nx] in the scale of the first IFU [count]; NaN and
         `Flag.MISSING_DATA` where no pixel fell.
     """
+    fluxes = [sky.flux for sky in skies] if levels is None else levels
     total = np.zeros((*grid.shape, 3))
-    for sky in skies:
-        scale = skies[0].flux / sky.flux
-        total[:, sky.rows] += sky.sums * [1.0, scale, scale**2]
+    for sky, flux in zip(skies, fluxes, strict=True):
+        sky.add_to(total, fluxes[0] / flux)
     data, stat = weighted_means(total)
     dq = np.where(np.isfinite(data), 0, np.uint32(Flag.MISSING_DATA)).astype(np.uint32)
     return Planes(data, dq, stat)

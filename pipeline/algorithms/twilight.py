@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.polynomial_image import Image, Mask, polynomial_image
+from pipeline.algorithms.vignetting import Smoothing, Vignetting, smoothed_region
 from pipeline.kernels.twilight import divide_by_cube, median_filter
 from pipeline.spec import BadInput, CubeFrame, Pixels
 
@@ -87,46 +89,103 @@ def read_twilight(frame: CubeFrame, ifu: int) -> Twilight:
     )
 
 
-def outside_field(white: NDArray[np.float32]) -> NDArray[np.bool_]:
+def outside_field(white: Image) -> Mask:
     """Return where a white-light image, float32[ny, nx], must not be fitted.
 
-    That is where it has no light, and the columns next to it.
+    That is where it has no light, the columns next to it, and the first and last column.
     """
     bad = ~np.isfinite(white) | (white == 0)
     outside = bad.copy()
     for k in range(1, BORDER + 1):
         outside[:, k:] |= bad[:, :-k]
         outside[:, :-k] |= bad[:, k:]
+    outside[:, [0, -1]] = True
     return np.asarray(outside, bool)
 
 
-def smooth_plane(
-    plane: NDArray[np.float32], bad: NDArray[np.bool_], orders: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Return the smooth illumination of one plane, with mean 1 over the good pixels.
+def smooth_plane(plane: Image, good: Mask, fitted: Mask, orders: tuple[int, int]) -> Image:
+    """Return the smooth illumination of one plane, with mean 1 over the fitted pixels.
 
     Parameters
     ----------
     plane : float32[ny, nx]
         Sky flat.
-    bad : bool[ny, nx]
-        Pixels that take no part.
+    good : bool[ny, nx]
+        Pixels that enter the median filter.
+    fitted : bool[ny, nx]
+        Pixels, good ones, that the polynomial is fitted to.
     orders
         Order of the polynomial in x and in y; all products of the powers are fitted.
 
     Raises
     ------
     ValueError
-        If no good pixel is left.
+        If no pixel is left.
     """
-    good = ~bad & np.isfinite(plane) & (plane != 0)
-    if not good.any():
+    good = good & np.isfinite(plane) & (plane != 0)
+    fitted = fitted & good
+    if not fitted.any():
         raise ValueError("no light in this plane of the sky flat")
     image = np.where(good, plane, np.float32(np.nan)).astype(np.float32)
-    filtered = median_filter(image, *MEDIAN_BOX)
-    ny, nx = plane.shape
-    x = np.polynomial.chebyshev.chebvander(np.linspace(-1, 1, nx), orders[0])
-    y = np.polynomial.chebyshev.chebvander(np.linspace(-1, 1, ny), orders[1])
-    terms = np.einsum("bj,ai->baji", y, x).reshape(ny, nx, -1)
-    fit = terms @ np.linalg.lstsq(terms[good], filtered[good].astype(float), rcond=None)[0]
-    return np.asarray(fit / fit[good].mean(), np.float32)
+    fit = polynomial_image(median_filter(image, *MEDIAN_BOX, False), fitted, orders)
+    return np.asarray(fit / fit[fitted].mean(dtype=np.float64), np.float32)
+
+
+@dataclass(frozen=True)
+class SmoothField:
+    """The smooth illumination of the field and how it was made.
+
+    Attributes
+    ----------
+    cube : float32[nz, ny, nx]
+        Relative illumination, each plane with a mean of one.
+    white_fit : float32[ny, nx]
+        Mean of the fitted planes, before the vignetting.
+    ratio : float32[ny, nx]
+        White light, with a mean of one, over ``white_fit``.
+    bad : bool[ny, nx]
+        Pixels outside the field.
+    vignetting
+        What the vignetted region added, if there is one.
+    """
+
+    cube: NDArray[np.float32]
+    white_fit: Image
+    ratio: Image
+    bad: Mask
+    vignetting: Vignetting | None
+
+
+def smooth_field(
+    cube: NDArray[np.float32],
+    white: Image,
+    orders: tuple[int, int],
+    vignetted: Mask | None,
+    smoothing: Smoothing,
+) -> SmoothField:
+    """Smooth the planes of a sky flat.
+
+    Parameters
+    ----------
+    cube : float32[nz, ny, nx]
+        Sky flat.
+    white : float32[ny, nx]
+        Its white light.
+    orders
+        Orders of the polynomials in x and y.
+    vignetted : bool[ny, nx] or None
+        A region that the polynomials leave out and that is smoothed by itself.
+    smoothing
+        How that is done.
+    """
+    bad = outside_field(white)
+    fitted = ~bad if vignetted is None else ~bad & ~vignetted
+    smooth = np.stack([smooth_plane(plane, ~bad, fitted, orders) for plane in cube])
+    white_fit = smooth.mean(axis=0, dtype=np.float64).astype(np.float32)
+    ratio = white / np.float32(white[~bad].mean(dtype=np.float64)) / white_fit
+    if vignetted is None:
+        return SmoothField(smooth, white_fit, ratio, bad, None)
+    vignetting = smoothed_region(ratio, vignetted, bad, smoothing)
+    smooth *= vignetting.factor
+    smooth /= smooth.mean(axis=(1, 2), dtype=np.float64, keepdims=True).astype(np.float32)
+    return SmoothField(smooth, white_fit, ratio, bad, vignetting)

@@ -1,11 +1,11 @@
-"""Data cubes on disk: DATA and STAT, and images in further extensions.
+"""Data cubes on disk: DATA and mostly STAT, and images in further extensions.
 
 A voxel without data is NaN in both; there is no DQ extension. Planes are written as
 they are made, in any order and from any thread, and read with ``pread``.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,12 +118,14 @@ class CubeProduct:
         unit: str,
         wcs: Mapping[str, Value],
         spare: int = 0,
+        variance: bool = True,
     ) -> None:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
+        self._planes = _PLANES if variance else _PLANES[:1]
         parts = [Part(product_keywords(header, {}), spare=spare)]
-        for plane in _PLANES:
-            words = plane_keywords(plane, unit, present=_PLANES, wcs=wcs)
+        for plane in self._planes:
+            words = plane_keywords(plane, unit, present=self._planes, wcs=wcs)
             if plane == "STAT" and unit in _SQUARES:
                 words["BUNIT"] = _SQUARES[unit]
             if "OBJECT" in header:
@@ -134,7 +136,7 @@ class CubeProduct:
     def write(self, planes: slice, data: Planes) -> None:
         """Store DATA and STAT of some planes; flagged voxels become NaN."""
         start = planes.start or 0
-        for i, values in enumerate((data.data, data.stat), 1):
+        for i, values in enumerate((data.data, data.stat)[: len(self._planes)], 1):
             if data.dq.any():
                 values = np.where(data.dq == 0, values, np.float32(np.nan))
             self._file.write(i, start, values.astype(np.float32, copy=False))
@@ -142,7 +144,8 @@ class CubeProduct:
     def write_images(self, images: Mapping[str, Image2D]) -> None:
         """Append images as extensions of their names."""
         for name, image in images.items():
-            self._file.append(_image_unit(name, image))
+            for hdu in _image_units(name, image):
+                self._file.append(hdu)
 
     def close(self) -> None:
         """Complete the file."""
@@ -154,8 +157,17 @@ class CubeProduct:
         self._file.abort()
 
 
-def _image_unit(name: str, image: Image2D) -> Extension:
-    """Return an image extension; its name keeps its case."""
-    data = np.where(image.planes.dq == 0, image.planes.data, np.float32(np.nan))
-    words = plane_keywords("DATA", image.unit, present=(), wcs=image.header)
-    return image_extension(name, data.astype(np.float32), words)
+def _image_units(name: str, image: Image2D) -> Iterator[Extension]:
+    """Yield the image extension of DATA and, where it keeps them, of its flags."""
+    data, dq, _ = image.planes
+    present = ("DATA", "DQ") if image.keeps_flags else ()
+    if not image.keeps_flags:
+        data = np.where(dq == 0, data, np.float32(np.nan))
+    words = plane_keywords("DATA", image.unit, present=present, wcs=image.header)
+    if image.keeps_flags:
+        words["QUALDATA"] = f"{name}_DQ"
+    yield image_extension(name, data.astype(np.float32), words)
+    if image.keeps_flags:
+        words = plane_keywords("DQ", image.unit, present=present, wcs=image.header)
+        words["SCIDATA"] = name
+        yield image_extension(f"{name}_DQ", dq.astype(np.uint32).view(np.int32), words)

@@ -1,11 +1,10 @@
-"""Twilight flats: smoothing of planes, correction of pixels by a smooth cube."""
+"""Twilight flats: repair of detector rows, smoothing of planes, division by the cube."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.reject import IRAF, MEDIAN, median
-from pipeline.kernels.resample import overlap
 
 
 @kernel
@@ -68,7 +67,9 @@ def divide_by_cube(
 
 
 @kernel
-def median_filter(image: NDArray[np.float32], nx: int, ny: int) -> NDArray[np.float32]:
+def median_filter(
+    image: NDArray[np.float32], nx: int, ny: int, fill: bool = False
+) -> NDArray[np.float32]:
     """Return the median of the finite pixels in a box around each pixel.
 
     Parameters
@@ -77,18 +78,21 @@ def median_filter(image: NDArray[np.float32], nx: int, ny: int) -> NDArray[np.fl
         Not finite pixels are left out.
     nx, ny : int
         Size of the box [pix], odd; it is cut at the border of the image.
+    fill : bool
+        Whether pixels that are not finite get the median around them, too.
 
     Returns
     -------
     filtered : float32[ny_image, nx_image]
-        NaN where the pixel itself is not finite.
+        NaN where the pixel itself is not finite and ``fill`` is false, and where no
+        pixel of the box is finite.
     """
     height, width = image.shape
     filtered = np.full(image.shape, np.nan, np.float32)
     values = np.empty(nx * ny, np.float32)
     for y in range(height):
         for x in range(width):
-            if not np.isfinite(image[y, x]):
+            if not fill and not np.isfinite(image[y, x]):
                 continue
             n = 0
             for b in range(max(y - ny // 2, 0), min(y + ny // 2 + 1, height)):
@@ -96,7 +100,8 @@ def median_filter(image: NDArray[np.float32], nx: int, ny: int) -> NDArray[np.fl
                     if np.isfinite(image[b, a]):
                         values[n] = image[b, a]
                         n += 1
-            filtered[y, x] = median(values, n)
+            if n > 0:
+                filtered[y, x] = median(values, n)
     return filtered
 
 
@@ -212,52 +217,3 @@ def flag_spikes(
                 dq[y, x] |= np.uint32(flag)
                 n_flagged += 1
     return n_flagged
-
-
-@kernel
-def add_to_cube(
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    wavelength: NDArray[np.float32],
-    data: NDArray[np.float32],
-    dq: NDArray[np.uint32],
-    stat: NDArray[np.float32],
-    origin: NDArray[np.float64],
-    step: NDArray[np.float64],
-    drop: tuple[float, float, float],
-    sums: NDArray[np.float64],
-) -> None:
-    """Share pixels between the voxels that their drops overlap.
-
-    Parameters
-    ----------
-    x, y, wavelength : float32[n]
-        Positions [pix] and wavelengths [Angstrom].
-    data, dq, stat : [n]
-        Values, flags and variances; flagged pixels are left out.
-    origin, step : float64[3]
-        Coordinates of the first voxel and their increments, in the order x, y,
-        wavelength.
-    drop : (float, float, float)
-        Sizes of a drop [voxel], at most 1.
-    sums : float64[nz, ny, nx, 3]
-        Accumulates the sums of w, w d and w**2 v.
-    """
-    nz, ny, nx, _ = sums.shape
-    for i in range(data.shape[0]):
-        if dq[i] != 0:
-            continue
-        px = (x[i] - origin[0]) / step[0]
-        py = (y[i] - origin[1]) / step[1]
-        pz = (wavelength[i] - origin[2]) / step[2]
-        for c in range(max(int(np.floor(pz)), 0), min(int(np.floor(pz)) + 2, nz)):
-            wz = overlap(pz - c, drop[2])
-            if wz <= 0.0:
-                continue
-            for b in range(max(int(np.floor(py)), 0), min(int(np.floor(py)) + 2, ny)):
-                wy = wz * overlap(py - b, drop[1])
-                for a in range(max(int(np.floor(px)), 0), min(int(np.floor(px)) + 2, nx)):
-                    w = wy * overlap(px - a, drop[0])
-                    sums[c, b, a, 0] += w
-                    sums[c, b, a, 1] += w * data[i]
-                    sums[c, b, a, 2] += w * w * stat[i]

@@ -5,20 +5,31 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
 from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import measure_illumination
-from pipeline.algorithms.modes import notch_filter
+from pipeline.algorithms.modes import instrument_mode, notch_filter
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels
-from pipeline.algorithms.skyflat import CoarseGrid, IfuSky, coarse_grid, merge, white_light
+from pipeline.algorithms.skyflat import (
+    CoarseGrid,
+    IfuSky,
+    Method,
+    coarse_grid,
+    merge,
+    white_light,
+)
 from pipeline.algorithms.statistics import ImageStatistics
-from pipeline.algorithms.twilight import outside_field, smooth_plane
+from pipeline.algorithms.twilight import smooth_field
+from pipeline.algorithms.twilight_products import field_image, smooth_images
+from pipeline.algorithms.vignetting import Method as Vignsmooth
+from pipeline.algorithms.vignetting import Smoothing, adapted_mask, top_of_field
 from pipeline.flags import Flag
-from pipeline.instrument import size_of
+from pipeline.instrument import DISPERSION, size_of
 from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
 from pipeline.kernels.twilight import bridge_flagged, flag_spikes
 from pipeline.parallel import map_ordered, n_threads
@@ -26,15 +37,14 @@ from pipeline.spec import (
     QC,
     BadInput,
     Frames,
-    Image2D,
     Input,
     Outputs,
+    Pixels,
     Planes,
     Product,
     RawFrame,
     Value,
     blocks,
-    fixed,
     param,
     recipe,
 )
@@ -42,6 +52,11 @@ from pipeline.spec import (
 SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
 _ROWS = 64
 _REACH = 4
+
+NFM_HEIGHT = 22
+"""Height of the vignetted region of the narrow field where vignnfmmask cannot be used [pix]
+(genuine pipeline: 1.8 IFUs)."""
+
 _STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
 
 
@@ -51,12 +66,17 @@ class TwilightParams(CombineParams, OverscanParams):
     scale: bool = param(
         False, doc="Scale the exposures to a common exposure time before combining."
     )
-    resample: Literal["drizzle"] = param("drizzle", doc="Resampling technique of the cube.")
+    resample: Method = param("drizzle", doc="Resampling technique of the cube.")
     crtype: Literal["iraf", "mean", "median"] = param(
         "median",
         doc="Statistics used to detect cosmic rays: variances, standard deviation or "
-        "median absolute deviation of the neighbours in the detector row (the genuine "
-        "pipeline compares neighbours in the cube).",
+        "median absolute deviation of the neighbours.",
+    )
+    crplace: Literal["detector", "cube"] = param(
+        "detector",
+        doc="Which neighbours a pixel is compared with to detect cosmic rays: those in its "
+        "detector row, or those in its voxel and the rows next to it in the cube, as in "
+        "the genuine pipeline (which has no such option).",
     )
     crsigma: float = param(
         50.0, unit="sigma", doc="Limit of cosmic rays; none if not positive."
@@ -68,21 +88,38 @@ class TwilightParams(CombineParams, OverscanParams):
         9000.0, unit="Angstrom", doc="Maximum wavelength of the reconstruction.", gt=0
     )
     dlambda: float = param(
-        250.0, unit="Angstrom", doc="Sampling of the reconstruction.", ge=2.5
+        250.0, unit="Angstrom", doc="Sampling of the reconstruction.", ge=DISPERSION
     )
     xorder: int = param(2, doc="Order in x of the polynomial fit to the field.", ge=0)
     yorder: int = param(2, doc="Order in y of the polynomial fit to the field.", ge=0)
-    vignmaskedges: float = fixed(
-        0.02, doc="Edges that the fit to a VIGNETTING_MASK leaves out."
+    vignmaskedges: float = param(
+        0.02,
+        doc="Pixels of the vignetted region that differ from a neighbour by more than this "
+        "fraction are left out of its smoothing; none if not positive. Without effect in "
+        "the narrow field.",
     )
-    vignsmooth: str = fixed(
-        "polyfit", doc="How the region of a VIGNETTING_MASK is smoothed."
+    vignsmooth: Vignsmooth = param(
+        "polyfit",
+        doc="How the region of a VIGNETTING_MASK (in the narrow field: of the internal "
+        "mask) is smoothed.",
     )
-    vignxpar: int = fixed(-1, doc="Parameter in x of that smoothing.")
-    vignypar: int = fixed(-1, doc="Parameter in y of that smoothing.")
-    vignnfmmask: int = fixed(
-        22, unit="pix", doc="Height of the vignetted region in the narrow field."
+    vignxpar: int = param(
+        -1,
+        doc="Order in x of the polynomial (recommended: 4), width of the median filter (5 "
+        "pix), or, with vignypar, twice the FWHM of the Gaussian (10 pix); negative: "
+        "what is recommended.",
     )
+    vignypar: int = param(
+        -1, doc="Order in y of the polynomial, height of the median filter, as vignxpar."
+    )
+    vignnfmmask: int = param(
+        22, unit="pix", doc="Height of the vignetted region at the top of the narrow field."
+    )
+
+    def smoothing(self, wide: bool) -> Smoothing:
+        """Return how a vignetted region is smoothed in the wide or narrow field."""
+        steepest = self.vignmaskedges if wide else 0.0
+        return Smoothing(self.vignsmooth, self.vignxpar, self.vignypar, steepest, wide)
 
 
 def _qc() -> Iterator[QC]:
@@ -121,10 +158,24 @@ def _qc() -> Iterator[QC]:
         Input(
             "GEOMETRY_TABLE", "table", n_max=1, per_ifu=False, doc="Slices in the field."
         ),
+        Input(
+            "VIGNETTING_MASK",
+            "image",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Vignetted corner of the wide field, before March 2017.",
+        ),
     ],
     products=[
         Product("DATACUBE_SKYFLAT", "cube", "Cube of the combined sky flats.", "count"),
-        Product("TWILIGHT_CUBE", "cube", "Smooth relative illumination.", "count"),
+        Product(
+            "TWILIGHT_CUBE",
+            "cube",
+            "Smooth relative illumination.",
+            "count",
+            variance=False,
+        ),
     ],
     qc=tuple(_qc()),
 )
@@ -135,62 +186,77 @@ def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
     pixels are bridged, so that they change no flux. Its pixels are shared out to a
     coarse cube and scaled to the flux of the first IFU: this relative throughput is kept
     in the header. Each plane of the cube is filtered by a median, fitted by a polynomial
-    in x and y, and normalised to a mean of one over the field.
+    in x and y, and normalised to a mean of one over the field. In the region of a
+    VIGNETTING_MASK (wide field), or at the top of the narrow field, the white light over
+    the smooth field is smoothed by itself and multiplied onto the planes.
     """
     ifus = _ifus(frames, params)
+    first = ifus[0].raws[0]
+    wide = not instrument_mode(first.header).startswith("NFM")
     grid = coarse_grid([ifu.table for ifu in ifus], params.dlambda)
     results = list(map_ordered(lambda ifu: ifu.reduce(grid), ifus, ahead=n_threads()))
-    skies = [sky for sky, _ in results]
+    fluxes = {ifu.slices.ifu: sky.flux for ifu, (sky, _) in zip(ifus, results, strict=True)}
+    if not wide and {23, 24} <= fluxes.keys():
+        fluxes[24] = fluxes[23]  # IFU 24 is vignetted (genuine pipeline)
     lamp = ifus[0].flats[0].header.get(LAMP_FLUX)
     keywords: dict[str, Value] = {} if lamp is None else {LAMP_FLUX: lamp}
-    for ifu, sky in zip(ifus, skies, strict=True):
-        keywords[f"{SKY_FLUX}{ifu.slices.ifu}"] = sky.flux
-    cube = merge(grid, skies)
+    keywords |= {f"{SKY_FLUX}{ifu}": flux for ifu, flux in fluxes.items()}
+    cube = merge(grid, [sky for sky, _ in results], list(fluxes.values()))
     white = white_light(cube.data)
-    first = ifus[0].raws[0]
-    raw_cube = out.cube(
-        "DATACUBE_SKYFLAT",
-        grid.shape,
-        unit="count",
-        wcs=grid.keywords(),
-        header=keywords,
-        like=first,
-    )
-    raw_cube.write(slice(0, grid.shape[0]), cube)
-    raw_cube.write_images({"white": _image(white, grid)})
-    for ifu, (sky, qc) in zip(ifus, results, strict=True):
-        raw_cube.qc.update(qc)
-        raw_cube.qc[f"QC TWILIGHT{ifu.slices.ifu} INTFLUX"] = sky.flux
-
-    bad = outside_field(white)
-    smooth = np.stack(
-        [smooth_plane(plane, bad, (params.xorder, params.yorder)) for plane in cube.data]
-    )
+    wcs = grid.keywords()
     product = out.cube(
-        "TWILIGHT_CUBE",
-        grid.shape,
-        unit="count",
-        wcs=grid.keywords(),
-        header=keywords,
-        like=first,
+        "DATACUBE_SKYFLAT", grid.shape, unit="count", wcs=wcs, header=keywords, like=first
     )
-    zero = np.zeros_like(smooth)
-    product.write(slice(0, grid.shape[0]), Planes(smooth, zero.astype(np.uint32), zero))
-    white_fit = white_light(smooth)
-    ratio = white / np.float32(white[~bad].mean(dtype=np.float64)) / white_fit
-    product.write_images(
-        {
-            "white_global_fit": _image(white_fit, grid),
-            "white_div_global": _image(ratio, grid, "1"),
-        }
+    product.write(slice(0, grid.shape[0]), cube)
+    product.write_images({"white": field_image(white, grid, "count")})
+    for _, qc in results:
+        product.qc.update(qc)
+    product.qc.update({f"QC TWILIGHT{ifu} INTFLUX": flux for ifu, flux in fluxes.items()})
+
+    _refuse_empty_planes(cube, grid, first)
+    vignetted = _vignetted(frames, params, white.shape, wide)
+    orders = (params.xorder, params.yorder)
+    field = smooth_field(cube.data, white, orders, vignetted, params.smoothing(wide))
+    product = out.cube(
+        "TWILIGHT_CUBE", grid.shape, unit="count", wcs=wcs, header=keywords, like=first
     )
+    zero = np.zeros_like(field.cube)
+    planes = Planes(field.cube, zero.astype(np.uint32), zero)
+    product.write(slice(0, grid.shape[0]), planes)
+    product.write_images(smooth_images(field, grid, wide and params.vignmaskedges > 0))
 
 
-def _image(data: Any, grid: CoarseGrid, unit: str = "count") -> Image2D:
-    """Return an image of the field."""
-    dq = np.where(np.isfinite(data), 0, np.uint32(Flag.MISSING_DATA)).astype(np.uint32)
-    planes = Planes(data.astype(np.float32), dq, np.zeros(data.shape, np.float32))
-    return Image2D(planes, unit, grid.image_keywords())
+def _refuse_empty_planes(cube: Planes, grid: CoarseGrid, frame: RawFrame) -> None:
+    """Raise an error if a plane has no light."""
+    lit = np.isfinite(cube.data).any(axis=(1, 2))
+    if not lit.all():
+        wavelength = grid.origin[2] + grid.step[2] * int(np.argmin(lit))
+        raise BadInput(
+            f"no light at {wavelength:.0f} A",
+            file=frame.name,
+            remedy="change dlambda, lambdamin or lambdamax, or resample otherwise",
+        )
+
+
+def _vignetted(
+    frames: Frames, params: TwilightParams, shape: tuple[int, ...], wide: bool
+) -> NDArray[np.bool_] | None:
+    """Return the vignetted region of the field, if there is one."""
+    ny, nx = shape
+    if not wide:
+        height = params.vignnfmmask
+        return top_of_field((ny, nx), height if 0 < height < ny else NFM_HEIGHT)
+    masks = frames.get("VIGNETTING_MASK", ())
+    if not masks:
+        return None
+    mask = masks[0].read(slice(0, masks[0].shape[0])).data != 0
+    if not mask.any():
+        raise BadInput(
+            "marks no pixel",
+            file=masks[0].name,
+            remedy="give a VIGNETTING_MASK with the vignetted corner, or none",
+        )
+    return adapted_mask(mask, (ny, nx))
 
 
 @dataclass(frozen=True)
@@ -205,10 +271,12 @@ class _Ifu:
 
     def reduce(self, grid: CoarseGrid) -> tuple[IfuSky, dict[str, Value]]:
         """Combine the exposures and return their sums on the grid, and their QC."""
-        sky = IfuSky(grid, self.table)
+        sky = IfuSky(grid, self.table, self.params.resample)
         inputs = [ImageStatistics() for _ in self.flats]
         saturated = [0] * len(self.flats)
         master = ImageStatistics()
+        held: list[Pixels] = []
+        in_cube = self.params.crplace == "cube" and self.params.crsigma > 0
         for rows in blocks(self.slices.shape[0], _ROWS):
             stack = self._stack(rows)
             for i, planes in enumerate(stack):
@@ -219,7 +287,17 @@ class _Ifu:
             master.add(planes.data)
             self._repair(planes)
             for _, pixels in self.table.spread(rows, planes):
-                sky.add(pixels)
+                if in_cube:
+                    held.append(pixels)
+                else:
+                    sky.add(pixels)
+        if in_cube and held:
+            pixels = Pixels._make(
+                np.concatenate(column) for column in zip(*held, strict=True)
+            )
+            statistic = _STATISTICS[self.params.crtype]
+            sky.flag_cosmics(pixels, statistic, self.params.crsigma)
+            sky.add(pixels)
         if not sky.flux > 0:
             raise BadInput(
                 f"IFU {self.slices.ifu} has no light between {self.params.lambdamin:.0f} "
@@ -248,8 +326,8 @@ class _Ifu:
         ]
 
     def _repair(self, planes: Planes) -> None:
-        """Flag cosmic rays and bridge all flagged pixels in place."""
-        if self.params.crsigma > 0:
+        """Flag cosmic rays, if here, and bridge all flagged pixels in place."""
+        if self.params.crsigma > 0 and self.params.crplace == "detector":
             flag_spikes(
                 planes.data,
                 planes.dq,

@@ -30,7 +30,7 @@ def sequence(kind, start, exptime, n, **more):
 
 @pytest.fixture(scope="session")
 def raw_frames(tmp_path_factory):
-    """Return paths by tag: three biases and flats, one arc a lamp, one object."""
+    """Return paths by tag: three biases, flats, sky flats; one arc a lamp, one object."""
     folder = tmp_path_factory.mktemp("raw")
     plan = {
         "BIAS": sequence("BIAS", NOON, 0.0, 3),
@@ -42,6 +42,7 @@ def raw_frames(tmp_path_factory):
                 "ARC", NOON + timedelta(hours=2, minutes=10 * k), exptime, 1, lamp=lamp
             )
         ],
+        "SKYFLAT": sequence("SKYFLAT", NOON + timedelta(hours=11), 4.0, 3),
         "OBJECT": sequence(
             "OBJECT",
             NOON - timedelta(hours=7),

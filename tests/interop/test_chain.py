@@ -24,17 +24,21 @@ def chain(genuine, raw_frames, tmp_path_factory):
         ("muse_bias", "BIAS", ()),
         ("muse_flat", "FLAT", ()),
         ("muse_wavecal", "ARC", ("LINE_CATALOG",)),
+        ("muse_twilight", "SKYFLAT", ("GEOMETRY_TABLE",)),
         ("muse_scibasic", "OBJECT", ("GEOMETRY_TABLE",)),
     ):
         lines = [(path, raw) for path in raw_frames[raw]]
         lines += [*masters, *((static_path(tag, "full"), tag) for tag in statics)]
         sof = theirs / f"{recipe}.sof"
         sof.write_text("".join(f"{path} {tag}\n" for path, tag in lines))
-        done = genuine(theirs, recipe, "--nifu=1", str(sof))
+        choice = () if recipe == "muse_twilight" else ("--nifu=1",)
+        done = genuine(theirs, recipe, *choice, str(sof))
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
         products = run(recipe, read_sof(sof), {}, ours / recipe, nifu=1)
         masters += [
-            (p.path, p.tag) for p in products if not p.tag.startswith(("PIX", "OBJ"))
+            (p.path, p.tag)
+            for p in products
+            if not p.tag.startswith(("PIX", "OBJ", "DATACUBE"))
         ]
     return {"ours": ours, "genuine": theirs}
 
@@ -75,6 +79,19 @@ def test_wavelengths_agree(chain):
             for j in range(7)
         )
         assert np.abs(difference).max() < 0.05, one["SliceNo"]
+
+
+def test_twilights_agree(chain):
+    ours = chain["ours"] / "muse_twilight" / "TWILIGHT_CUBE.fits"
+    theirs = chain["genuine"] / "TWILIGHT_CUBE.fits"
+    np.testing.assert_allclose(image(ours), image(theirs), rtol=3e-3)
+    names = []
+    for path in (ours, theirs):
+        with fits.open(path) as units:
+            names.append([unit.name for unit in units])
+    assert names[0] == names[1]
+    key = "ESO DRS MUSE FLAT FLUX SKY1"
+    assert fits.getval(ours, key) == pytest.approx(fits.getval(theirs, key), rel=1e-4)
 
 
 def test_pixel_tables_agree(chain):

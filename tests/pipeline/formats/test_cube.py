@@ -78,3 +78,32 @@ def test_abort_leaves_nothing(tmp_path):
     product = CubeProduct(tmp_path / "x.fits", Keywords(), SHAPE, unit="count", wcs=WCS)
     product.abort()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cube_may_have_no_variance(tmp_path, planes):
+    path = tmp_path / "cube.fits"
+    product = CubeProduct(path, Keywords(), SHAPE, unit="count", wcs=WCS, variance=False)
+    product.write(slice(0, 7), planes)
+    product.close()
+    with fits.open(path) as units:
+        assert [u.name for u in units] == ["PRIMARY", "DATA"]
+        assert "ERRDATA" not in units[1].header
+    part = open_cube(path, "TWILIGHT_CUBE").read(slice(0, 7))
+    assert_array_equal(part.dq, planes.dq)
+    assert not part.stat.any()
+
+
+def test_an_image_may_keep_its_flags(tmp_path, planes):
+    path = tmp_path / "cube.fits"
+    product = CubeProduct(path, Keywords(), SHAPE, unit="count", wcs=WCS)
+    product.write(slice(0, 7), planes)
+    image = Planes._make(plane[2] for plane in planes)
+    product.write_images({"vign_fit": Image2D(image, "1", keeps_flags=True)})
+    product.close()
+    with fits.open(path) as units:
+        data, flags = units["vign_fit"], units["vign_fit_DQ"]
+        assert_array_equal(data.data, planes.data[2])
+        assert_array_equal(flags.data, planes.dq[2].astype(np.int32))
+        assert data.header["QUALDATA"] == "vign_fit_DQ"
+        assert flags.header["SCIDATA"] == "vign_fit"
+        assert "BUNIT" not in flags.header and data.header["BUNIT"] == "1"

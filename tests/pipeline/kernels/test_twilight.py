@@ -64,15 +64,19 @@ def test_median_filter_equals_numpy():
     rng = np.random.default_rng(3)
     image = rng.normal(size=(15, 12)).astype(np.float32)
     image[4:6, 3] = np.nan
-    filtered = median_filter(image, 5, 7)
+    filtered = median_filter(image, 5, 7, False)
     for y, x in ((0, 0), (7, 6), (14, 11), (3, 2)):
         box = image[max(y - 3, 0) : y + 4, max(x - 2, 0) : x + 3]
         assert filtered[y, x] == np.float32(np.nanmedian(box))
     assert np.isnan(filtered[4:6, 3]).all() and np.isfinite(filtered).sum() == 178
+    filled = median_filter(image, 5, 7, True)
+    np.testing.assert_array_equal(filled[np.isfinite(image)], filtered[np.isfinite(image)])
+    assert filled[4, 3] == np.float32(np.nanmedian(image[1:8, 1:6]))
+    assert np.isnan(median_filter(np.full((3, 3), np.nan, np.float32), 5, 7, True)).all()
 
 
 def test_median_filter_keeps_a_constant():
-    assert (median_filter(np.full((9, 9), 3.0, np.float32), 5, 7) == 3).all()
+    assert (median_filter(np.full((9, 9), 3.0, np.float32), 5, 7, False) == 3).all()
 
 
 def test_bridges_take_the_neighbours():

@@ -1,14 +1,18 @@
 """Tests of muse_twilight on mini sky flats with a known field."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from pipeline.algorithms.skyflat import Method
 from pipeline.algorithms.twilight import read_twilight
 from pipeline.instrument import MINI
-from pipeline.memory import MemoryOutputs
+from pipeline.memory import MemoryImage, MemoryOutputs
 from pipeline.recipes.scibasic import ScibasicParams, scibasic
 from pipeline.recipes.twilight import TwilightParams, twilight
-from pipeline.spec import BadInput
+from pipeline.spec import BadInput, Planes
 from tests.pipeline.mini_exposure import calibrations, field, lamp, raw, wavelengths
 from tests.pipeline.mini_tables import geometry_table
 
@@ -130,6 +134,127 @@ def test_cosmic_rays_and_bad_pixels_change_nothing(frames, out):
     twilight.run(hit, TwilightParams(combine="average"), products)
     ours, theirs = (o["TWILIGHT_CUBE"].planes.data for o in (products, out))
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_every_resampling_follows_the_field(frames, method):
+    products = MemoryOutputs()
+    params = TwilightParams(resample=method, lambdamax=MINI.blue + 520)
+    twilight.run(frames, params, products)
+    cube = products["TWILIGHT_CUBE"].planes.data
+    x, y = positions(products["TWILIGHT_CUBE"])
+    inner = np.s_[2:-2, 3:-3]
+    for plane in cube:
+        ratio = (plane / brightness(x, y))[inner]
+        assert ratio.std() / ratio.mean() < (0.02 if method == "lanczos" else 0.006)
+    raw_cube = products["DATACUBE_SKYFLAT"].planes
+    assert np.isfinite(raw_cube.data[:, 1:-1, 1:-1]).mean() > 0.9
+
+
+def test_cosmic_rays_can_be_found_in_the_cube(frames):
+    hit = {**frames, "SKYFLAT": [sky_flat(1, seed) for seed in (1, 11, 21)]}
+    for k in range(3):
+        hit["SKYFLAT"][k].data[500, 120] = 60000
+    found = []
+    for sigma in (50.0, 0.0):
+        products = MemoryOutputs()
+        twilight.run(hit, TwilightParams(crplace="cube", crsigma=sigma), products)
+        found.append(products["DATACUBE_SKYFLAT"].planes.data)
+    highest = (found[1] / found[0]).max()
+    assert highest > 1.02
+    assert (found[1] != found[0]).sum() < 20
+
+
+def test_a_plane_without_light_is_named(frames):
+    """Only pixels very near a plane count with lanczos, and the last may have none."""
+    with pytest.raises(BadInput, match="no light at"):
+        twilight.run(frames, TwilightParams(resample="lanczos"), MemoryOutputs())
+
+
+# --- vignetting ------------------------------------------------------------------
+
+
+def lost_light(ifu):
+    """Fraction of the lamp's light that misses the lower right corner, by pixel."""
+    x, y = field(ifu)
+    inside = np.clip(1 - np.hypot((x - 30) / 15, (y + 12) / 5), 0, 1)
+    return 0.15 * np.nan_to_num(inside)
+
+
+@pytest.fixture(scope="module")
+def vignetted(frames):
+    """Sky flats with vignetted lamp flats, and the mask of the corner."""
+    flats = []
+    for flat in frames["MASTER_FLAT"]:
+        data = flat.planes.data * (1 - lost_light(flat.ifu)).astype(np.float32)
+        flats.append(replace(flat, planes=flat.planes._replace(data=data)))
+    mask = np.zeros((12, 61), np.float32)
+    mask[:4, 46:] = 1
+    planes = Planes(mask, np.zeros(mask.shape, np.uint32), mask)
+    corner = MemoryImage(planes, {}, "VIGNETTING_MASK", None)
+    return {**frames, "MASTER_FLAT": flats, "VIGNETTING_MASK": [corner]}
+
+
+def corner_error(products):
+    """Largest deviation of the white light from the vignetted field in the corner."""
+    cube = products["TWILIGHT_CUBE"].planes.data.mean(axis=0)
+    x, y = positions(products["TWILIGHT_CUBE"])
+    inside = np.clip(1 - np.hypot((x - 30) / 15, (y + 12) / 5), 0, 1)
+    ratio = cube / (brightness(x, y) / (1 - 0.15 * inside))
+    part = np.s_[:4, 46:-1]
+    return np.abs(ratio[part] / np.median(ratio[:, 5:30]) - 1).max()
+
+
+@pytest.mark.parametrize(
+    ("method", "worst"), [("polyfit", 0.03), ("gaussian", 0.05), ("median", 0.05)]
+)
+def test_vignetting_of_the_lamp_is_taken_out(vignetted, method, worst):
+    products = MemoryOutputs()
+    options = {"vignsmooth": method, "vignxpar": 3, "vignypar": 3, "vignmaskedges": 0.1}
+    twilight.run(vignetted, TwilightParams(**options), products)
+    assert corner_error(products) < worst
+
+
+def test_vignetting_without_a_mask_stays(vignetted):
+    products = MemoryOutputs()
+    twilight.run({**vignetted, "VIGNETTING_MASK": []}, TwilightParams(), products)
+    assert corner_error(products) > 0.055
+
+
+def test_images_of_the_vignetting_are_kept(vignetted):
+    products = MemoryOutputs()
+    twilight.run(vignetted, TwilightParams(), products)
+    images = products["TWILIGHT_CUBE"].images
+    assert list(images) == [
+        "white_global_fit",
+        "white_div_global",
+        "white_div_global_excl_edges",
+        "vign_fit",
+        "white_cor",
+    ]
+    assert images["vign_fit"].planes.data.max() > 1.05
+    planes = products["TWILIGHT_CUBE"].planes.data
+    np.testing.assert_allclose(planes.mean(axis=(1, 2)), 1.0, atol=1e-5)
+
+
+def test_an_empty_mask_is_refused(vignetted):
+    mask = vignetted["VIGNETTING_MASK"][0]
+    planes = mask.planes._replace(data=np.zeros_like(mask.planes.data))
+    empty = {**vignetted, "VIGNETTING_MASK": [replace(mask, planes=planes)]}
+    with pytest.raises(BadInput, match="marks no pixel"):
+        twilight.run(empty, TwilightParams(), MemoryOutputs())
+
+
+def test_the_top_of_the_narrow_field_is_smoothed_by_itself(frames):
+    narrow = {**frames, "SKYFLAT": []}
+    for frame in frames["SKYFLAT"]:
+        header = {**frame.header, "ESO INS MODE": "NFM-AO-N"}
+        narrow["SKYFLAT"].append(replace(frame, header=header))
+    products = MemoryOutputs()
+    twilight.run(narrow, TwilightParams(vignnfmmask=4), products)
+    image = products["TWILIGHT_CUBE"].images["vign_fit"]
+    assert (image.planes.data <= 1).all() and (image.planes.dq[:-5] != 0).all()
+    assert "white_div_global_excl_edges" not in products["TWILIGHT_CUBE"].images
 
 
 def test_missing_master_is_named(frames):

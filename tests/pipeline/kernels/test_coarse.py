@@ -1,0 +1,168 @@
+"""Tests of the kernels that put sky flats on deep voxels."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline.kernels.coarse import (
+    LANCZOS,
+    LINEAR,
+    NEAREST,
+    QUADRATIC,
+    RENKA,
+    add_by_distance,
+    add_to_cube,
+    distance_weight,
+    flag_high_in_cells,
+)
+from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
+from pipeline.kernels.resample import cell_numbers, sort_by_cell, weighted_means
+
+SHAPE = (3, 4, 5)
+ORIGIN = np.array([-2.0, 10.0, 5000.0])
+STEP = np.array([1.0, 1.0, 10.0])
+VOXEL = (1.0, 1.0, 8.0)
+RADIUS = 4.0
+METHODS = {"linear": LINEAR, "quadratic": QUADRATIC, "renka": RENKA, "lanczos": LANCZOS}
+
+
+def some_pixels(n=600, seed=1, noise=1.0):
+    rng = np.random.default_rng(seed)
+    low, high = ORIGIN - 0.4 * STEP, ORIGIN + STEP * (np.array(SHAPE[::-1]) - 0.6)
+    x, y, wavelength = rng.uniform(low, high, (n, 3)).astype(np.float32).T
+    data = rng.normal(100.0, noise, n).astype(np.float32)
+    stat = np.full(n, noise**2, np.float32)
+    columns = (np.ascontiguousarray(c) for c in (x, y, wavelength))
+    return (*columns, data, np.zeros(n, np.uint32), stat)
+
+
+def sums_of(pixels, method):
+    sums = np.zeros((*SHAPE, 3))
+    add_by_distance(*pixels, ORIGIN, STEP, VOXEL, method, RADIUS, sums)
+    return sums
+
+
+def plain(pixels, method):
+    """Voxel by voxel, over all pixels whose own voxel is this one or next to it."""
+    x, y, wavelength, data, _, stat = (np.asarray(c, np.float64) for c in pixels)
+    place = np.stack([x, y, wavelength]).T
+    place = (place - ORIGIN) / STEP
+    own = np.floor(place + 0.5)
+    sums = np.zeros((*SHAPE, 3))
+    for c, b, a in np.ndindex(SHAPE):
+        near = np.all(np.abs(own - [a, b, c]) <= 1, axis=1)
+        d = np.abs((place[near] - [a, b, c]) * VOXEL)
+        r = np.sqrt((d**2).sum(axis=1))
+        if method == LANCZOS:
+            w = np.where((d[:, :2] < 1).all(axis=1) & (d[:, 2] <= 1), 1.0, 0.0)
+            w = w * np.prod(np.sinc(d) ** 2, axis=1)
+        elif method == RENKA:
+            w = np.where(r < RADIUS, (1 / r - 1 / RADIUS) ** 2, 0.0)
+        else:
+            w = 1 / r if method == LINEAR else 1 / r**2
+        sums[c, b, a] = w.sum(), (w * data[near]).sum(), (w**2 * stat[near]).sum()
+    return sums
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_weights_equal_plain_numpy(method):
+    pixels = some_pixels()
+    assert_allclose(sums_of(pixels, method), plain(pixels, method), rtol=2e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_errors_are_honest(method):
+    pulls = []
+    for seed in range(60):
+        data, stat = weighted_means(sums_of(some_pixels(300, seed), method))
+        pulls.append(((data - 100.0) / np.sqrt(stat))[np.isfinite(data)])
+    assert np.concatenate(pulls).std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_nearest_keeps_one_pixel():
+    pixels = some_pixels()
+    data, stat = weighted_means(sums_of(pixels, NEAREST))
+    place = (np.stack(pixels[:3]).T.astype(np.float64) - ORIGIN) / STEP
+    own = np.floor(place + 0.5).astype(int)
+    for c, b, a in np.ndindex(SHAPE):
+        inside = np.flatnonzero((own == [a, b, c]).all(axis=1))
+        if len(inside) == 0:
+            assert np.isnan(data[c, b, a])
+            continue
+        distance = (((place[inside] - [a, b, c]) * VOXEL) ** 2).sum(axis=1)
+        assert data[c, b, a] == pytest.approx(pixels[3][inside[np.argmin(distance)]])
+        assert stat[c, b, a] == pytest.approx(1.0)
+
+
+def test_order_of_the_pixels_does_not_matter():
+    pixels = some_pixels()
+    turned = tuple(np.ascontiguousarray(c[::-1]) for c in pixels)
+    for method in (NEAREST, LINEAR):
+        assert_allclose(sums_of(pixels, method), sums_of(turned, method), rtol=1e-10)
+
+
+def test_a_pixel_in_the_very_centre_decides():
+    assert distance_weight(LINEAR, 0.0, 0.0, 0.0, RADIUS) > 1e38
+    x, y, z = (np.array([v], np.float32) for v in ORIGIN + STEP)
+    one = np.ones(1, np.float32)
+    sums = sums_of((x, y, z, 7 * one, np.zeros(1, np.uint32), one), QUADRATIC)
+    data, stat = weighted_means(sums)
+    assert (data[1, 1, 1], stat[1, 1, 1]) == (7.0, 1.0)
+
+
+def test_flagged_pixels_are_left_out():
+    pixels = some_pixels()
+    flagged = (*pixels[:4], np.ones_like(pixels[4]), pixels[5])
+    assert not sums_of(flagged, LINEAR).any()
+    sums = np.zeros((*SHAPE, 3))
+    add_to_cube(*flagged, ORIGIN, STEP, (1.0, 1.0, 0.125), sums)
+    assert not sums.any()
+
+
+# --- cosmic rays -----------------------------------------------------------------
+
+
+def flagged_by(pixels, statistic, sigma=8.0):
+    x, y, z = ((c - o) / s for c, o, s in zip(pixels[:3], ORIGIN, STEP, strict=True))
+    cells = cell_numbers(*(np.float32(c) for c in (x, y, z)), SHAPE, 0)
+    start, order = sort_by_cell(cells, int(np.prod(SHAPE)))
+    dq = pixels[4].copy()
+    n = flag_high_in_cells(
+        start, order, pixels[3], dq, pixels[5], SHAPE, statistic, sigma, 32
+    )
+    assert n == np.count_nonzero(dq & 32)
+    return dq, cells
+
+
+@pytest.mark.parametrize("statistic", [IRAF, MEAN, MEDIAN])
+def test_cosmic_rays_are_those_of_plain_numpy(statistic):
+    pixels = some_pixels(2000)
+    pixels[3][::97] += 60.0
+    dq, cells = flagged_by(pixels, statistic)
+    planes, rows, columns = np.unravel_index(cells, SHAPE)
+    expected = np.zeros(len(cells), bool)
+    for i in range(len(cells)):
+        near = (rows == rows[i]) & (columns == columns[i]) & (planes == planes[i])
+        near |= (
+            (np.abs(rows - rows[i]) == 1)
+            & (np.abs(columns - columns[i]) < 2)
+            & (np.abs(planes - planes[i]) < 2)
+        )
+        values = pixels[3][near].astype(float)
+        if statistic == MEDIAN:
+            level = np.median(values)
+            spread = np.median(np.abs(values - level))
+        elif statistic == MEAN:
+            level, spread = values.mean(), values.std(ddof=1)
+        else:
+            level, spread = values.mean(), np.sqrt(pixels[5][near].sum()) / near.sum()
+        expected[i] = pixels[3][i] > level + 8.0 * spread
+    assert_array_equal(dq != 0, expected)
+    if statistic == MEDIAN:
+        assert_array_equal(np.flatnonzero(dq), np.arange(0, 2000, 97))
+
+
+def test_too_few_pixels_are_not_judged():
+    pixels = some_pixels(2)
+    pixels[3][0] = 1e6
+    assert not flagged_by(pixels, MEDIAN)[0].any()
