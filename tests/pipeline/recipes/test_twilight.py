@@ -148,7 +148,8 @@ def test_every_resampling_follows_the_field(frames, method):
         ratio = (plane / brightness(x, y))[inner]
         assert ratio.std() / ratio.mean() < (0.02 if method == "lanczos" else 0.006)
     raw_cube = products["DATACUBE_SKYFLAT"].planes
-    assert np.isfinite(raw_cube.data[:, 1:-1, 1:-1]).mean() > 0.9
+    covered = np.isfinite(raw_cube.data[:, 1:-1, 1:-1]).mean()
+    assert covered > (0.6 if method == "lanczos" else 0.9)
 
 
 def test_cosmic_rays_can_be_found_in_the_cube(frames):
