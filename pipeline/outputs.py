@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.formats.cards import Keywords
 from pipeline.formats.cube import CubeProduct
 from pipeline.formats.image import ImageProduct
-from pipeline.formats.mask import MaskProduct
+from pipeline.formats.mask import MapProduct, MaskProduct
 from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.formats.product import ProductFile
 from pipeline.formats.tables import TableProduct
@@ -54,13 +55,16 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
-    ) -> ImageProduct | MaskProduct:
+    ) -> ImageProduct | MaskProduct | MapProduct:
         """Open an image product; tags that end in ``_MASK`` are masks."""
         spare = self._spare(tag)
+        is_map = self.recipe.product(tag).is_map
 
-        def make(path: Path, words: Keywords) -> ImageProduct | MaskProduct:
+        def make(path: Path, words: Keywords) -> ImageProduct | MaskProduct | MapProduct:
             if tag.endswith("_MASK"):
                 return MaskProduct(path, words, shape, spare=spare)
+            if is_map:
+                return MapProduct(path, words, shape, unit=unit, spare=spare)
             return ImageProduct(path, words, shape, unit=unit, spare=spare)
 
         return self._add(tag, "image", make, header, like, number)
@@ -187,7 +191,13 @@ class FileOutputs:
 
 def _is(declared: QC, name: str) -> bool:
     """Tell whether a QC name follows a declaration."""
-    return re.fullmatch(re.escape(declared.name).replace(r"\#", r"\d+"), name) is not None
+    return _pattern(declared.name).fullmatch(name) is not None
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """Return what matches the QC names of a declaration."""
+    return re.compile(re.escape(name).replace(r"\#", r"\d+"))
 
 
 def _comment(declared: QC) -> str:

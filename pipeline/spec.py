@@ -255,6 +255,7 @@ class Product:
     File name: the tag, then ``_0001`` when ``numbered``, then ``-01`` (the IFU) for
     recipes of scope ``ifu``. ``optional``: written only on request or when possible.
     ``variance``: whether a cube has an extension STAT.
+    ``is_map``: an image in the primary unit, without DQ and STAT.
     """
 
     tag: str
@@ -264,6 +265,7 @@ class Product:
     numbered: bool = False
     optional: bool = False
     variance: bool = True
+    is_map: bool = False
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,17 @@ def _light_centres(
     """Average the centres of light, float64[n_lines, n_columns] [pix], of each line."""
     n = np.isfinite(offsets).sum(axis=1)
     kept = n >= FEWEST_COLUMNS
-    middle = np.nanmedian(offsets[kept], axis=1)
-    spread = 1.4826 * np.nanmedian(np.abs(offsets[kept] - middle[:, None]), axis=1)
-    error = 1.25 * spread / np.sqrt(n[kept])
+    offsets, n = offsets[kept], n[kept]
+    middle = _medians(offsets, n)
+    spread = 1.4826 * _medians(np.abs(offsets - middle[:, None]), n)
+    error = 1.25 * spread / np.sqrt(n)
     return LightCentres(numbers[kept], middle * sampling[kept], error * sampling[kept])
+
+
+def _medians(values: Floats, n: NDArray[np.int64]) -> Floats:
+    """Return the median of the ``n`` finite values of each row."""
+    ordered, rows = np.sort(values, axis=1), np.arange(len(values))
+    return np.asarray((ordered[rows, (n - 1) // 2] + ordered[rows, n // 2]) / 2)
 
 
 def _neighbours(
@@ -100,15 +107,18 @@ def _neighbours(
     """Return the distances [pix] of lines to be fitted together with each line."""
     offsets = np.zeros((len(index), MAX_LINES))
     n_lines = np.ones(len(index), np.int64)
-    for g, (line, step) in enumerate(zip(index, sampling, strict=True)):
-        distance = lines.wavelength - lines.wavelength[line]
-        ratio = lines.flux / lines.flux[line]
-        near = (np.abs(distance) < (REACH + 2) * step) & (np.abs(distance) > RESOLVED)
-        candidates = np.flatnonzero(near & (ratio > NOTICED))
-        for k in candidates[np.argsort(-ratio[candidates], kind="stable")]:
-            place = distance[k] / step
+    distance = np.abs(lines.wavelength - lines.wavelength[index, None])
+    near = (distance < (REACH + 2) * sampling[:, None]) & (distance > RESOLVED)
+    near &= lines.flux > NOTICED * lines.flux[index, None]
+    for g in np.flatnonzero(near.any(axis=1)):
+        candidates = np.flatnonzero(near[g])
+        order = np.argsort(-lines.flux[candidates], kind="stable")
+        places = lines.wavelength[candidates[order]] - lines.wavelength[index[g]]
+        for place in places / sampling[g]:
             known = offsets[g, : n_lines[g]]
-            if n_lines[g] < MAX_LINES and np.abs(known - place).min() * step > RESOLVED:
+            if np.abs(known - place).min() * sampling[g] > RESOLVED:
                 offsets[g, n_lines[g]] = place
                 n_lines[g] += 1
+            if n_lines[g] == MAX_LINES:
+                break
     return offsets, n_lines

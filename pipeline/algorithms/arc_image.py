@@ -1,22 +1,19 @@
 """Arc exposures of one lamp, combined, and cut into slices."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.trace import evaluate
-from pipeline.flags import Flag
-from pipeline.spec import ImageWriter, Planes, blocks
+from pipeline.kernels.strips import LIGHT, NOISE, fill_strips
+from pipeline.spec import Planes, blocks
 
 Floats = NDArray[np.float64]
 
 N_ROWS = 64
 """Rows in hand at a time."""
-LOUDEST = 6e4
-"""Largest noise that half precision holds [count]; what flat-fielding makes of gaps."""
 
 
 class Strip(NamedTuple):
@@ -43,58 +40,49 @@ class Strip(NamedTuple):
         return np.stack([first, (first + last) // 2, last], axis=1)
 
 
-@dataclass(frozen=True)
-class LampImage:
-    """Combined exposures of one lamp.
-
-    ``light``: float32[ny, nx] [count]; ``noise``: float16[ny, nx], its standard
-    deviation (half precision holds it to 0.05 %), infinite where a pixel is flagged;
-    ``n_saturated``: saturated pixels.
-    """
-
-    light: NDArray[np.float32]
-    noise: NDArray[np.float16]
-    n_saturated: int
-
-    def strip(self, curves: Floats) -> Strip:
-        """Cut out a slice; ``curves``: float64[3, n], its trace polynomials."""
-        ny, nx = self.light.shape
-        _, left, right = evaluate(curves, np.arange(1.0, ny + 1))
-        first = max(int(np.floor(left.min())) - 1, 0)
-        last = min(int(np.ceil(right.max())), nx)
-        return Strip(
-            np.ascontiguousarray(self.light[:, first:last].T),
-            np.ascontiguousarray(self.noise[:, first:last].T, dtype=np.float32),
-            first,
-            left,
-            right,
-        )
-
-
-def combine_lamp(
-    read: Callable[[slice], Planes],
-    shape: tuple[int, int],
-    products: Sequence[ImageWriter] = (),
-) -> LampImage:
-    """Gather the combined exposures of a lamp block by block.
+class ArcImage:
+    """The slices of an image, which is filled again for each lamp.
 
     Parameters
     ----------
-    read
-        Returns rows of the combined exposures.
     shape
-        Rows and columns.
-    products
-        Where every block is written, too.
+        Rows and columns of the detector [pix].
+    curves : float64[n_slices, 3, n]
+        Trace polynomials.
+
+    Attributes
+    ----------
+    left, right : float64[n_slices, n_rows]
+        Edges of the slices [pix, 1-based].
+    first, n_columns : int64[n_slices]
+        First detector column [0-based] of a slice and how many it takes.
+    light, noise : uint16[n_slices, n_most, n_rows]
+        Counts and their noise, column by column, coded (`pipeline.kernels.strips`).
     """
-    light, noise = np.empty(shape, np.float32), np.empty(shape, np.float16)
-    n_saturated = 0
-    for rows in blocks(shape[0], N_ROWS):
-        planes = read(rows)
-        light[rows] = planes.data
-        good = (planes.dq == 0) & np.isfinite(planes.data)
-        noise[rows] = np.where(good, np.minimum(np.sqrt(planes.stat), LOUDEST), np.inf)
-        n_saturated += int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))
-        for product in products:
-            product.write(rows, planes)
-    return LampImage(light, noise, n_saturated)
+
+    def __init__(self, shape: tuple[int, int], curves: Floats) -> None:
+        self.shape = shape
+        ny, nx = shape
+        edges = evaluate(curves, np.arange(1.0, ny + 1))
+        self.left, self.right = np.ascontiguousarray(np.moveaxis(edges[:, 1:], 1, 0))
+        first = np.floor(self.left.min(axis=1)).astype(np.int64) - 1
+        last = np.ceil(self.right.max(axis=1)).astype(np.int64)
+        self.first = np.clip(first, 0, nx)
+        self.n_columns = np.maximum(np.clip(last, 0, nx) - self.first, 0)
+        size = (len(curves), int(self.n_columns.max()), ny)
+        self.light, self.noise = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
+
+    def fill(self, read: Callable[[slice], Planes]) -> None:
+        """Take the exposures of a lamp, block by block."""
+        for rows in blocks(self.shape[0], N_ROWS):
+            planes = read(rows)
+            fill_strips(
+                *planes, rows.start, self.first, self.n_columns, self.light, self.noise
+            )
+
+    def strips(self) -> Iterator[Strip]:
+        """Yield the slices from left to right."""
+        for s, n in enumerate(self.n_columns):
+            first = int(self.first[s])
+            light, noise = LIGHT[self.light[s, :n]], NOISE[self.noise[s, :n]]
+            yield Strip(light, noise, first, self.left[s], self.right[s])

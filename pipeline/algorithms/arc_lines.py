@@ -95,6 +95,12 @@ def group_by_lamp(frames: Sequence[RawFrame]) -> list[ArcLamp]:
     return [ArcLamp(numbers, tuple(groups[numbers])) for numbers in sorted(groups)]
 
 
+def all_lamps(lamps: Sequence[ArcLamp]) -> ArcLamp:
+    """Return the exposures of several lamps as if all were on at once."""
+    numbers = sorted({number for lamp in lamps for number in lamp.numbers})
+    return ArcLamp(tuple(numbers), tuple(frame for lamp in lamps for frame in lamp.frames))
+
+
 def read_catalogue(frame: TableFrame) -> ArcLines:
     """Read a LINE_CATALOG.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.arc_centres import measure_lines
-from pipeline.algorithms.arc_image import LampImage, Strip
+from pipeline.algorithms.arc_image import ArcImage, Strip
 from pipeline.algorithms.arc_lines import ArcLamp, ArcLines
 from pipeline.algorithms.identify import RECOGNISED, Dispersion, find_pattern, match, refine
 from pipeline.algorithms.line_errors import LightCentres
@@ -71,8 +71,6 @@ class ArcSlices:
     ----------
     size
         Instrument size.
-    curves : float64[n_slices, 3, n]
-        Trace polynomials.
     catalogue
         All lines.
     search
@@ -84,14 +82,11 @@ class ArcSlices:
         From left to right.
     """
 
-    def __init__(
-        self, size: Size, curves: Floats, catalogue: ArcLines, search: Search
-    ) -> None:
-        self.size, self.curves = size, curves
-        self.catalogue, self.search = catalogue, search
-        self.slices = [SliceLines() for _ in curves]
+    def __init__(self, size: Size, catalogue: ArcLines, search: Search) -> None:
+        self.size, self.catalogue, self.search = size, catalogue, search
+        self.slices = [SliceLines() for _ in range(size.n_slices)]
 
-    def take(self, lamp: ArcLamp, image: LampImage) -> None:
+    def take(self, lamp: ArcLamp, image: ArcImage) -> None:
         """Find, recognise and measure the lines of a lamp; the richest lamp comes first.
 
         Raises
@@ -103,8 +98,9 @@ class ArcSlices:
         lines = self.catalogue.take(chosen)
         known: list[NDArray[np.bool_]] = []
         before: Dispersion | None = None
-        for number, state in enumerate(self.slices, start=1):
-            strip = image.strip(self.curves[number - 1])
+        for number, (state, strip) in enumerate(
+            zip(self.slices, image.strips(), strict=True), start=1
+        ):
             found = self._detect(strip)
             if len(found.row) < FEWEST:
                 raise _unlit(lamp, len(found.row), number)

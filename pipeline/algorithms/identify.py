@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.line_search import Detections
 from pipeline.instrument import DISPERSION, Size
-from pipeline.kernels.pattern import best_dispersion
+from pipeline.kernels.pattern import best_dispersion, match_lines
 
 Floats = NDArray[np.float64]
 
@@ -173,18 +173,15 @@ def match(
     limit
         Largest distance, one for all or by line [Angstrom].
     """
-    expected = dispersion.wavelength(found.row)
-    distance = (expected[:, None] - lines.wavelength) / limit
-    cost = distance**2 - 0.5 * np.log10(np.maximum(lines.flux, 1.0))
-    cost[np.abs(distance) > 1] = np.inf
-    choice = np.argmin(cost, axis=1)
-    paired = np.isfinite(cost[np.arange(len(choice)), choice])
-    winner: dict[int, int] = {}
-    for k in np.flatnonzero(paired)[np.argsort(found.peak[paired], kind="stable")]:
-        winner[int(choice[k])] = int(k)
-    line = np.array(sorted(winner), np.int64)
-    detection = np.array([winner[int(j)] for j in line], np.int64)
-    return Matches(found.row[detection], line, detection)
+    winner = match_lines(
+        dispersion.wavelength(found.row),
+        found.peak,
+        lines.wavelength,
+        0.5 * np.log10(np.maximum(lines.flux, 1.0)),
+        np.broadcast_to(np.asarray(limit, np.float64), lines.wavelength.shape).copy(),
+    )
+    line = np.flatnonzero(winner >= 0)
+    return Matches(found.row[winner[line]], line, winner[line])
 
 
 def refine(
@@ -238,12 +235,15 @@ def _fit(rows: Floats, waves: Floats, order: int, start: Dispersion) -> Dispersi
     """Fit a polynomial with rejection around the median deviation."""
     if order < 1:
         return start
-    unit = 2 * rows / (start.n_rows - 1) - 1
+    terms = chebyshev.chebvander(2 * rows / (start.n_rows - 1) - 1, order)
     good = np.ones(len(rows), bool)
     coefficients = start.coefficients
     for _ in range(6):
-        coefficients = np.asarray(chebyshev.chebfit(unit[good], waves[good], order), float)
-        rest = np.abs(waves - chebyshev.chebval(unit, coefficients))
+        weighted = terms.T * good
+        coefficients = np.asarray(
+            np.linalg.solve(weighted @ terms, weighted @ waves), float
+        )
+        rest = np.abs(waves - terms @ coefficients)
         kept = rest < 4 * max(1.4826 * float(np.median(rest[good])), 0.02)
         if (kept == good).all() or kept.sum() < order + 2:
             break

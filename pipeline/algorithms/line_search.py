@@ -22,9 +22,10 @@ MARGIN = 4
 class Detections(NamedTuple):
     """Lines found in one slice.
 
-    ``row``: place [pix, 0-based]; ``peak``: height over background [count]; ``strength``:
-    squared signal to noise of the peak, about its electrons. Division by a flat, which
-    blows up the noise at the ends of the spectrum, leaves the strength alone.
+    ``row``: place [pix, 0-based]; ``peak``: its brightest pixel over the background
+    [count]; ``strength``: squared signal to noise of the peak, about its electrons.
+    Division by a flat, which blows up the noise at the ends of the spectrum, leaves the
+    strength alone.
     """
 
     row: Floats
@@ -97,4 +98,4 @@ def detect_lines(spectrum: Floats, noise: Floats, sigma: float) -> Detections:
     a, b, c = np.log(light[k - 1]), np.log(light[k]), np.log(light[k + 1])
     shift = 0.5 * (a - c) / (a - 2 * b + c)
     peak = light[k] * np.exp(-0.25 * (a - c) * shift)
-    return Detections(k + shift, peak, (peak / noise[k]) ** 2)
+    return Detections(k + shift, light[k], (peak / noise[k]) ** 2)

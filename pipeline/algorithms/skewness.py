@@ -30,11 +30,13 @@ def skew_keywords(
     fitted, corrected
         By slice: places of lines as Gaussians see them, and moved to the centres of light.
     """
-    moved = [(c.y - f.y) * f.sampling for f, c in zip(fitted, corrected, strict=True)]
-    offset = np.concatenate(moved)
+    offset, wavelength = np.empty(0), np.empty(0)
+    for f, c in zip(fitted, corrected, strict=True):
+        _, one = np.unique(f.line, return_index=True)  # all places of a line move alike
+        offset = np.concatenate([offset, (c.y[one] - f.y[one]) * f.sampling[one]])
+        wavelength = np.concatenate([wavelength, f.wavelength[one]])
     if not offset.any():
         return {}
-    wavelength = np.concatenate([f.wavelength for f in fitted])
     order = min(_ORDER, len(np.unique(wavelength)) - 1)
     terms = np.polynomial.polynomial.polyfit((wavelength - _MIDDLE) / _SCALE, offset, order)
     return {f"{KEYWORD}{k}": float(value) for k, value in enumerate(terms)}

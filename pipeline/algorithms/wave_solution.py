@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.arc_lines import ArcLamp
+from pipeline.algorithms.arc_lines import ArcLamp, all_lamps
 from pipeline.algorithms.arc_slices import ArcSlices
 from pipeline.algorithms.line_errors import (
     LightCentres,
@@ -22,6 +22,7 @@ from pipeline.algorithms.wavelength import (
     Surface,
     Weighting,
     fit_wavelengths,
+    n_distinct,
 )
 from pipeline.spec import BadInput
 
@@ -52,9 +53,20 @@ class FitSettings:
 
 
 def solve(
-    arcs: ArcSlices, lamps: Sequence[ArcLamp], settings: FitSettings
+    arcs: ArcSlices, lamps: Sequence[ArcLamp], lampwise: bool, settings: FitSettings
 ) -> tuple[list[Places], list[Surface]]:
     """Fit the wavelengths of all slices.
+
+    Parameters
+    ----------
+    arcs
+        The measured lines.
+    lamps
+        All lamps.
+    lampwise
+        Whether they were measured one by one: lines of one lamp then displace no others.
+    settings
+        How to fit.
 
     Returns
     -------
@@ -71,7 +83,8 @@ def solve(
         state.places = [Places.join(state.places)]
         places.append(state.places[0])
     if settings.skewness:
-        isolated = isolated_lines(arcs.catalogue, [lamp.elements for lamp in lamps])
+        groups = lamps if lampwise else [all_lamps(lamps)]
+        isolated = isolated_lines(arcs.catalogue, [lamp.elements for lamp in groups])
         light = [
             LightCentres(
                 *(np.concatenate(parts) for parts in zip(*state.light, strict=True))
@@ -113,7 +126,7 @@ def _fit(
         history=settings.history and not rough,
     )
     if surface is None:
-        n_lines = len(np.unique(places[s].line))
+        n_lines = n_distinct(places[s].line)
         raise _insufficient(lamps, f"{n_lines} lines in slice {s + 1} do not determine")
     inside, end = gaps(places[s].y[surface.used], n_rows)
     if inside > LARGEST_GAP * n_rows or end > LARGEST_END * n_rows:

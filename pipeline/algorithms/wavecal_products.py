@@ -5,11 +5,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.trace import evaluate
-from pipeline.algorithms.wavelength import Places, Surface
+from pipeline.algorithms.wavelength import Places, Surface, n_distinct
 from pipeline.spec import Table
 
 Floats = NDArray[np.float64]
+
+REFERENCE = 5
+"""Quality of bright isolated lines, whose width tells the resolution (genuine pipeline)."""
 
 
 def wavelength_table(surfaces: Sequence[Surface]) -> Table:
@@ -75,7 +79,7 @@ def peak_qc(peaks: Floats) -> Iterator[tuple[str, float]]:
 
 
 def fit_qc(
-    places: Places, surface: Surface, curves: Floats, n_rows: int
+    places: Places, surface: Surface, catalogue: ArcLines, curves: Floats, n_rows: int
 ) -> Iterator[tuple[str, float]]:
     """Yield the QC of the solution of one slice (manual, 9.4.5).
 
@@ -85,17 +89,22 @@ def fit_qc(
         Where lines were measured.
     surface
         The solution.
+    catalogue
+        All lines: the widths are those of the reference lines, if there are any.
     curves : float64[3, n]
         Trace polynomials of the slice.
     n_rows
         Rows of the detector.
     """
-    yield "RESOL", float(np.mean(places.wavelength / places.fwhm))
-    yield "LINES FWHM MEAN", float(places.fwhm.mean())
-    yield "LINES FWHM STDEV", float(places.fwhm.std(ddof=1))
-    yield "LINES FWHM MIN", float(places.fwhm.min())
-    yield "LINES FWHM MAX", float(places.fwhm.max())
-    yield "FIT NLINES", len(np.unique(places.line[surface.used]))
+    chosen = catalogue.quality[places.line] >= REFERENCE
+    chosen |= not chosen.any()
+    fwhm = places.fwhm[chosen]
+    yield "RESOL", float(np.mean(places.wavelength[chosen] / fwhm))
+    yield "LINES FWHM MEAN", float(fwhm.mean())
+    yield "LINES FWHM STDEV", float(fwhm.std(ddof=1))
+    yield "LINES FWHM MIN", float(fwhm.min())
+    yield "LINES FWHM MAX", float(fwhm.max())
+    yield "FIT NLINES", n_distinct(places.line[surface.used])
     yield "FIT RMS", float(np.sqrt(surface.mse))
     for name, row in (("BOTTOM", 1.0), ("TOP", float(n_rows))):
         _, left, right = evaluate(curves, row)

@@ -108,7 +108,7 @@ def fit_wavelengths(
     Surface or None
         None if the lines do not determine it.
     """
-    if len(np.unique(places.line)) <= y_order or len(np.unique(places.x)) <= x_order:
+    if n_distinct(places.line) <= y_order or n_distinct(places.x) <= x_order:
         return None
     ranges = (_range(places.x), (1.0, float(n_rows)))
     x, y = (_unit(v, r) for v, r in zip((places.x, places.y), ranges, strict=True))
@@ -121,7 +121,7 @@ def fit_wavelengths(
     matrix, vector = np.zeros((n_x * n_y, n_x * n_y)), np.zeros(n_x * n_y)
     add_places(x, y, values, weights, n_x, n_y, matrix, vector)
     for _ in range(max_rounds):
-        if len(np.unique(places.line[used])) <= y_order:
+        if n_distinct(places.line[used]) <= y_order:
             return None
         scaled = solve_surface(matrix, vector, n_x, n_y)
         if not np.isfinite(scaled).all():
@@ -139,6 +139,11 @@ def fit_wavelengths(
         used = kept
     scaled[0, 0] += middle
     return Surface(_plain(scaled, ranges), mse, taken, tuple(rounds))
+
+
+def n_distinct(numbers: NDArray[np.int32] | Floats) -> int:
+    """Return how many different lines or columns there are."""
+    return int(np.count_nonzero(np.bincount(numbers.astype(np.int64))))
 
 
 def _range(values: Floats) -> tuple[float, float]:

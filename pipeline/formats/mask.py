@@ -1,4 +1,4 @@
-"""Masks of the field: an integer image in the primary unit (SKY_MASK).
+"""Images in the primary unit, without DQ and STAT: masks of the field (SKY_MASK), maps.
 
 `pipeline.formats.image.open_images` reads them.
 """
@@ -28,6 +28,38 @@ class MaskProduct:
         """Store some rows."""
         chosen = (np.isfinite(planes.data) & (planes.data != 0)).astype(np.int32)
         self._file.write(0, rows.start or 0, chosen)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._file.parts[0].keywords = product_keywords(self.header, self.qc)
+        self._file.close()
+
+    def abort(self) -> None:
+        """Give the file up."""
+        self._file.abort()
+
+
+class MapProduct:
+    """An image of which only DATA counts; implements `pipeline.spec.ImageWriter`."""
+
+    def __init__(
+        self,
+        path: Path,
+        header: Keywords,
+        shape: tuple[int, int],
+        *,
+        unit: str,
+        spare: int = 0,
+    ) -> None:
+        self.path, self.header = path, header
+        header["BUNIT"] = unit
+        self.qc: dict[str, Value] = {}
+        keywords = product_keywords(header, {})
+        self._file = StreamedFits(path, [Part(keywords, "f4", shape, spare=spare)])
+
+    def write(self, rows: slice, planes: Planes) -> None:
+        """Store some rows."""
+        self._file.write(0, rows.start or 0, planes.data)
 
     def close(self) -> None:
         """Complete the file."""

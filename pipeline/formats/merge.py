@@ -1,10 +1,11 @@
 """Products of several IFUs put into one file.
 
 The primary header keeps what all have in common; what differs, QC included, goes into
-the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables.
+the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables and maps.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from pipeline.formats.tables import open_tables
 
 _PLANES = ("DATA", "DQ", "STAT")
 _ROWS = 64
+_OF_IMAGE = re.compile(r"BUNIT|WCSAXES|(CTYPE|CRVAL|CRPIX|CUNIT)\d|CD\d_\d")
+"""Keywords that belong to the image in the same unit."""
 
 
 def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
@@ -31,7 +34,9 @@ def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
         common["DATAMD5"] = "0" * 32
     names = [str(primary["EXTNAME"]) for primary in primaries]
     own = [_without(primary, common) for primary in primaries]
-    if files[0][1].name == "DATA":
+    if files[0][0].shape:
+        _merge_maps(paths, files, merged, common, own, names)
+    elif files[0][1].name == "DATA":
         _merge_images(paths, files, merged, common, own, names)
     else:
         _merge_tables(paths, merged, common, own, names)
@@ -78,6 +83,30 @@ def _merge_images(
             for unit in units[1:]:
                 number += 1
                 _copy_rows(path, unit, file, number)
+    except BaseException:
+        file.abort()
+        raise
+    file.close()
+
+
+def _merge_maps(
+    paths: Sequence[Path],
+    files: Sequence[list[Unit]],
+    merged: Path,
+    common: Keywords,
+    own: Sequence[Keywords],
+    names: Sequence[str],
+) -> None:
+    """Write the images in the primary units of all IFUs as ``CHANnn``."""
+    of_image = Keywords({k: v for k, v in common.items() if _OF_IMAGE.fullmatch(k)})
+    parts = [Part(in_order(_without(common, of_image)))]
+    for units, extra, name in zip(files, own, names, strict=True):
+        words = Keywords({**extra, **of_image, "EXTNAME": name}, extra.comments)
+        parts.append(Part(in_order(words), "f4", units[0].shape))
+    file = StreamedFits(merged, parts)
+    try:
+        for number, (path, units) in enumerate(zip(paths, files, strict=True), start=1):
+            _copy_rows(path, units[0], file, number)
     except BaseException:
         file.abort()
         raise

@@ -22,6 +22,9 @@ CORE = 4.5
 """Half width of the window for the centre of light [pix]."""
 MAX_ITER = 20
 """Steps after which a fit that still moves is given up."""
+AT_REST, AT_REST_WIDTH = 2e-4, 2e-3
+"""Step in displacement and width after which a fit is at rest [pix]: the next would be
+smaller by more than ten times."""
 MAX_PIXELS = 64
 """Most pixels in the window of a group."""
 NARROWEST, WIDEST = 0.4, 3.0
@@ -59,6 +62,8 @@ def fit_group(
     offsets: NDArray[np.float64],
     n_lines: int,
     p: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    gradient: NDArray[np.float64],
 ) -> float:
     """Fit one group in one column.
 
@@ -76,6 +81,8 @@ def fit_group(
     p : float64[3 + MAX_LINES]
         First guess, then result: place of the reference line [pix], Gaussian width
         [pix], background and peaks of the lines [count].
+    matrix, gradient : float64[3 + MAX_LINES, 3 + MAX_LINES], float64[n, 3 + MAX_LINES]
+        Room to work in.
 
     Returns
     -------
@@ -85,16 +92,19 @@ def fit_group(
     m = 3 + n_lines
     if n < m + 2:
         return np.inf
-    matrix = np.empty((m, m))
-    vector, gradient = np.empty(m), np.empty(m)
+    vector = np.empty(m)
     for _ in range(MAX_ITER):
-        matrix[:], vector[:] = 0.0, 0.0
+        vector[:] = 0.0
+        for a in range(m):
+            for b in range(a + 1):
+                matrix[a, b] = 0.0
         for i in range(n):
-            rest = light[i] - _model(place[i], offsets, n_lines, p, gradient)
+            slope = gradient[i]
+            rest = light[i] - _model(place[i], offsets, n_lines, p, slope)
             for a in range(m):
-                vector[a] += gradient[a] * rest
+                vector[a] += slope[a] * rest
                 for b in range(a + 1):
-                    matrix[a, b] += gradient[a] * gradient[b]
+                    matrix[a, b] += slope[a] * slope[b]
         if not cholesky(matrix, m):
             return np.inf
         substitute(matrix, vector, m)
@@ -102,32 +112,32 @@ def fit_group(
         shrink = min(shrink, 0.3 * p[1] / max(abs(vector[1]), 1e-9))
         for a in range(m):
             p[a] += shrink * vector[a]
-        if abs(vector[0]) < 1e-5 and abs(vector[1]) < 1e-4:
-            return _error(noise, place, n, offsets, n_lines, p, matrix)
+        if abs(vector[0]) < AT_REST and abs(vector[1]) < AT_REST_WIDTH:
+            return _error(noise, n, m, matrix, gradient, vector)
     return np.inf
 
 
 @kernel
 def _error(
     noise: NDArray[np.float64],
-    place: NDArray[np.float64],
     n: int,
-    offsets: NDArray[np.float64],
-    n_lines: int,
-    p: NDArray[np.float64],
+    m: int,
     factor: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    row: NDArray[np.float64],
 ) -> float:
-    """Propagate the noise of the pixels to the place of the reference line."""
-    m = 3 + n_lines
-    row, gradient = np.zeros(m), np.empty(m)
+    """Propagate the noise of the pixels to the place of the reference line.
+
+    ``row`` becomes the first row of the inverse of the normal equations.
+    """
+    row[:] = 0.0
     row[0] = 1.0
     substitute(factor, row, m)
     variance = 0.0
     for i in range(n):
-        _model(place[i], offsets, n_lines, p, gradient)
         influence = 0.0
         for a in range(m):
-            influence += row[a] * gradient[a]
+            influence += row[a] * gradient[i, a]
         variance += (influence * noise[i]) ** 2
     return math.sqrt(variance)
 
@@ -242,7 +252,8 @@ def follow_lines(
     n_groups, n_columns = rows.shape[0], strip.shape[0]
     found = np.full((n_groups, n_columns, 5), np.nan)
     light, sigma, place = np.empty(MAX_PIXELS), np.empty(MAX_PIXELS), np.empty(MAX_PIXELS)
-    p = np.empty(3 + MAX_LINES)
+    p, matrix = np.empty(3 + MAX_LINES), np.empty((3 + MAX_LINES, 3 + MAX_LINES))
+    gradient = np.empty((MAX_PIXELS, 3 + MAX_LINES))
     for g in range(n_groups):
         m = n_lines[g]
         for direction in range(2):
@@ -258,7 +269,9 @@ def follow_lines(
                 p[0] = guess - zero
                 if fresh:
                     _first_guess(light, place, n, offsets[g], m, p)
-                error = fit_group(light, sigma, place, n, offsets[g], m, p)
+                error = fit_group(
+                    light, sigma, place, n, offsets[g], m, p, matrix, gradient
+                )
                 fresh = not (
                     error < 0.5
                     and abs(p[0] + zero - guess) < 1.0

@@ -1,4 +1,4 @@
-"""Recognition of a pattern of lines: an exhaustive search for the best dispersion."""
+"""Recognition of lines: an exhaustive search for the best dispersion, and who is who."""
 
 import math
 
@@ -53,3 +53,48 @@ def best_dispersion(
                 if total > best[0] * n:
                     best = (total / n, centre, slope, curvature)
     return best
+
+
+@kernel
+def match_lines(
+    expected: NDArray[np.float64],
+    peak: NDArray[np.float64],
+    wavelength: NDArray[np.float64],
+    brightness: NDArray[np.float64],
+    limit: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Pair detections with lines of a catalogue.
+
+    A detection takes the line that is near and bright, a line the brightest detection.
+
+    Parameters
+    ----------
+    expected, peak : float64[n]
+        Wavelength [Angstrom] and height [count] of each detection.
+    wavelength, brightness : float64[n_lines]
+        Lines of the catalogue [Angstrom], sorted; how much distance, in units of the
+        limit and squared, each may have more than one of brightness 0.
+    limit : float64[n_lines]
+        Largest distance of each line [Angstrom].
+
+    Returns
+    -------
+    int64[n_lines]
+        The detection of every line, -1 if it has none.
+    """
+    winner = np.full(wavelength.shape[0], -1)
+    farthest = 0.0
+    for value in limit:
+        farthest = max(farthest, value)
+    for k in range(expected.shape[0]):
+        chosen, best = -1, np.inf
+        for j in range(wavelength.shape[0]):
+            distance = expected[k] - wavelength[j]
+            if distance < -farthest:
+                break
+            part = distance / limit[j]
+            if abs(part) <= 1.0 and part * part - brightness[j] < best:
+                chosen, best = j, part * part - brightness[j]
+        if chosen >= 0 and (winner[chosen] < 0 or peak[k] >= peak[winner[chosen]]):
+            winner[chosen] = k
+    return winner

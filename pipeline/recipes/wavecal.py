@@ -1,18 +1,27 @@
 """Wavelength calibration of one IFU."""
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.arc_image import N_ROWS, combine_lamp
-from pipeline.algorithms.arc_lines import ArcLamp, group_by_lamp, read_catalogue
+from pipeline.algorithms.arc_exposures import (
+    ArcExposures,
+    ArcParams,
+    Read,
+    Watched,
+    n_saturated,
+    summed,
+)
+from pipeline.algorithms.arc_image import ArcImage
+from pipeline.algorithms.arc_lines import (
+    ArcLamp,
+    all_lamps,
+    group_by_lamp,
+    read_catalogue,
+)
+from pipeline.algorithms.arc_maps import as_planes, resampled, wave_map
 from pipeline.algorithms.arc_slices import ArcSlices, Search, richest_first
-from pipeline.algorithms.combination import CombineParams, combine
-from pipeline.algorithms.detector import CalibratedFrame, calibrated
-from pipeline.algorithms.flatfield import FlatFielded
-from pipeline.algorithms.overscan import OverscanParams
-from pipeline.algorithms.shared import SharedImage
 from pipeline.algorithms.skewness import skew_keywords
 from pipeline.algorithms.trace_products import trace_curves
 from pipeline.algorithms.wave_solution import FitSettings, solve
@@ -23,22 +32,18 @@ from pipeline.algorithms.wavecal_products import (
     residuals_table,
     wavelength_table,
 )
-from pipeline.algorithms.wavelength import Weighting
-from pipeline.instrument import SATURATION, Size, size_of
+from pipeline.algorithms.wavelength import Surface, Weighting
+from pipeline.instrument import Size, size_of
 from pipeline.spec import (
     QC,
     BadInput,
     Frames,
-    ImageFrame,
     ImageWriter,
     Input,
     Outputs,
-    Planes,
     Product,
     RawFrame,
     Value,
-    blocks,
-    fixed,
     param,
     recipe,
 )
@@ -47,12 +52,14 @@ Floats = NDArray[np.float64]
 
 LINE_SIGMA, FIT_SIGMA = 2.5, 3.0
 """Rejection limits that a negative parameter stands for (genuine pipeline)."""
+ALL_LAMPS = 99
+"""Number of the sum of all lamps in QC keywords (genuine pipeline)."""
 LAMP_SLICE = 20
 """Slice in which lines are measured lamp by lamp: in the middle of a stack and never
 vignetted (genuine pipeline); of 48."""
 
 
-class WavecalParams(CombineParams, OverscanParams):
+class WavecalParams(ArcParams):
     """Parameters of the wavelength calibration."""
 
     sigma: float = param(
@@ -93,10 +100,21 @@ class WavecalParams(CombineParams, OverscanParams):
         doc="Weights of the final fit: errors of the centres (cerr), scatter of each line "
         "(scatter), both, or none (uniform).",
     )
-    saveimages: bool = param(False, doc="Write the combined exposures of each lamp.")
-    lampwise: bool = fixed(True, doc="Measure the lines of each lamp by itself.")
-    resample: bool = fixed(False, doc="Resample the exposures for a visual check.")
-    wavemap: bool = fixed(False, doc="Write an image of the wavelengths.")
+    saveimages: bool = param(
+        False,
+        doc="Write the combined exposures of each lamp, and their sum where it is needed.",
+    )
+    lampwise: bool = param(
+        True,
+        doc="Measure the lines of each lamp by itself; else in the sum of all lamps, where "
+        "more lines are blended.",
+    )
+    resample: bool = param(
+        False,
+        doc="Write the sum of all lamps resampled onto rows of equal wavelength, for a "
+        "visual check: lines are straight, small wiggles are normal.",
+    )
+    wavemap: bool = param(False, doc="Write an image of the wavelengths of all pixels.")
     skewness: bool = param(
         True,
         doc="Refer wavelengths to the centre of light of a line. The centre of a Gaussian "
@@ -111,7 +129,7 @@ class WavecalParams(CombineParams, OverscanParams):
 
 def _declared_qc() -> Iterator[QC]:
     """Yield the QC keywords of the table."""
-    table, images = "WAVECAL_TABLE", "ARC_RED_LAMP"
+    table = "WAVECAL_TABLE"
     for name, unit, text in (
         ("LINES NDET", "", "Lines detected"),
         ("LINES NID", "", "Lines recognised"),
@@ -138,16 +156,14 @@ def _declared_qc() -> Iterator[QC]:
             table,
             "count",
             f"{text} height of the lines of one lamp.",
+            optional=True,
         )
     yield QC("QC WAVECAL NSATURATED LAMP#", table, "pix", "Saturated pixels, lamp #.")
-    yield QC("QC WAVECAL NSATURATED", images, "pix", "Saturated pixels.", optional=True)
-    yield QC(
-        "QC WAVECAL INPUT# NSATURATED",
-        images,
-        "pix",
-        "Saturated pixels of exposure #.",
-        optional=True,
-    )
+    for tag in ("ARC_RED_LAMP", "ARC_RED"):
+        yield QC("QC WAVECAL NSATURATED", tag, "pix", "Saturated pixels.", optional=True)
+    for name, tag in (("INPUT#", "ARC_RED_LAMP"), ("LAMP# INPUT#", "ARC_RED")):
+        text = f"Saturated pixels of exposure {name}."
+        yield QC(f"QC WAVECAL {name} NSATURATED", tag, "pix", text, optional=True)
 
 
 @recipe(
@@ -174,6 +190,25 @@ def _declared_qc() -> Iterator[QC]:
             numbered=True,
             optional=True,
         ),
+        Product("ARC_RED", "image", "Sum of all lamps.", "count", True, True),
+        Product(
+            "ARC_RESAMPLED",
+            "image",
+            "Sum of all lamps, rows being wavelengths.",
+            "count",
+            numbered=True,
+            optional=True,
+            is_map=True,
+        ),
+        Product(
+            "WAVE_MAP",
+            "image",
+            "Wavelength of every pixel.",
+            "Angstrom",
+            numbered=True,
+            optional=True,
+            is_map=True,
+        ),
     ],
     qc=tuple(_declared_qc()),
 )
@@ -192,36 +227,46 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
     curves = trace_curves(frames["TRACE_TABLE"][0])
     _check_trace(frames, curves, size)
     catalogue = read_catalogue(frames["LINE_CATALOG"][0])
-    lamps = richest_first(group_by_lamp(raws), catalogue)
-    arcs = ArcSlices(size, curves, catalogue, _search(params))
-    bias = SharedImage(frames["MASTER_BIAS"][0])
+    lamps = group_by_lamp(raws)
+    exposures, image = ArcExposures(frames, params), ArcImage(size.shape, curves)
+    arcs = ArcSlices(size, catalogue, _search(params))
     table = out.table("WAVECAL_TABLE", like=raws[0])
-    for number, lamp in enumerate(lamps, start=1):
-        exposures = [_calibrate(raw, bias, frames, params) for raw in lamp.frames]
-        if number == 1:
-            table.header.update(exposures[0].overscan.keywords)
-        save = _saver(out, lamp, number, params, size)
-        n_saturated = _measure(arcs, lamp, _reader(exposures, frames, params), save)
-        for product in save:
-            product.qc["QC WAVECAL NSATURATED"] = n_saturated
+    readers = _lamp_readers(lamps, exposures, params, out, size)
+    if params.lampwise:
+        for lamp in richest_first(lamps, catalogue):
+            image.fill(readers[lamp.numbers])
+            arcs.take(lamp, image)
+            _lamp_qc(table.qc, arcs, lamp)
+    else:
+        _sum_lamps(list(readers.values()), image, lamps, params, out, table.qc)
+        arcs.take(all_lamps(lamps), image)
+    for lamp in lamps:
         for n in lamp.numbers:
-            table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = n_saturated
-        _lamp_qc(table.qc, arcs, lamp)
+            count = readers[lamp.numbers].n_saturated
+            table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = count
 
-    places, surfaces = solve(arcs, lamps, _fit_settings(params))
+    places, surfaces = solve(arcs, lamps, params.lampwise, _fit_settings(params))
     fitted = [state.places[0] for state in arcs.slices]
+    table.header.update(exposures.calibrated(lamps[0])[0].overscan.keywords)
     table.header.update(skew_keywords(fitted, places))
     table.write("", wavelength_table(surfaces))
     for number, state in enumerate(arcs.slices, start=1):
         there, surface = places[number - 1], surfaces[number - 1]
         for name, value in (
             *detection_qc(state.peaks, state.n_detected),
-            *fit_qc(there, surface, curves[number - 1], size.shape[0]),
+            *fit_qc(there, surface, catalogue, curves[number - 1], size.shape[0]),
         ):
             table.qc[f"QC WAVECAL SLICE{number} {name}"] = value
     if params.residuals:
         residuals = out.table("WAVECAL_RESIDUALS", like=raws[0], header=dict(table.header))
         residuals.write("", residuals_table(surfaces, places))
+    if params.resample:
+        if params.lampwise:
+            again = [exposures.of_lamp(lamp) for lamp in lamps]
+            _sum_lamps(again, image, lamps, params, out, table.qc)
+        _write_resampled(out, image, surfaces, raws[0])
+    if params.wavemap:
+        _write_map(out, image, surfaces, raws[0])
 
 
 def _search(params: WavecalParams) -> Search:
@@ -258,65 +303,68 @@ def _check_trace(frames: Frames, curves: Floats, size: Size) -> None:
         )
 
 
-def _calibrate(
-    raw: RawFrame, bias: ImageFrame, frames: Frames, params: WavecalParams
-) -> CalibratedFrame:
-    """Return an exposure in counts, read lazily."""
-    return calibrated(
-        raw,
-        bias,
-        params,
-        dark=next(iter(frames.get("MASTER_DARK", ())), None),
-        bad_pixels=frames.get("BADPIX_TABLE", ()),
+def _lamp_readers(
+    lamps: Sequence[ArcLamp],
+    exposures: ArcExposures,
+    params: WavecalParams,
+    out: Outputs,
+    size: Size,
+) -> dict[tuple[int, ...], Watched]:
+    """Return what reads the combined exposures of each lamp, and writes them if asked."""
+    readers = {}
+    only_sum = len(lamps) == 1 and (params.resample or not params.lampwise)
+    for number, lamp in enumerate(lamps, start=1):
+        product: ImageWriter | None = None
+        if params.saveimages and not only_sum:
+            product = out.image(
+                "ARC_RED_LAMP", size.shape, unit="count", like=lamp.frames[0], number=number
+            )
+            for k, frame in enumerate(lamp.frames, start=1):
+                product.qc[f"QC WAVECAL INPUT{k} NSATURATED"] = n_saturated(frame)
+        readers[lamp.numbers] = Watched(exposures.of_lamp(lamp), product)
+    return readers
+
+
+def _sum_lamps(
+    readers: Sequence[Read],
+    image: ArcImage,
+    lamps: Sequence[ArcLamp],
+    params: WavecalParams,
+    out: Outputs,
+    qc: MutableMapping[str, Value],
+) -> None:
+    """Fill ``image`` with the sum of all lamps, and write it if asked."""
+    product: ImageWriter | None = None
+    if params.saveimages:
+        first = lamps[0].frames[0]
+        product = out.image("ARC_RED", image.shape, unit="count", like=first, number=1)
+        for number, lamp in enumerate(lamps, start=1):
+            for k, frame in enumerate(lamp.frames, start=1):
+                name = f"QC WAVECAL LAMP{number} INPUT{k} NSATURATED"
+                product.qc[name] = n_saturated(frame)
+    total = Watched(summed(readers), product)
+    image.fill(total)
+    qc[f"QC WAVECAL NSATURATED LAMP{ALL_LAMPS}"] = total.n_saturated
+
+
+def _write_resampled(
+    out: Outputs, image: ArcImage, surfaces: Sequence[Surface], like: RawFrame
+) -> None:
+    """Write the resampled arcs."""
+    light, axes = resampled(image, surfaces)
+    product = out.image(
+        "ARC_RESAMPLED", light.shape, unit="count", header=axes, like=like, number=1
     )
+    product.write(slice(0, len(light)), as_planes(light))
 
 
-def _reader(
-    exposures: Sequence[CalibratedFrame], frames: Frames, params: WavecalParams
-) -> Callable[[slice], Planes]:
-    """Return what reads rows of the combined exposures of a lamp."""
-    images: Sequence[ImageFrame] = exposures
-    for flat in frames.get("MASTER_FLAT", ()):
-        shared = SharedImage(flat)
-        images = [FlatFielded(image, shared) for image in exposures]
-    return lambda rows: combine([image.read(rows) for image in images], params)
-
-
-def _measure(
-    arcs: ArcSlices,
-    lamp: ArcLamp,
-    read: Callable[[slice], Planes],
-    save: Sequence[ImageWriter],
-) -> int:
-    """Measure the lines of a lamp; return the number of its saturated pixels.
-
-    The image of the lamp lives no longer than this call.
-    """
-    image = combine_lamp(read, arcs.size.shape, save)
-    arcs.take(lamp, image)
-    return image.n_saturated
-
-
-def _saver(
-    out: Outputs, lamp: ArcLamp, number: int, params: WavecalParams, size: Size
-) -> list[ImageWriter]:
-    """Return what writes the combined exposures of a lamp, if that is asked for."""
-    if not params.saveimages:
-        return []
-    first = lamp.frames[0]
-    product = out.image("ARC_RED_LAMP", size.shape, unit="count", like=first, number=number)
-    for k, frame in enumerate(lamp.frames, start=1):
-        product.qc[f"QC WAVECAL INPUT{k} NSATURATED"] = _n_saturated(frame)
-    return [product]
-
-
-def _n_saturated(frame: RawFrame) -> int:
-    """Return the number of saturated raw pixels of an exposure."""
-    total = 0
-    for rows in blocks(frame.shape[0], N_ROWS):
-        counts = frame.read(rows)
-        total += int(np.count_nonzero((counts == 0) | (counts > SATURATION)))
-    return total
+def _write_map(
+    out: Outputs, image: ArcImage, surfaces: Sequence[Surface], like: RawFrame
+) -> None:
+    """Write the map of wavelengths."""
+    product = out.image("WAVE_MAP", image.shape, unit="Angstrom", like=like, number=1)
+    for rows, waves in wave_map(image, surfaces):
+        product.write(rows, as_planes(waves))
 
 
 def _lamp_qc(qc: MutableMapping[str, Value], arcs: ArcSlices, lamp: ArcLamp) -> None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.algorithms.arc_centres import measure_lines
-from pipeline.algorithms.arc_image import LampImage, combine_lamp
+from pipeline.algorithms.arc_image import ArcImage
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.identify import Dispersion, Matches
 from pipeline.flags import Flag
@@ -35,21 +35,22 @@ def planes(*, noise=1.0):
     return Planes(image.astype(np.float32), dq, np.full(SHAPE, noise**2, np.float32))
 
 
-def image_of(there):
-    return combine_lamp(lambda rows: Planes(*(p[rows] for p in there)), SHAPE)
+def strip_of(there):
+    image = ArcImage(SHAPE, CURVES[None])
+    image.fill(lambda rows: Planes(*(p[rows].copy() for p in there)))
+    return next(image.strips())
 
 
-def measured(image: LampImage, chosen):
+def measured(strip, chosen):
     rows = DISPERSION.row(LINES.wavelength[chosen])
     pairs = Matches(rows, np.array(chosen, np.int64), np.arange(len(chosen)))
     numbers = np.arange(5) + 100
-    strip = image.strip(CURVES)
     return measure_lines(strip, DISPERSION, pairs, LINES, numbers, x_order=2, kappa=2.5)
 
 
 @pytest.fixture(scope="module")
 def places():
-    return measured(image_of(planes()), [0, 1, 2, 3, 4])[0]
+    return measured(strip_of(planes()), [0, 1, 2, 3, 4])[0]
 
 
 def test_lines_are_measured_in_all_columns_but_those_that_only_identify(places):
@@ -68,24 +69,46 @@ def test_places_are_those_of_the_lines_also_of_blended_ones(places):
 
 
 def test_symmetric_lines_have_their_light_at_the_centre():
-    _, light = measured(image_of(planes()), [0, 3])
+    _, light = measured(strip_of(planes()), [0, 3])
     assert light.line.tolist() == [100, 103]
     assert np.abs(light.offset).max() < 5 * light.error.max() < 0.01
 
 
 def test_no_lines_no_places():
-    places, light = measured(image_of(planes()), [])
+    places, light = measured(strip_of(planes()), [])
     assert len(places.x) == len(light.line) == 0
 
 
-def test_flagged_pixels_are_infinitely_noisy_and_saturated_ones_counted():
+def test_flagged_pixels_are_infinitely_noisy():
     there = planes()
     there.dq[100, 20:23] = Flag.AD_SATURATED
-    image = image_of(there)
-    assert image.n_saturated == 3
-    assert np.isinf(image.noise[100, 20:23]).all() and np.isfinite(image.noise[101]).all()
-    strip = image.strip(CURVES)
-    assert_allclose(strip.light[20 - strip.first, 50], there.data[50, 20])
+    there.data[150, 30], there.stat[160, 31] = np.nan, np.nan
+    strip = strip_of(there)
+    bad = np.argwhere(np.isinf(strip.noise)) + np.array([strip.first, 0])
+    assert bad.tolist() == [[20, 100], [21, 100], [22, 100], [30, 150], [31, 160]]
+
+
+def test_strips_are_the_image_column_by_column():
+    there = planes()
+    strip = strip_of(there)
+    width = len(strip.light)
+    part = there.data[:, strip.first : strip.first + width].T
+    assert (np.abs(strip.light - part) < 0.01 * np.sqrt(part + 100)).all()
     assert strip.columns(np.array([5.0])).tolist() == [
         [10 - strip.first, 29 - strip.first, 48 - strip.first]
     ]
+
+
+def test_counts_beyond_the_codes_are_not_used():
+    there = planes()
+    there.data[20, 30], there.data[30, 30] = -200.0, 2e5
+    strip = strip_of(there)
+    bad = np.argwhere(np.isinf(strip.noise)) + np.array([strip.first, 0])
+    assert bad.tolist() == [[30, 20], [30, 30]]
+
+
+@pytest.mark.parametrize("noise", [1.0, 3.3, 250.0, 6e4])
+def test_noise_is_kept_to_half_a_per_cent(noise):
+    there = planes()
+    there.stat[:] = noise**2
+    assert_allclose(strip_of(there).noise, noise, rtol=0.005)

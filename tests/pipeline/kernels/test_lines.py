@@ -124,9 +124,10 @@ def test_a_bad_pixel_in_the_core_loses_the_column_one_in_the_wing_does_not():
 
 
 def test_too_few_pixels_give_no_error():
-    p = np.zeros(3 + MAX_LINES)
-    few = np.ones(4)
-    assert np.isinf(fit_group(few, few, np.arange(4.0), 4, np.zeros(MAX_LINES), 1, p))
+    p, few, offsets = np.zeros(3 + MAX_LINES), np.ones(4), np.zeros(MAX_LINES)
+    matrix, gradient = np.empty((len(p), len(p))), np.empty((4, len(p)))
+    place = np.arange(4.0)
+    assert np.isinf(fit_group(few, few, place, 4, offsets, 1, p, matrix, gradient))
 
 
 def test_deviant_columns_are_rejected():

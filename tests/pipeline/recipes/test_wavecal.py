@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.polynomial.polynomial import polyval2d
+from numpy.testing import assert_allclose
 
 from pipeline.formats.tables import open_tables
 from pipeline.instrument import MINI
@@ -167,3 +168,122 @@ def test_tables_of_another_kind_are_refused(calibrate, trace):
     lost = replace(trace, tables={"": trace.read()._replace(columns=columns)})
     with pytest.raises(BadInput, match="slice 4 was not traced"):
         calibrate(arcs("Ne"), trace=lost)
+
+
+# --- all lamps together, images --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def together(calibrate):
+    return calibrate(arcs(*LAMPS, n=2), lampwise=False, saveimages=True, wavemap=True)
+
+
+def test_all_lamps_at_once_agree_with_the_truth(together, products):
+    rest = deviations(together["WAVECAL_TABLE"])
+    assert np.sqrt(np.mean(rest**2)) < 0.012
+    assert abs(np.mean(rest)) < 0.005
+    assert not any("SLICE5 LAMP" in name for name in together["WAVECAL_TABLE"].qc)
+    assert together["WAVECAL_TABLE"].qc["QC WAVECAL NSATURATED LAMP99"] == 0
+    assert "QC WAVECAL NSATURATED LAMP99" not in products["WAVECAL_TABLE"].qc
+
+
+def test_the_sum_is_that_of_the_lamps(together):
+    total, lamps = together["ARC_RED"], together.products["ARC_RED_LAMP"]
+    assert len(lamps) == 3 and total.number == 1
+    assert_allclose(total.planes.data, sum(lamp.planes.data for lamp in lamps), rtol=1e-4)
+    assert_allclose(total.planes.stat, sum(lamp.planes.stat for lamp in lamps), rtol=1e-4)
+    assert total.qc["QC WAVECAL LAMP3 INPUT2 NSATURATED"] == 0
+
+
+def test_images_of_lamps_come_in_the_order_of_their_numbers(products):
+    names = [image.like.name for image in products.products["ARC_RED_LAMP"]]
+    assert names == ["ARCNe0.fits", "ARCXe0.fits", "ARCHgCd0.fits"]
+
+
+def test_the_map_holds_the_wavelengths_of_the_slices(together):
+    waves, truth = together["WAVE_MAP"].planes.data, optics(MINI, 1)
+    assert together["WAVE_MAP"].unit == "Angstrom"
+    y = 300
+    for s in (0, 5, 11):
+        x = np.arange(np.ceil(truth.left[s, y] + 1), np.floor(truth.right[s, y]))
+        there = waves[y, x.astype(int) - 1]
+        assert_allclose(
+            there, truth.wavelength(s + 1, x, np.full(len(x), y + 1)), atol=0.02
+        )
+    gap = round((truth.right[3, y] + truth.left[4, y]) / 2) - 1
+    assert waves[y, gap] == 0
+
+
+def test_lines_are_straight_in_the_resampled_image(calibrate):
+    out = calibrate(arcs(*LAMPS), resample=True, saveimages=True)
+    product = out["ARC_RESAMPLED"]
+    data = product.planes.data
+    assert data.shape[1] == 12 * 82
+    assert len(out.products["ARC_RED_LAMP"]) == 3 and "ARC_RED" in out
+    waves = product.header["CRVAL2"] + product.header["CD2_2"] * np.arange(len(data))
+    here = np.abs(waves - 6506.528) < 4
+    assert (data[here] != 0).mean() > 0.9
+    centre = np.average(np.tile(waves[here], (data.shape[1], 1)).T, axis=0,
+                        weights=data[here] ** 2 + 1e-9)  # fmt: skip
+    assert abs(np.median(centre) - 6506.528) < 0.15
+    assert np.std(centre) < 0.25
+
+
+# --- bad data --------------------------------------------------------------------
+
+
+def right_or_refused(calibrate, frames, limit):
+    """Return the error [Angstrom] of a table, or the reason why there is none."""
+    try:
+        table = calibrate(frames)["WAVECAL_TABLE"]
+    except BadInput as refused:
+        return refused
+    assert np.sqrt(np.mean(deviations(table) ** 2)) < limit
+    return None
+
+
+@pytest.mark.parametrize("lamps", [("Ne", "Xe"), ("Ne", "HgCd"), ("Xe", "HgCd")])
+def test_a_missing_lamp_leaves_a_right_table_or_none(calibrate, lamps):
+    reason = right_or_refused(calibrate, arcs(*lamps, n=2), 0.02)
+    assert reason is None or "arcs of all lamps" in str(reason)
+
+
+def changed(raw, change):
+    """Return a raw frame with other counts in its light-sensitive pixels."""
+    data = raw.data.astype(np.float64)
+    for port in MINI.quadrants():
+        place = port.raw_y, port.raw_x
+        data[place] = change(data[place], port.number)
+    return replace(raw, data=np.clip(data, 0, 65535).astype(np.uint16))
+
+
+def test_arcs_exposed_twenty_times_too_long(calibrate):
+    bias = float(np.median(arcs("Ne")[0].data))
+    frames = [
+        changed(raw, lambda counts, _: bias + 20 * (counts - bias))
+        for raw in arcs(*LAMPS, n=2)
+    ]
+    reason = right_or_refused(calibrate, frames, 0.03)
+    assert reason is None or "well exposed arcs" in str(reason)
+
+
+def test_hot_pixels_do_not_harm(calibrate):
+    hot = np.random.default_rng(8).random((2, *MINI.raw_shape))
+    where, height = hot[0] < 0.01, 20000 * hot[1]
+
+    def spoiled(raw):
+        data = raw.data + np.where(where, height, 0)
+        return replace(raw, data=np.minimum(data, 65535).astype(np.uint16))
+
+    table = calibrate([spoiled(raw) for raw in arcs(*LAMPS, n=2)])["WAVECAL_TABLE"]
+    assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.012
+
+
+def test_a_dead_quadrant_is_refused(calibrate):
+    bias = float(np.median(arcs("Ne")[0].data))
+    frames = [
+        changed(raw, lambda counts, port: counts if port != 3 else 0 * counts + bias)
+        for raw in arcs(*LAMPS, n=2)
+    ]
+    with pytest.raises(BadInput, match=r"without a line|agrees by only|bright lines"):
+        calibrate(frames)
