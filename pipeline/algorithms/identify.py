@@ -125,8 +125,8 @@ def find_pattern(
         curvatures = _grid(0.0, CURVATURE, 3.0)
     else:
         p = chebyshev.cheb2poly(chebyshev.Chebyshev(prior.coefficients).truncate(3).coef)
-        centres = _grid(float(p[0]), NEIGHBOUR_OFFSET, 1.0)
-        slopes = _grid(float(p[1]), 0.006 * half, 1.0)
+        centres = _grid(float(p[0]), NEIGHBOUR_OFFSET, 1.5)
+        slopes = _grid(float(p[1]), 0.006 * half, 1.5)
         curvatures = _grid(float(p[2]), 3.0, 1.5)
     recorded = (lines.wavelength > size.blue - MARGIN) & (
         lines.wavelength < size.red + MARGIN

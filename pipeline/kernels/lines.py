@@ -38,18 +38,21 @@ def _model(
     n_lines: int,
     p: NDArray[np.float64],
     gradient: NDArray[np.float64],
+    i: int,
 ) -> float:
-    """Return the light at ``t`` and its derivatives by displacement, width, ..."""
-    total = p[2]
-    gradient[0], gradient[1], gradient[2] = 0.0, 0.0, 1.0
+    """Return the light at ``t`` and, in row ``i``, its derivatives by displacement, ..."""
+    total, by_place, by_width = p[2], 0.0, 0.0
+    scale = 1.0 / p[1]
     for k in range(n_lines):
-        z = (t - p[0] - offsets[k]) / p[1]
+        z = (t - p[0] - offsets[k]) * scale
         bell = math.exp(-0.5 * z * z)
-        gradient[3 + k] = bell
+        gradient[i, 3 + k] = bell
         light = p[3 + k] * bell
         total += light
-        gradient[0] += light * z / p[1]
-        gradient[1] += light * z * z / p[1]
+        by_place += light * z
+        by_width += light * z * z
+    gradient[i, 0], gradient[i, 1] = by_place * scale, by_width * scale
+    gradient[i, 2] = 1.0
     return float(total)
 
 
@@ -99,12 +102,12 @@ def fit_group(
             for b in range(a + 1):
                 matrix[a, b] = 0.0
         for i in range(n):
-            slope = gradient[i]
-            rest = light[i] - _model(place[i], offsets, n_lines, p, slope)
+            rest = light[i] - _model(place[i], offsets, n_lines, p, gradient, i)
             for a in range(m):
-                vector[a] += slope[a] * rest
+                slope = gradient[i, a]
+                vector[a] += slope * rest
                 for b in range(a + 1):
-                    matrix[a, b] += slope[a] * slope[b]
+                    matrix[a, b] += slope * gradient[i, b]
         if not cholesky(matrix, m):
             return np.inf
         substitute(matrix, vector, m)

@@ -6,8 +6,6 @@ Code 0 of the noise stands for a pixel that must not be used: it is flagged, not
 its counts are beyond what codes can hold.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,18 +48,33 @@ def fill_strips(
     light, noise : uint16[n_slices, n_most, ny]
         Receive the codes of the counts and of their noise.
     """
-    last = CODES - 1
+    # Row by row: neighbours in a row are read together, and the places where the columns
+    # are written stay in the cache for the next row.
+    codes = np.empty((2, light.shape[1]), np.uint16)
     for s in range(first.shape[0]):
-        for column in range(n_columns[s]):
-            x = first[s] + column
-            for k in range(data.shape[0]):
-                code, coded = 0.0, 0.0
-                excess = data[k, x] - LOWEST
-                if dq[k, x] == 0 and excess >= 0.0 and stat[k, x] >= 0.0:
-                    code = LIGHT_STEPS * math.sqrt(excess) + 0.5
-                    root = math.sqrt(math.sqrt(stat[k, x]))
-                    coded = min(max(NOISE_STEPS * root + 0.5, 1.0), last)
-                if code > last:
-                    code, coded = last, 0.0
-                light[s, column, row + k] = np.uint16(code)
-                noise[s, column, row + k] = np.uint16(coded)
+        n, x = n_columns[s], first[s]
+        for k in range(data.shape[0]):
+            _encode(data[k, x : x + n], dq[k, x : x + n], stat[k, x : x + n], codes)
+            for column in range(n):
+                light[s, column, row + k] = codes[0, column]
+                noise[s, column, row + k] = codes[1, column]
+
+
+@kernel
+def _encode(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    codes: NDArray[np.uint16],
+) -> None:
+    """Code counts and noise of some pixels, uint16[2, n or more]."""
+    last, lowest = np.float32(CODES - 1), np.float32(LOWEST)
+    steps, noise_steps = np.float32(LIGHT_STEPS), np.float32(NOISE_STEPS)
+    zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    for i in range(data.shape[0]):
+        excess, variance = data[i] - lowest, stat[i]
+        light = steps * np.sqrt(max(excess, zero)) + half
+        noise = noise_steps * np.sqrt(np.sqrt(max(variance, zero))) + half
+        good = dq[i] == 0 and excess >= zero and variance >= zero and light <= last
+        codes[0, i] = np.uint16(light) if good else np.uint16(0)
+        codes[1, i] = np.uint16(min(max(noise, one), last)) if good else np.uint16(0)
