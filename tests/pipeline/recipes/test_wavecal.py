@@ -181,7 +181,7 @@ def together(calibrate):
 def test_all_lamps_at_once_agree_with_the_truth(together, products):
     rest = deviations(together["WAVECAL_TABLE"])
     assert np.sqrt(np.mean(rest**2)) < 0.012
-    assert abs(np.mean(rest)) < 0.005
+    assert abs(np.mean(rest)) < 0.008
     assert not any("SLICE5 LAMP" in name for name in together["WAVECAL_TABLE"].qc)
     assert together["WAVECAL_TABLE"].qc["QC WAVECAL NSATURATED LAMP99"] == 0
     assert "QC WAVECAL NSATURATED LAMP99" not in products["WAVECAL_TABLE"].qc
