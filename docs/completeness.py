@@ -2,7 +2,8 @@
 
 Our declarations are compared with ``docs/genuine.json``, which `benchmarks.genuine` makes.
 A parameter counts when its name, its default and all its choices are here; one that is
-accepted with its default only does not count.
+accepted with its default only does not count. Another default is on purpose where
+``docs/differences.md`` names the option that restores the genuine one.
 """
 
 import json
@@ -17,6 +18,7 @@ from pipeline.manual import recipe_parameters, shown
 from pipeline.spec import Recipe
 
 TABLE = Path(__file__).parent / "genuine.json"
+DIFFERENCES = Path(__file__).parent / "differences.md"
 
 RECIPES = (
     "muse_bias",
@@ -66,13 +68,19 @@ def same(default: object, genuine: str) -> bool:
         return False
 
 
+def on_purpose(name: str, genuine: str) -> bool:
+    """Tell whether ``docs/differences.md`` says how the genuine default is restored."""
+    return f"--{name}={genuine}" in DIFFERENCES.read_text(encoding="utf-8")
+
+
 def _lack(recipe: Recipe, name: str, genuine: Mapping[str, Any]) -> str | None:
     """Say what a parameter lacks here, or None."""
     ours = {n: default for n, default, _ in recipe_parameters(recipe)}
     if name not in ours:
         return "missing"
     if not same(ours[name], genuine["default"]):
-        return f"default {shown(ours[name])} instead of {genuine['default']}"
+        reason = "on purpose: " if on_purpose(name, genuine["default"]) else ""
+        return f"{reason}default {shown(ours[name])} instead of {genuine['default']}"
     field = recipe.params.model_fields.get(name)
     extra = field.json_schema_extra if field else None
     if isinstance(extra, dict) and extra.get("fixed"):
@@ -137,7 +145,8 @@ package's dictionary and those seen in products, with `#` for running numbers. T
 writes what it declares is tested on mini frames (`tests/contracts/test_written.py`).
 
 `python -m benchmarks.genuine` makes the genuine side, `docs/genuine.json`, and `python -m
-docs.build` this page. What differs on purpose: [differences](differences.md).
+docs.build` this page. What differs on purpose, and how the genuine default is restored:
+[differences](differences.md).
 """
 
 

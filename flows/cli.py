@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.tools import tool
+
 if TYPE_CHECKING:
     from phoenix.service import Service
 
@@ -65,6 +67,9 @@ def _service(context: click.Context) -> "Service":
     service = Service(Settings(**given))
     context.call_on_close(service.close)
     return service
+
+
+main.add_command(tool)
 
 
 @main.command()

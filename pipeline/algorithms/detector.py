@@ -266,7 +266,8 @@ def bad_pixel_list(
         ):
             place = _trimmed(int(y) - 1, int(x) - 1, size)
             if place is not None:
-                found.append((*place, int(status) or int(Flag.BAD_OTHER)))
+                flag = int(status) & 0xFFFFFFFF  # bit 31 makes it negative
+                found.append((*place, flag or int(Flag.BAD_OTHER)))
     return found
 
 
