@@ -244,7 +244,8 @@ def _fit(rows: Floats, waves: Floats, order: int, start: Dispersion) -> Dispersi
             np.linalg.solve(weighted @ terms, weighted @ waves), float
         )
         rest = np.abs(waves - terms @ coefficients)
-        kept = rest < 4 * max(1.4826 * float(np.median(rest[good])), 0.02)
+        middle = np.sort(rest[good])[np.count_nonzero(good) // 2]
+        kept = rest < 4 * max(1.4826 * float(middle), 0.02)
         if (kept == good).all() or kept.sum() < order + 2:
             break
         good = kept

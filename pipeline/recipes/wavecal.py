@@ -1,5 +1,6 @@
 """Wavelength calibration of one IFU."""
 
+import logging
 from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.algorithms.arc_lines import (
 from pipeline.algorithms.arc_maps import as_planes, resampled, wave_map
 from pipeline.algorithms.arc_slices import ArcSlices, Search, richest_first
 from pipeline.algorithms.skewness import skew_keywords
+from pipeline.algorithms.trace import evaluate
 from pipeline.algorithms.trace_products import trace_curves
 from pipeline.algorithms.wave_solution import FitSettings, solve
 from pipeline.algorithms.wavecal_products import (
@@ -48,10 +50,15 @@ from pipeline.spec import (
     recipe,
 )
 
+log = logging.getLogger(__name__)
+
 Floats = NDArray[np.float64]
 
 LINE_SIGMA, FIT_SIGMA = 2.5, 3.0
 """Rejection limits that a negative parameter stands for (genuine pipeline)."""
+OVEREXPOSED = 0.001
+"""Saturated part of a detector from which a lamp counts as over-exposed (ours): well
+exposed arcs have none, simulated ones of twenty times the light 0.002 to 0.012."""
 ALL_LAMPS = 99
 """Number of the sum of all lamps in QC keywords (genuine pipeline)."""
 LAMP_SLICE = 20
@@ -241,8 +248,9 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
         _sum_lamps(list(readers.values()), image, lamps, params, out, table.qc)
         arcs.take(all_lamps(lamps), image)
     for lamp in lamps:
+        count = readers[lamp.numbers].n_saturated
+        _warn_of_saturation(lamp, count, size)
         for n in lamp.numbers:
-            count = readers[lamp.numbers].n_saturated
             table.qc[f"QC WAVECAL NSATURATED LAMP{n}"] = count
 
     places, surfaces = solve(arcs, lamps, params.lampwise, _fit_settings(params))
@@ -269,6 +277,19 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
         _write_map(out, image, surfaces, raws[0])
 
 
+def _warn_of_saturation(lamp: ArcLamp, n_pixels: int, size: Size) -> None:
+    """Say that a lamp is over-exposed: the lines that are left may be few."""
+    if n_pixels > OVEREXPOSED * size.shape[0] * size.shape[1]:
+        log.warning(
+            "%s, %s: %d saturated pixels in the lines of %s. Remedy: expose them for a "
+            "shorter time",
+            ", ".join(frame.name for frame in lamp.frames),
+            lamp.keyword,
+            n_pixels,
+            "+".join(lamp.elements),
+        )
+
+
 def _search(params: WavecalParams) -> Search:
     """Return how lines are found."""
     return Search(
@@ -293,13 +314,23 @@ def _fit_settings(params: WavecalParams) -> FitSettings:
 
 
 def _check_trace(frames: Frames, curves: Floats, size: Size) -> None:
-    """Refuse the trace table of another instrument size."""
+    """Refuse the trace table of another instrument size or with slices off the CCD."""
     if len(curves) != size.n_slices:
         raise BadInput(
             f"{len(curves)} slices, the exposures have {size.n_slices}",
             file=frames["TRACE_TABLE"][0].name,
             keyword="NAXIS2",
             remedy="give the TRACE_TABLE of the same instrument",
+        )
+    ny, nx = size.shape
+    middle = evaluate(curves, (1 + ny) / 2)[:, 0]
+    lost = np.flatnonzero((middle < 1) | (middle > nx))
+    if len(lost):
+        raise BadInput(
+            f"slice {lost[0] + 1} lies outside the detector",
+            file=frames["TRACE_TABLE"][0].name,
+            keyword="SliceNo",
+            remedy="make the TRACE_TABLE again or use that of another night",
         )
 
 

@@ -168,6 +168,13 @@ def test_tables_of_another_kind_are_refused(calibrate, trace):
     lost = replace(trace, tables={"": trace.read()._replace(columns=columns)})
     with pytest.raises(BadInput, match="slice 4 was not traced"):
         calibrate(arcs("Ne"), trace=lost)
+    columns = dict(trace.read().columns)
+    for curve in range(3):
+        first = np.arange(12) == 0
+        columns[f"tc{curve}_00"] = columns[f"tc{curve}_00"] - np.where(first, 60.0, 0.0)
+    edge = replace(trace, tables={"": trace.read()._replace(columns=columns)})
+    with pytest.raises(BadInput, match="slice 1 lies outside the detector"):
+        calibrate(arcs("Ne"), trace=edge)
 
 
 # --- all lamps together, images --------------------------------------------------
@@ -257,7 +264,7 @@ def changed(raw, change):
     return replace(raw, data=np.clip(data, 0, 65535).astype(np.uint16))
 
 
-def test_arcs_exposed_twenty_times_too_long(calibrate):
+def test_arcs_exposed_twenty_times_too_long(calibrate, caplog):
     bias = float(np.median(arcs("Ne")[0].data))
     frames = [
         changed(raw, lambda counts, _: bias + 20 * (counts - bias))
@@ -265,6 +272,8 @@ def test_arcs_exposed_twenty_times_too_long(calibrate):
     ]
     reason = right_or_refused(calibrate, frames, 0.03)
     assert reason is None or "well exposed arcs" in str(reason)
+    assert "ARCNe0.fits, ARCNe1.fits, ESO INS LAMP3 ST" in caplog.text
+    assert "saturated pixels in the lines of Ne" in caplog.text
 
 
 def test_hot_pixels_do_not_harm(calibrate):
