@@ -20,6 +20,8 @@ from pydantic import ValidationError
 
 import pipeline.recipes
 from pipeline import parallel
+from pipeline.algorithms.bias_level import warn_of_other_overscan
+from pipeline.algorithms.overscan import OverscanParams
 from pipeline.formats.merge import merge_ifus
 from pipeline.inputs import (
     Given,
@@ -194,6 +196,9 @@ def _run_once(
 ) -> list[Produced]:
     """Call a recipe with its frames, and complete its products."""
     frames = frames_of(recipe, given, ifu)
+    if isinstance(params, OverscanParams):
+        for bias in frames.get("MASTER_BIAS", ()):
+            warn_of_other_overscan(bias, params)
     used = [g for g in given if ifu is None or ifu in g.frames or None in g.frames]
     raw = next((f for i in recipe.inputs if i.raw for f in frames[i.tag]), None)
     origin = Origin(recipe, *_described(recipe, params, extra or {}), used, raw)

@@ -57,10 +57,30 @@ class OverscanParams(Params):
     )
 
     def polynomial_limits(self) -> tuple[int, float, float]:
-        """Return the largest order and the least improvements in rms and chi**2."""
+        """Return the largest order and the least improvements in rms and chi**2.
+
+        Raises
+        ------
+        BadInput
+            If a factor is no improvement.
+        """
         words = self.overscan.partition(":")[2].split(",")
         order, rms, chi_square = (*words, "", "")[:3]
-        return int(order or 15), float(rms or 1.00001), float(chi_square or 1.00001)
+        factors = float(rms or 1.00001), float(chi_square or 1.00001)
+        if min(factors) <= 1.0:
+            raise BadInput(
+                f"{self.overscan!r} has a factor of {min(factors):g}, no improvement",
+                keyword="--overscan",
+                remedy='give factors above 1, as in "vpoly:15,1.00001,1.00001"',
+            )
+        return int(order or 15), *factors
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """All that makes overscan levels of two frames comparable."""
+        method = self.overscan.partition(":")[0]
+        limits = self.polynomial_limits() if method == "vpoly" else ()
+        return method, limits, self.ovscreject, self.ovscsigma, self.ovscignore
 
 
 @dataclass(frozen=True)
@@ -197,7 +217,7 @@ def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> 
         chosen, total = order, new
         if total == 0.0 or not (rms_gains or chi_gains):
             break
-    return _refine(y, level, n, fits.fit(chosen), params.ovscsigma)
+    return _refine(pixels[good], y, fits.fit(chosen), params.ovscsigma)
 
 
 class _Orders:
@@ -232,18 +252,21 @@ class _Orders:
 
 
 def _refine(
-    y: NDArray[np.float64],
-    level: NDArray[np.float64],
-    n: NDArray[np.float64],
-    fit: Legendre,
-    sigma: float,
+    pixels: NDArray[np.float64], y: NDArray[np.float64], fit: Legendre, sigma: float
 ) -> Legendre:
-    """Fit once more without the rows that deviate by more than ``sigma``."""
-    pull = (level - fit(y)) * np.sqrt(n)
-    keep = np.abs(pull) <= sigma * max(float(np.std(pull)), 1e-6)
-    if keep.all():
-        return fit
-    return Legendre.fit(y[keep], level[keep], fit.degree(), w=np.sqrt(n[keep]))
+    """Fit again without the pixels farther than ``sigma`` rms, until none is left."""
+    pixels = pixels.copy()
+    while True:
+        distance = np.abs(pixels - fit(y)[:, None])
+        with np.errstate(invalid="ignore"):  # NaN where rejected before
+            far = distance > sigma * max(float(np.sqrt(np.nanmean(distance**2))), 1e-6)
+        if not far.any():
+            return fit
+        pixels[far] = np.nan
+        n = np.sum(~np.isnan(pixels), axis=1)
+        good = n > 0
+        level = np.nansum(pixels, axis=1)[good] / n[good]
+        fit = Legendre.fit(y[good], level, fit.degree(), w=np.sqrt(n[good]))
 
 
 def _coefficients(name: str, fit: Legendre) -> dict[str, Value]:

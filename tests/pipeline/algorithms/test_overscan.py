@@ -119,6 +119,25 @@ def test_cosmic_rays_in_the_overscan_are_rejected(reject):
     assert np.abs(spoiled.rows - truth()).max() > 2.0
 
 
+def test_pixels_far_from_the_polynomial_are_left_out():
+    """Each pixel by itself, as in the genuine pipeline: 30 rms are 75 adu."""
+    raw = frame()
+    params = OverscanParams(overscan="vpoly:3", ovscreject="none")
+    clean = overscan_level(raw, params).rows
+    rng = np.random.default_rng(5)
+    middle = slice(MINI.quadrant_nx + MINI.scan, MINI.quadrant_nx + 3 * MINI.scan)
+    raw.data[:, middle][rng.random((NY, 2 * MINI.scan)) < 0.002] += 150
+    found = overscan_level(raw, params.model_copy(update={"ovscsigma": 10.0})).rows
+    assert np.abs(found - clean).max() < 0.08
+    spoiled = overscan_level(raw, params.model_copy(update={"ovscsigma": 100.0})).rows
+    assert np.abs(spoiled - clean).max() > 0.5
+
+
+def test_factors_that_are_no_improvement_are_refused():
+    with pytest.raises(BadInput, match="no improvement"):
+        overscan_level(frame(), OverscanParams(overscan="vpoly:3,0.9"))
+
+
 def test_offset_adjusts_to_the_master():
     params = OverscanParams(overscan="offset")
     first = overscan_level(frame(1), params)
