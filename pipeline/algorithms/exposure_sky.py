@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.lsf import Lsf, mean_lsf, read_lsf
+from pipeline.algorithms.oh_lines import listed_lines
 from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
 from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky
 from pipeline.algorithms.sky_subtract import (
@@ -74,7 +75,7 @@ def exposure_sky(
     if method == "none":
         return None
     if method == "subtract-model":
-        lines = _columns(frames, "SKY_LINES", "LINES", method)
+        lines = _lines(frames, method)
         continuum = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
         segments = list(field.pixels.segments)
         return ExposureSky(
@@ -102,7 +103,7 @@ def _modelled(
     """Return the sky fitted by lines and continuum."""
     lsf = _lsf(frames, "model")
     known = SkyLines.of(
-        _columns(frames, "SKY_LINES", "LINES", "model"),
+        _lines(frames, "model"),
         float(sky.wavelength[0]),
         float(sky.wavelength[-1]),
     )
@@ -124,6 +125,13 @@ def _columns(frames: Frames, tag: str, name: str, method: str) -> Columns:
         raise _missing(tag, method)
     columns: Columns = found[0].read(name).columns
     return columns
+
+
+def _lines(frames: Frames, method: str) -> Columns:
+    """Return the lines that a method needs."""
+    if not frames.get("SKY_LINES"):
+        raise _missing("SKY_LINES", method)
+    return listed_lines(frames["SKY_LINES"][0])
 
 
 def _lsf(frames: Frames, method: str) -> Lsf:

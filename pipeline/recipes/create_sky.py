@@ -7,6 +7,7 @@ from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.flux_calibration import FluxCalibration, check_response
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
+from pipeline.algorithms.oh_lines import listed_lines
 from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
 from pipeline.algorithms.sky_spectrum import observe_sky, rejection_limits
@@ -127,7 +128,7 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
     )
     lsf = mean_lsf(read_lsf(frames["LSF_PROFILE"]))
     known = SkyLines.of(
-        frames["SKY_LINES"][0].read("LINES").columns,
+        listed_lines(frames["SKY_LINES"][0]),
         float(sky.wavelength[0]),
         float(sky.wavelength[-1]),
     )
