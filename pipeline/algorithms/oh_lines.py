@@ -7,7 +7,6 @@ and make a group; the fit of the sky scales it.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.spec import BadInput, Columns, Table, TableFrame
 
@@ -80,7 +79,7 @@ def thermal_lines(transitions: Columns, first_group: int = 0) -> Columns:
     )
     levels, group = np.unique(np.asarray(transitions["v_u"]), return_inverse=True)
     weight = (2.0 * spin + 1.0) * np.exp(-energy / (BOLTZMANN * TEMPERATURE))
-    total: NDArray[np.float64] = np.bincount(group, weight, minlength=len(levels))
+    total = np.bincount(group, weight, minlength=len(levels))
     photons = 2.0 * rate * weight / total[group]
     return {
         "name": np.asarray(transitions["name"]),

@@ -1,7 +1,7 @@
 """Raw exposures written, plain or compressed (see `pipeline.formats.raw`)."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ def write_raw(
     primary: fits.Header,
     ifus: Mapping[int, tuple[NDArray[np.uint16], fits.Header]],
     compress: bool = False,
+    more: Iterable[fits.ImageHDU | fits.BinTableHDU] = (),
 ) -> None:
     """Write a raw exposure, with CHECKSUM and DATASUM, aside and then in its place.
 
@@ -30,6 +31,8 @@ def write_raw(
         one after the other, so a lazy mapping needs the memory of one IFU.
     compress
         Tile-compress with Rice, row by row.
+    more
+        Extensions behind those of the IFUs, as of the guiding system; not compressed.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.part")
@@ -42,12 +45,16 @@ def write_raw(
                 options = {"compression_type": "RICE_1"} if compress else {}
                 hdu = kind(counts, header.copy(), name=name, uint=True, **options)
                 file.write(_unit_bytes(hdu))
+            for hdu in more:
+                file.write(_unit_bytes(hdu))
         aside.rename(path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _unit_bytes(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU) -> bytes:
+def _unit_bytes(
+    hdu: fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU | fits.BinTableHDU,
+) -> bytes:
     """Return one unit as it stands in a file, with CHECKSUM and DATASUM."""
     alone = isinstance(hdu, fits.PrimaryHDU)
     units = fits.HDUList([hdu] if alone else [fits.PrimaryHDU(), hdu])

@@ -102,6 +102,8 @@ class Exposure:
         The lamp has failed: the header says that it is on, but there is no light.
     truncated
         The file breaks off.
+    guiding
+        The slow guiding system is on: the file has its three extensions, too.
     """
 
     kind: Kind
@@ -122,6 +124,7 @@ class Exposure:
     readout: int = 1
     dark_lamp: bool = False
     truncated: bool = False
+    guiding: bool = False
 
     @property
     def timestamp(self) -> str:

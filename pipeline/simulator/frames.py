@@ -11,6 +11,7 @@ from pipeline.formats.raw_writer import write_raw
 from pipeline.instrument import Size
 from pipeline.simulator.detector import detector
 from pipeline.simulator.exposure import Exposure
+from pipeline.simulator.guiding import guide_extensions
 from pipeline.simulator.headers import channel_header, primary_header
 from pipeline.simulator.light import light
 
@@ -73,5 +74,7 @@ def simulate_exposure(
     """
     wanted = tuple(ifus or range(1, size.n_ifus + 1))
     path = folder / (exposure.file_name + (".fz" if compress else ""))
-    write_raw(path, primary_header(exposure), _Channels(exposure, size, wanted), compress)
+    channels = _Channels(exposure, size, wanted)
+    more = guide_extensions(exposure, size) if exposure.guiding else []
+    write_raw(path, primary_header(exposure), channels, compress, more)
     return path

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -91,10 +92,14 @@ def _field(position: tuple[float, float], size: Size, number: int) -> dict[str, 
 
 
 def with_sky(night: Night, size: Size, seeds: Seeds) -> Iterator[Exposure]:
-    """Yield three exposures, one turned by 90 degrees, and one of the sky."""
+    """Yield three exposures, one turned by 90 degrees, and one of the sky.
+
+    The slow guiding system is on.
+    """
     block = ObservingBlock(2110001, "SIM-A-1", "0117.A-0101(A)", "SIM-A")
     target = _field((345.0, -28.0), size, 11)
-    yield from observe(block, night, size, seeds, hours=2.0, n=3, sky=True, **target)
+    for exposure in observe(block, night, size, seeds, hours=2.0, n=3, sky=True, **target):
+        yield replace(exposure, guiding=exposure.kind == "OBJECT")
 
 
 def without_sky(night: Night, size: Size, seeds: Seeds) -> Iterator[Exposure]:

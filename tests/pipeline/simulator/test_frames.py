@@ -2,7 +2,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
+from phoenix.ingest import examine
 from pipeline.formats.raw import open_raw
 from pipeline.instrument import FULL, MINI
 from pipeline.simulator.detector import detector
@@ -152,3 +154,21 @@ def test_dark_lamp_gives_no_light():
     raw = raw_counts(exposure("ARC", 100.0, lamp="Xe", dark_lamp=True), MINI, 1)
     image = trimmed(raw, detector(MINI, 1))
     assert abs(np.median(image)) < 1.5
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_guiding_system_adds_extensions_that_do_not_disturb(tmp_path, compress):
+    """Those of the manual: mean image, a cube of images, a table of a row an image."""
+    e = exposure("OBJECT", 300.0, guiding=True)
+    path = simulate_exposure(e, MINI, tmp_path, [1, 2], compress)
+    with fits.open(path, checksum=True) as units:
+        assert [unit.name for unit in units[3:]] == ["SGS_IMG", "SGS_CUBE", "SGS_DATA"]
+        image, cube, table = (unit.data for unit in units[3:])
+        assert cube.shape == (3, *image.shape)
+        np.testing.assert_allclose(image, cube.mean(axis=0), rtol=1e-5)
+        assert len(table) == 3 and (len(table.names) - 4) % 10 == 0
+    frames = open_raw(path, "OBJECT")
+    assert list(frames) == [1, 2]
+    whole = slice(0, MINI.raw_shape[0])
+    assert (frames[2].read(whole) == raw_counts(e, MINI, 2, (1, 2))).all()
+    assert examine(path).state == "accepted"
