@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.spec import (
+    Columns,
     Frame,
     Header,
     Image2D,
@@ -218,10 +219,16 @@ class MemoryPixelWriter(MemoryProduct):
     pixels: Pixels
     rows: set[int] = field(default_factory=set)
     flat: Table | None = None
+    extra: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def write(self, rows: slice, pixels: Pixels) -> None:
         """Store some rows."""
         _store(self.pixels, rows, pixels, None)
+
+    def write_extra(self, rows: slice, columns: Columns) -> None:
+        """Store some rows of the further columns."""
+        for name, values in columns.items():
+            _store([self.extra[name]], rows, [values], None)
 
     def write_flat_spectrum(self, table: Table) -> None:
         """Append the lamp-flat spectrum."""
@@ -312,11 +319,15 @@ class MemoryOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        extra: Sequence[str] = (),
     ) -> MemoryPixelWriter:
         """Open a pixel table."""
         empty = Pixels._make(np.zeros(n_rows, dtype=t) for t in _PIXEL_TYPES)
         product = MemoryPixelWriter(
-            pixels=empty, unit=unit, **_opened(tag, number, like, header)
+            pixels=empty,
+            unit=unit,
+            extra={name: np.zeros(n_rows, np.float32) for name in extra},
+            **_opened(tag, number, like, header),
         )
         self._add(product)
         return product

@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -89,12 +89,15 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        extra: Sequence[str] = (),
     ) -> PixelTableProduct:
         """Open a pixel table."""
         spare = self._spare(tag)
 
         def make(path: Path, words: Keywords) -> PixelTableProduct:
-            return PixelTableProduct(path, words, n_rows, unit=unit, spare=spare)
+            return PixelTableProduct(
+                path, words, n_rows, unit=unit, spare=spare, extra=extra
+            )
 
         return self._add(tag, "pixels", make, header, like, number)
 

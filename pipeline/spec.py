@@ -157,6 +157,9 @@ class PixelWriter(Writer, Protocol):
     def write(self, rows: slice, pixels: Pixels) -> None:
         """Store some rows."""
 
+    def write_extra(self, rows: slice, columns: Columns) -> None:
+        """Store some rows of the further columns, float32[n] by name."""
+
     def write_flat_spectrum(self, table: Table) -> None:
         """Append the lamp-flat spectrum."""
 
@@ -209,8 +212,9 @@ class Outputs(Protocol):
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        extra: Sequence[str] = (),
     ) -> PixelWriter:
-        """Open a pixel table."""
+        """Open a pixel table; ``extra`` names further columns."""
 
     def cube(
         self,

@@ -1,13 +1,19 @@
 """The line spread function of each slice, from LSF_PROFILE frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.lsf_hermit import is_usable, read_parameters
+from pipeline.instrument import FULL
 from pipeline.kernels.sky import draw_lines
-from pipeline.spec import BadInput, TableFrame
+from pipeline.spec import BadInput, Table, TableFrame
+
+REACH, N_OFFSETS, N_NODES = 7.5, 150, 30
+"""Half width [Angstrom] and samples of a profile and number of wavelengths, at which
+parameters are tabulated: the default of muse_lsf."""
 
 
 @dataclass(frozen=True)
@@ -74,43 +80,85 @@ Lsf = Mapping[tuple[int, int], SliceLsf]
 
 
 def read_lsf(frames: Sequence[TableFrame]) -> Lsf:
-    """Read the line spread functions of all given IFUs.
+    """Read the line spread functions of all given IFUs, as a cube or as parameters.
 
     Raises
     ------
     BadInput
-        If a file is not a cube of profiles, or one of them is empty.
+        If a file holds neither, or a function is empty.
     """
     found: dict[tuple[int, int], SliceLsf] = {}
     for frame in frames:
-        name = next((n for n in frame.names if n.endswith("LSF_PROFILE")), None)
-        table = frame.read(name)
-        if name is None or "image" not in table.columns or table.columns["image"].ndim != 3:
+        for name in frame.names:
+            if name.endswith("SLICE_PARAM"):
+                found.update(_parametrised(frame, frame.read(name)))
+                break
+            table = frame.read(name)
+            if name.endswith("LSF_PROFILE") and _is_cube(table):
+                found.update(_tabulated(frame, table))
+                break
+        else:
             raise BadInput(
                 "has no line spread functions",
                 file=frame.name,
                 keyword="EXTNAME",
-                remedy="give an LSF_PROFILE in the form of a cube",
+                remedy="give an LSF_PROFILE as muse_lsf writes it",
             )
-        axes = [
-            (
-                float(table.header[f"CRVAL{i}"])
-                + (1 - float(table.header[f"CRPIX{i}"]))
-                * float(table.header[f"CD{i}_{i}"]),
-                float(table.header[f"CD{i}_{i}"]),
-            )
-            for i in (1, 2)
-        ]
-        for number, profiles in enumerate(table.columns["image"], 1):
-            centred = _centred(np.asarray(profiles, np.float64), axes[0])
-            if not np.isfinite(centred).all():
-                raise BadInput(
-                    f"the line spread function of slice {number} is empty",
-                    file=frame.name,
-                    remedy="derive it again from arc exposures of all lamps",
-                )
-            found[frame.ifu or 0, number] = SliceLsf(centred, axes[0], axes[1])
     return found
+
+
+def _is_cube(table: Table) -> bool:
+    """Tell whether an extension is an image of three axes."""
+    return "image" in table.columns and table.columns["image"].ndim == 3
+
+
+def _tabulated(
+    frame: TableFrame, table: Table
+) -> Iterator[tuple[tuple[int, int], SliceLsf]]:
+    """Yield the functions of an image ``LSF_PROFILE`` by IFU and slice."""
+    axes = [
+        (
+            float(table.header[f"CRVAL{i}"])
+            + (1 - float(table.header[f"CRPIX{i}"])) * float(table.header[f"CD{i}_{i}"]),
+            float(table.header[f"CD{i}_{i}"]),
+        )
+        for i in (1, 2)
+    ]
+    for number, profiles in enumerate(table.columns["image"], 1):
+        centred = _centred(np.asarray(profiles, np.float64), axes[0])
+        if not np.isfinite(centred).all():
+            raise _empty(frame, number)
+        yield (frame.ifu or 0, number), SliceLsf(centred, axes[0], axes[1])
+
+
+def _parametrised(
+    frame: TableFrame, table: Table
+) -> Iterator[tuple[tuple[int, int], SliceLsf]]:
+    """Yield the functions of a table ``SLICE_PARAM`` by IFU and slice."""
+    missing = {"ifu", "slice", "slit_width", "bin_width", "lsf_width"} - set(table.columns)
+    if missing or "hermit6" not in table.columns:
+        raise BadInput(
+            f"has no column {min(missing or {'hermit6'})}",
+            file=frame.name,
+            keyword="TTYPEn",
+            remedy="give an LSF_PROFILE as muse_lsf --method=hermit writes it",
+        )
+    offsets = np.linspace(-REACH, REACH, N_OFFSETS)
+    nodes = np.linspace(FULL.blue, FULL.red, N_NODES)
+    axes = (-REACH, float(offsets[1] - offsets[0])), (FULL.blue, float(nodes[1] - nodes[0]))
+    for place, function in read_parameters(table.columns).items():
+        if not is_usable(function):
+            raise _empty(frame, place[1])
+        yield place, SliceLsf(_centred(function.at(nodes, offsets), axes[0]), *axes)
+
+
+def _empty(frame: TableFrame, number: int) -> BadInput:
+    """Return the refusal of a function that is none."""
+    return BadInput(
+        f"the line spread function of slice {number} is empty",
+        file=frame.name,
+        remedy="derive it again from arc exposures of all lamps",
+    )
 
 
 def _centred(

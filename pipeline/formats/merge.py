@@ -1,7 +1,8 @@
 """Products of several IFUs put into one file.
 
 The primary header keeps what all have in common; what differs, QC included, goes into
-the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables and maps.
+the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables and maps,
+with the name of the table behind it if it has one of its own (``CHANnn.LSF_PROFILE``).
 """
 
 import os
@@ -142,7 +143,8 @@ def _merge_tables(
             words = Keywords(table.header)
             words.update({k: v for k, v in extra.items() if k not in words})
             words.comments.update(extra.comments)
-            file.append(table_extension(name, table._replace(header=words)))
+            own_name = "" if frame.names[0].startswith("TABLE") else f".{frame.names[0]}"
+            file.append(table_extension(name + own_name, table._replace(header=words)))
     except BaseException:
         file.abort()
         raise

@@ -1,5 +1,6 @@
 """Pixel tables written block by block, in any order (see `pipeline.formats.pixtable`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -13,7 +14,7 @@ from pipeline.formats.pixtable import COLUMNS, FLAT_SPECTRUM, TYPES
 from pipeline.formats.pixtable_table import as_binary_table, wanted_as_table
 from pipeline.formats.product import product_keywords
 from pipeline.formats.stream import Part, StreamedFits
-from pipeline.spec import Pixels, Table, Value
+from pipeline.spec import Columns, Pixels, Table, Value
 
 _LIMITS = "ESO DRS MUSE PIXTABLE LIMITS"
 _POSITION_UNIT = {"projected": "rad", "positioned": "deg"}
@@ -37,10 +38,19 @@ class PixelTableProduct:
         Unit of DATA.
     spare
         Cards to keep free for keywords to come.
+    extra
+        Names of further columns, float32.
     """
 
     def __init__(
-        self, path: Path, header: Keywords, n_rows: int, *, unit: str, spare: int = 0
+        self,
+        path: Path,
+        header: Keywords,
+        n_rows: int,
+        *,
+        unit: str,
+        spare: int = 0,
+        extra: Sequence[str] = (),
     ) -> None:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
@@ -52,6 +62,8 @@ class PixelTableProduct:
             Part(Keywords({"EXTNAME": name}), kind, (n_rows, 1), spare=1)
             for name, kind in zip(COLUMNS, kinds, strict=True)
         ]
+        parts += [Part(Keywords({"EXTNAME": name}), "f4", (n_rows, 1)) for name in extra]
+        self._extra = {name: len(COLUMNS) + k for k, name in enumerate(extra, 1)}
         self._file = StreamedFits(path, parts)
 
     def write(self, rows: slice, pixels: Pixels) -> None:
@@ -67,6 +79,13 @@ class PixelTableProduct:
             self._file.write(number, rows.start, column)
         self._limits.include(pixels)
 
+    def write_extra(self, rows: slice, columns: Columns) -> None:
+        """Store some rows of the further columns."""
+        for name, values in columns.items():
+            if values.shape != (rows.stop - rows.start,) or values.dtype != np.float32:
+                raise TypeError(f"{name}: {values.dtype}{values.shape} for {rows}")
+            self._file.write(self._extra[name], rows.start, values)
+
     def write_flat_spectrum(self, table: Table) -> None:
         """Append the lamp-flat spectrum."""
         doubles = {k: v.astype(np.float64) for k, v in table.columns.items()}
@@ -79,7 +98,7 @@ class PixelTableProduct:
         position = self._position_unit()
         stat = f"{self._unit}**2" if self._unit.isalpha() else f"({self._unit})**2"
         units = (position, position, "Angstrom", self._unit, "", stat, "")
-        for part, unit in zip(self._file.parts[1:], units, strict=True):
+        for part, unit in zip(self._file.parts[1:8], units, strict=True):
             if unit:
                 part.keywords["BUNIT"] = unit
         self._file.parts[0].keywords = product_keywords(self.header, self.qc)

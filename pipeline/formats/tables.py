@@ -1,8 +1,8 @@
 """Files of table extensions: TRACE_TABLE, WAVECAL_TABLE, LINE_CATALOG ...
 
 The tables of one IFU stand in a file whose primary header has EXTNAME ``CHANnn``, or as
-extension ``CHANnn`` (``CHANnn.LSF_PROFILE``) of a merged file; those of no IFU keep their
-own names.
+extension ``CHANnn`` (``CHANnn.LSF_PROFILE``, ``CHANnn.SLICE_PARAM``) of a merged file;
+those of no IFU keep their own names.
 """
 
 import re
@@ -25,7 +25,7 @@ from pipeline.spec import BadInput, Table, Value
 if TYPE_CHECKING:
     from astropy.io import fits
 
-_CHANNEL = re.compile(r"CHAN(\d\d)(\.LSF_PROFILE)?$")
+_CHANNEL = re.compile(r"CHAN(\d\d)(\.LSF_PROFILE|\.SLICE_PARAM)?$")
 
 
 @dataclass

@@ -1,0 +1,359 @@
+"""Arc lines that share a profile: their fluxes, and the profile itself, in turn.
+
+The profile of a line is a sum of uniform cubic B-splines of the distance from the line.
+A pixel holds ``f * sum(flux * profile(distance - shift)) + background``, where f is the
+relative illumination of its column. Fluxes and backgrounds are found by least squares
+with the profile fixed; then the pixels that belong to a reference line say what its
+profile is, interval by interval between two knots.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+
+N_PAIRS = 10
+"""Products of the four splines of an interval with each other."""
+
+
+@kernel
+def spline_weights(u: float, weights: NDArray[np.float64]) -> None:
+    """Fill the values of the four cubic B-splines of an interval, ``0 <= u < 1``."""
+    v = 1.0 - u
+    weights[0] = v * v * v / 6.0
+    weights[1] = (4.0 + u * u * (3.0 * u - 6.0)) / 6.0
+    weights[3] = u * u * u / 6.0
+    weights[2] = 1.0 - weights[0] - weights[1] - weights[3]
+
+
+@kernel
+def profile_at(
+    distance: float, coefficients: NDArray[np.float64], first: float, step: float
+) -> float:
+    """Return a profile at some distance from the line; 0 beyond the knots.
+
+    Parameters
+    ----------
+    distance : float
+        [Angstrom].
+    coefficients : float64[n_intervals + 3]
+        Of the B-splines [1/Angstrom].
+    first, step : float
+        First knot and distance of the knots [Angstrom].
+    """
+    t = (distance - first) / step
+    i = math.floor(t)
+    if i < 0 or i + 3 >= coefficients.shape[0]:
+        return 0.0
+    u = t - i
+    v = 1.0 - u
+    a, d = v * v * v, u * u * u
+    b = 4.0 + u * u * (3.0 * u - 6.0)
+    c = 6.0 - a - b - d
+    value: float = (
+        a * coefficients[i]
+        + b * coefficients[i + 1]
+        + c * coefficients[i + 2]
+        + d * coefficients[i + 3]
+    ) / 6.0
+    return value
+
+
+@kernel
+def flux_equations(
+    samples: tuple[
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.int16],
+        NDArray[np.int16],
+    ],
+    illumination: NDArray[np.float64],
+    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
+    profiles: NDArray[np.float64],
+    knots: tuple[float, float],
+    shift: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
+    doubt: tuple[float, float],
+    solution: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    vector: NDArray[np.float64],
+) -> None:
+    """Add the pixels of a slice to the normal equations of fluxes and background.
+
+    Parameters
+    ----------
+    samples
+        As `pipeline.kernels.line_samples.gather_samples` gives them.
+    illumination : float64[nx]
+        Relative illumination of the detector columns.
+    lines : (float64[n_lines], int64[n_ref], int64[n_ref, 2])
+        Wavelengths of all lines [Angstrom], rising; which of them are the reference
+        lines; first and last line + 1 that may reach the pixels of each of these.
+    profiles : float64[n_lines, n_intervals + 3]
+        Profile of each line [1/Angstrom].
+    knots : (float, float)
+        First knot and distance of knots [Angstrom].
+    shift : float64[n_ref]
+        Displacement of the reference lines [Angstrom].
+    used : bool[n_ref, n_intervals]
+        Which pixels count, by reference line and interval.
+    order : (int64[n_lines], int64[n_background], float, float)
+        Place of the unknowns in the equations: fluxes, and background at equidistant
+        wavelengths, of which follow the first and the distance [Angstrom].
+    doubt : (float, float)
+        Error of the model relative to the light, and rejection limit [sigma].
+    solution : float64[n_unknowns]
+        From the round before: sets weights and rejection.
+    matrix : float64[n_unknowns, width]
+        Lower band of the normal matrix: element ``[i, k]`` stands for ``(i, i - k)``.
+    vector : float64[n_unknowns]
+        Right-hand side.
+    """
+    offset, light, variance, place, number = samples
+    wavelength, references, near = lines
+    flux_order, back_order, back_first, back_step = order
+    n_lines, n_back = wavelength.shape[0], back_order.shape[0]
+    index, value = np.empty(n_lines + 2, np.int64), np.empty(n_lines + 2)
+    for p in range(offset.shape[0]):
+        j = number[p]
+        if not math.isfinite(variance[p]):
+            continue
+        interval = math.floor((offset[p] - knots[0]) / knots[1])
+        if not used[j, min(max(interval, 0), used.shape[1] - 1)]:
+            continue
+        where = wavelength[references[j]] + offset[p]
+        factor = illumination[place[p]]
+        n, expected, bright = 0, 0.0, 0.0
+        for k in range(near[j, 0], near[j, 1]):
+            distance = where - wavelength[k]
+            if k == references[j]:
+                distance -= shift[j]
+            share = profile_at(distance, profiles[k], knots[0], knots[1])
+            if share != 0.0:
+                index[n], value[n] = flux_order[k], factor * share
+                bright += solution[index[n]] * value[n]
+                n += 1
+        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
+        q = int(t)
+        index[n], value[n] = back_order[q], 1.0 - (t - q)
+        index[n + 1], value[n + 1] = back_order[q + 1], t - q
+        expected = bright + solution[index[n]] * value[n]
+        expected += solution[index[n + 1]] * value[n + 1]
+        n += 2
+        total = variance[p] + (doubt[0] * bright) ** 2
+        if (light[p] - expected) ** 2 > doubt[1] ** 2 * total:
+            continue
+        for a in range(n):
+            weighted = value[a] / total
+            vector[index[a]] += weighted * light[p]
+            for b in range(n):
+                if index[b] <= index[a]:
+                    matrix[index[a], index[a] - index[b]] += weighted * value[b]
+
+
+@kernel
+def solve_band(
+    matrix: NDArray[np.float64], vector: NDArray[np.float64], variance: NDArray[np.float64]
+) -> bool:
+    """Solve positive definite equations of a band, in place.
+
+    Parameters
+    ----------
+    matrix : float64[n, width]
+        Lower band, see `flux_equations`; becomes its Cholesky factor.
+    vector : float64[n]
+        Right-hand side; becomes the solution.
+    variance : float64[n]
+        Becomes the variance of each unknown with all others fixed.
+
+    Returns
+    -------
+    bool
+        False if the matrix is not positive definite.
+    """
+    n, width = matrix.shape
+    for i in range(n):
+        if not matrix[i, 0] > 0.0:
+            return False
+        variance[i] = 1.0 / matrix[i, 0]
+        for k in range(min(width - 1, i), -1, -1):
+            j = i - k
+            total = matrix[i, k]
+            for m in range(k + 1, min(width - 1, i) + 1):
+                if m - k < width:
+                    total -= matrix[i, m] * matrix[j, m - k]
+            if k > 0:
+                matrix[i, k] = total / matrix[j, 0]
+            elif total > 1e-14 * matrix[i, 0]:
+                matrix[i, 0] = math.sqrt(total)
+            else:
+                return False
+    for i in range(n):
+        for k in range(1, min(width - 1, i) + 1):
+            vector[i] -= matrix[i, k] * vector[i - k]
+        vector[i] /= matrix[i, 0]
+    for i in range(n - 1, -1, -1):
+        for k in range(1, min(width - 1, n - 1 - i) + 1):
+            vector[i] -= matrix[i + k, k] * vector[i + k]
+        vector[i] /= matrix[i, 0]
+    return True
+
+
+@kernel
+def profile_equations(
+    samples: tuple[
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.int16],
+        NDArray[np.int16],
+    ],
+    illumination: NDArray[np.float64],
+    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
+    profiles: NDArray[np.float64],
+    knots: tuple[float, float],
+    shift: NDArray[np.float64],
+    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
+    doubt: tuple[float, float],
+    solution: NDArray[np.float64],
+    pairs: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    core: NDArray[np.float64],
+    columns: NDArray[np.float64],
+) -> None:
+    """Add the pixels of a slice to the normal equations of the profiles.
+
+    Parameters
+    ----------
+    samples, illumination, lines, profiles, knots, shift, order, doubt
+        As in `flux_equations`.
+    solution : float64[n_unknowns]
+        Fluxes and background.
+    pairs, sums : float64[n_ref, n_intervals, N_PAIRS], float64[n_ref, n_intervals, 4]
+        Normal equations of the four splines of each interval; increased.
+    moved : float64[n_ref, 2]
+        Numerator and denominator of the correction of the shift; increased.
+    core : float64[n_ref, 2]
+        Number of good and of all pixels nearer to the line than 2.5 Angstrom; increased.
+    columns : float64[nx, 2]
+        Numerator and denominator of the illumination of the columns; increased.
+    """
+    offset, light, variance, place, number = samples
+    wavelength, references, near = lines
+    flux_order, back_order, back_first, back_step = order
+    n_back, n_intervals = back_order.shape[0], sums.shape[1]
+    weights = np.empty(4)
+    for p in range(offset.shape[0]):
+        j = number[p]
+        middle = references[j]
+        inside = abs(offset[p]) < 2.5
+        core[j, 1] += inside
+        if not math.isfinite(variance[p]):
+            continue
+        core[j, 0] += inside
+        where = wavelength[middle] + offset[p]
+        factor = illumination[place[p]]
+        others = 0.0
+        for k in range(near[j, 0], near[j, 1]):
+            if k != middle:
+                others += solution[flux_order[k]] * profile_at(
+                    where - wavelength[k], profiles[k], knots[0], knots[1]
+                )
+        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
+        q = int(t)
+        background = solution[back_order[q]] * (1.0 - (t - q))
+        background += solution[back_order[q + 1]] * (t - q)
+        t = (offset[p] - shift[j] - knots[0]) / knots[1]
+        i = math.floor(t)
+        if i < 0 or i >= n_intervals:
+            continue
+        spline_weights(t - i, weights)
+        flux = solution[flux_order[middle]]
+        own = 0.0
+        for a in range(4):
+            own += weights[a] * profiles[middle, i + a]
+        own *= flux
+        bright = factor * (own + others)
+        total = variance[p] + (doubt[0] * bright) ** 2
+        rest = light[p] - background - bright
+        if rest * rest > doubt[1] ** 2 * total:
+            continue
+        gain = factor * flux
+        target = light[p] - background - factor * others
+        k = 0
+        for a in range(4):
+            weighted = weights[a] * gain / total
+            sums[j, i, a] += weighted * target
+            for b in range(a + 1):
+                pairs[j, i, k] += weighted * gain * weights[b]
+                k += 1
+        u, v = t - i, 1.0 - (t - i)
+        slope = (
+            -0.5 * v * v * profiles[middle, i]
+            + (1.5 * u - 2.0) * u * profiles[middle, i + 1]
+            + (1.5 * v * v - 2.0 * v) * -1.0 * profiles[middle, i + 2]
+            + 0.5 * u * u * profiles[middle, i + 3]
+        ) / knots[1]
+        steep = -gain * slope
+        moved[j, 0] += steep * rest / total
+        moved[j, 1] += steep * steep / total
+        columns[place[p], 0] += (own + others) * (light[p] - background) / total
+        columns[place[p], 1] += (own + others) ** 2 / total
+
+
+@kernel
+def subtract_lines(
+    samples: tuple[
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.int16],
+        NDArray[np.int16],
+    ],
+    illumination: NDArray[np.float64],
+    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
+    profiles: NDArray[np.float64],
+    knots: tuple[float, float],
+    shift: NDArray[np.float64],
+    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
+    solution: NDArray[np.float64],
+    rest: NDArray[np.float32],
+    background: NDArray[np.float32],
+) -> None:
+    """Take all lines out of the pixels of a slice.
+
+    Parameters
+    ----------
+    samples, illumination, lines, profiles, knots, shift, order
+        As in `flux_equations`.
+    solution : float64[n_unknowns]
+        Fluxes and background.
+    rest : float32[n]
+        Light of the pixels; that of the lines is subtracted [count].
+    background : float32[n]
+        Becomes the background [count].
+    """
+    offset, _, _, place, number = samples
+    wavelength, references, near = lines
+    flux_order, back_order, back_first, back_step = order
+    n_back = back_order.shape[0]
+    for p in range(offset.shape[0]):
+        j = number[p]
+        where = wavelength[references[j]] + offset[p]
+        light = 0.0
+        for k in range(near[j, 0], near[j, 1]):
+            distance = where - wavelength[k]
+            if k == references[j]:
+                distance -= shift[j]
+            share = profile_at(distance, profiles[k], knots[0], knots[1])
+            light += solution[flux_order[k]] * share
+        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
+        q = int(t)
+        background[p] = solution[back_order[q]] * (1.0 - (t - q))
+        background[p] += solution[back_order[q + 1]] * (t - q)
+        rest[p] -= illumination[place[p]] * light
