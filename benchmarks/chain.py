@@ -99,6 +99,9 @@ CHAIN = (
         ("OFFSET_LIST", "FILTER_LIST"),
         options=("--filter=white",),
     ),
+    Call(  # last, so that the others use the static line spread function
+        "lsf", "muse_lsf", ("ARC",), (*_MASTERS, "LINE_CATALOG"), per_ifu=True
+    ),
 )
 
 

@@ -34,7 +34,6 @@ from pipeline.spec import (
     Product,
     RawFrame,
     blocks,
-    fixed,
     param,
     recipe,
 )
@@ -56,14 +55,9 @@ FINE: Floats = np.asarray(FINE_STEP * (np.arange(150) - 74.0), np.float64)
 pipeline)."""
 
 
-class LsfParams(CombineParams, OverscanParams):
+class LsfParams(OverscanParams):
     """Parameters of the line spread function."""
 
-    nlow: int = fixed(1, doc="Number of minimum pixels to reject with minmax.")
-    nhigh: int = fixed(1, doc="Number of maximum pixels to reject with minmax.")
-    nkeep: int = fixed(1, doc="Number of pixels to keep with minmax.")
-    lsigma: float = fixed(3.0, doc="Low sigma for pixel rejection with sigclip.")
-    hsigma: float = fixed(3.0, doc="High sigma for pixel rejection with sigclip.")
     save_subtracted: bool = param(
         False, doc="Save the pixels of the lines after their subtraction."
     )
@@ -89,6 +83,9 @@ class LsfParams(CombineParams, OverscanParams):
         "genuine pipeline fits parabolas to windows of this half width).",
         ge=0.2,
         le=3.0,
+    )
+    combine: Literal["average", "median", "minmax", "sigclip"] = param(
+        "sigclip", doc="Type of combination of the exposures of each lamp."
     )
     method: Literal["interpolate", "hermit"] = param(
         "interpolate",
@@ -202,7 +199,7 @@ def _gather(
             for k, planes in enumerate(stack):
                 saturated = planes.dq & np.uint32(Flag.AD_SATURATED)
                 counts[k] += int(np.count_nonzero(saturated))
-            some.add(rows, combine(stack, params))
+            some.add(rows, combine(stack, CombineParams(combine=params.combine)))
     return samples, [n for counts in n_saturated for n in counts]
 
 
