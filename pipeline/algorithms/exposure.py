@@ -8,6 +8,7 @@ curve is the throughput of instrument and telescope, the same for all exposures.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
+from pipeline.parallel import map_ordered
 from pipeline.spec import BadInput, Header, Pixels, PixelTable, Segment, Table
 
 GRID_FIRST, GRID_LAST, GRID_STEP = 4150.0, 9800.0, 1.25
@@ -150,25 +152,33 @@ class MergedPixels:
         }
         return {**self.tables[0].header, **offsets}
 
-    @property
+    @cached_property
     def starts(self) -> list[int]:
         """First row of each table."""
         lengths = [0, *(table.n_rows for table in self.tables)]
         return list(accumulate(lengths))[:-1]
 
-    @property
+    @cached_property
     def n_rows(self) -> int:
         """Number of pixels of all tables."""
         return sum(table.n_rows for table in self.tables)
 
-    @property
+    @cached_property
     def segments(self) -> list[Segment]:
-        """Segments of all tables."""
+        """Segments of all tables; they are looked for in several tables at once."""
+        found = map_ordered(lambda table: table.segments, self.tables)
         return [
             Segment(s.exposure, s.ifu, s.slice, s.start + first, s.stop + first)
-            for table, first in zip(self.tables, self.starts, strict=True)
-            for s in table.segments
+            for segments, first in zip(found, self.starts, strict=True)
+            for s in segments
         ]
+
+    @cached_property
+    def _curves(self) -> list[NDArray[np.float64] | None]:
+        """What the pixels of each table are multiplied by; None for nothing."""
+        if self.flat is not None:
+            return [self.flat * scale for scale in self.scales]
+        return [None if scale == 1.0 else np.full(1, scale) for scale in self.scales]
 
     def flat_spectrum(self) -> Table | None:
         """Return None: it is in the data."""
@@ -184,21 +194,20 @@ class MergedPixels:
             table = self.tables[number]
             end = min(stop, starts[number] + table.n_rows)
             pixels = table.read(slice(start - starts[number], end - starts[number]))
-            self._rescale(pixels, self.scales[number])
+            self._rescale(pixels, self._curves[number])
             parts.append(pixels)
             start = end
         if len(parts) == 1:
             return parts[0]
         return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
-    def _rescale(self, pixels: Pixels, scale: float) -> None:
+    @staticmethod
+    def _rescale(pixels: Pixels, curve: NDArray[np.float64] | None) -> None:
         """Apply scale and lamp spectrum to DATA and STAT in place."""
-        if self.flat is None and scale == 1.0:
-            return
-        curve = np.full(1, scale) if self.flat is None else self.flat * scale
-        multiply_by_spectrum(
-            pixels.wavelength, pixels.data, pixels.stat, GRID_FIRST, GRID_STEP, curve
-        )
+        if curve is not None:
+            multiply_by_spectrum(
+                pixels.wavelength, pixels.data, pixels.stat, GRID_FIRST, GRID_STEP, curve
+            )
 
     def lamp(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the lamp spectrum in the data at wavelengths, 1 if there is none."""

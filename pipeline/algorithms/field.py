@@ -1,8 +1,9 @@
 """The field of view of one exposure in detector coordinates, before any astrometry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.kernels.field_image import add_to_image
 from pipeline.parallel import map_ordered
 from pipeline.spec import Header, Pixels, Segment, Value, blocks
+
+Result = TypeVar("Result")
 
 BLOCK = 1_000_000
 """Pixels read at once."""
@@ -122,18 +125,21 @@ class FieldExposure:
 
         yield from map_ordered(prepare, blocks(self.pixels.n_rows, BLOCK))
 
-    def near(self, x: float, y: float, reach: float) -> Iterator[Pixels]:
-        """Yield the pixels of all slices that come closer than ``reach`` to a place [pix].
+    def near(
+        self, x: float, y: float, reach: float, use: Callable[[Pixels], Result]
+    ) -> Iterator[Result]:
+        """Yield what ``use`` makes of each slice that comes closer than ``reach`` [pix].
 
-        They are processed; those of a slice may lie further away.
+        It gets the processed pixels of the slice, in threads; some lie further away.
         """
-        close = [s for s in self.pixels.segments if self._distance(s, x, y) < reach]
+        segments = self.pixels.segments
+        away = map_ordered(lambda segment: self._distance(segment, x, y), segments)
+        close = [s for s, d in zip(segments, away, strict=True) if d < reach]
 
-        def prepare(segment: Segment) -> Pixels:
+        def prepare(segment: Segment) -> Result:
             rows = slice(segment.start, segment.stop)
-            return run_steps(
-                self.pixels.read_between(rows, self.low, self.high), self.steps
-            )
+            pixels = self.pixels.read_between(rows, self.low, self.high)
+            return use(run_steps(pixels, self.steps))
 
         yield from map_ordered(prepare, close)
 

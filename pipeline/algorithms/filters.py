@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.flags import Flag
-from pipeline.kernels.resample import overlap
+from pipeline.kernels.resample import add_planes, overlap
 from pipeline.spec import Planes, Table, Value
 
 WHITE = (4650.0, 9300.0)
@@ -107,13 +107,7 @@ class FilteredImage:
     def add(self, first: int, planes: Planes) -> None:
         """Take in planes from number ``first`` on; the result depends on their order."""
         weights = self._throughput[first : first + len(planes.data)]
-        for weight, data, stat in zip(weights, planes.data, planes.stat, strict=True):
-            if weight <= 0.0:
-                continue
-            good = np.isfinite(data)
-            self._sums[0] += weight * good
-            self._sums[1] += weight * np.where(good, data, 0.0)
-            self._sums[2] += weight**2 * np.where(good, stat, 0.0)
+        add_planes(planes.data, planes.stat, weights, self._sums)
 
     def planes(self) -> Planes:
         """Return the image: NaN and flagged where no plane has data."""

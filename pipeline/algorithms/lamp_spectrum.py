@@ -5,7 +5,6 @@ import numpy as np
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.pixels import SlicePixels
 from pipeline.instrument import DISPERSION
-from pipeline.kernels.binning import add_to_spectrum
 from pipeline.spec import BadInput, ImageFrame, Table
 
 MARGIN = 2 * DISPERSION
@@ -35,11 +34,8 @@ def lamp_spectrum(flat: ImageFrame, slices: SliceMap) -> Table:
     pixels = SlicePixels(slices)
     start = pixels.shortest
     n_points = int(np.floor((pixels.longest - start) / DISPERSION)) + 2
-    sums = np.zeros((n_points, 3))
-    for _, part in pixels.scan(flat, 256):
-        add_to_spectrum(
-            part.wavelength, part.data, part.dq, part.stat, start, DISPERSION, sums
-        )
+    sums = np.zeros((n_points, 2))
+    pixels.add_to_spectrum(flat, start, DISPERSION, sums)
     grid = start + DISPERSION * np.arange(n_points)
     used = sums[:, 0] > 0
     if not used.any():

@@ -109,10 +109,11 @@ def fill_cube(
         _ = exposure.pixels.samples  # read once, before threads ask for them
 
     def make(rows: slice) -> Slab:
-        return make_slab(exposures, grid, settings, rows)
+        slab = make_slab(exposures, grid, settings, rows)
+        writer.write(slab.rows, slab.planes)
+        return slab
 
     for slab in map_ordered(make, blocks(nz, height)):
-        writer.write(slab.rows, slab.planes)
         mosaic.n_rejected += slab.n_rejected
         mosaic.coverage |= slab.coverage
         if depth:

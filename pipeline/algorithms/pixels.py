@@ -10,9 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.geometry import SliceMap
-from pipeline.kernels.pixels import count_pixels, extreme_positions, fill_pixels, line_spans
+from pipeline.kernels.pixels import (
+    add_rows_to_spectrum,
+    count_pixels,
+    extreme_positions,
+    fill_pixels,
+    line_spans,
+)
 from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value, blocks
 
 Correction = Callable[[int, Pixels], None]
@@ -53,6 +60,7 @@ class SlicePixels:
         self.slices = slices
         self.corrections = tuple(corrections)
         self._range = (shift, low, high)
+        self._marks = slices.labels, slices.offsets
         ny, nx = slices.shape
         self._spans = line_spans(slices.left, slices.right, ny, nx)
         self._starts, self.shortest, self.longest = count_pixels(
@@ -115,11 +123,12 @@ class SlicePixels:
         fill_pixels(
             (start, stop),
             ny,
+            self._starts,
             self._spans,
             (s.left, s.right),
             s.wave,
             s.place,
-            (s.labels, s.offsets),
+            self._marks,
             self._range,
             (planes.data, planes.dq, planes.stat),
             top,
@@ -144,6 +153,29 @@ class SlicePixels:
             for index, where in enumerate(there):
                 if where.stop > where.start:
                     yield index, self.take(index, rows, planes)
+
+    def add_to_spectrum(
+        self, image: ImageFrame, start: float, step: float, sums: NDArray[np.float64]
+    ) -> None:
+        """Share the good pixels of all lines between the points of a spectrum.
+
+        Shift, limits and corrections have no part in it; see
+        `pipeline.kernels.pixels.add_rows_to_spectrum`.
+        """
+        ny = self.slices.shape[0]
+        for rows in blocks(ny, 256):
+            planes = image.read(rows)
+            add_rows_to_spectrum(
+                (rows.start, rows.stop),
+                ny,
+                self._spans,
+                self.slices.wave,
+                planes.data,
+                planes.dq,
+                start,
+                step,
+                sums,
+            )
 
     def _lines(self, rows: slice) -> tuple[int, int]:
         """Return the first line that holds some table rows and the one after the last."""

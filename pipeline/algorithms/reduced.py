@@ -2,17 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import Matrix, field_to_plane
 from pipeline.algorithms.exposure import MergedPixels
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.kernels.project import native_from_plane, project
+from pipeline.parallel import map_ordered, run_all
 from pipeline.spec import Header, Outputs, Pixels, Value, blocks
 
-_BLOCK = 1_000_000
+_BLOCK = 500_000
+
+_LIMITS = "ESO DRS MUSE PIXTABLE LIMITS LAMBDA"
+
+Mask = NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class ReducedExposure:
     ----------
     pixels
         All IFUs.
+    sampled
+        They, to be read by wavelength, cut to the limits.
     steps
         Applied to pixels as read.
     matrix : float64[3, 3]
@@ -38,6 +47,7 @@ class ReducedExposure:
     """
 
     pixels: MergedPixels
+    sampled: Sampled
     steps: tuple[Step, ...]
     matrix: Matrix
     tangent: tuple[float, float]
@@ -53,7 +63,7 @@ class ReducedExposure:
     def placed(self, weight: float = 1.0, scale: float = 1.0) -> PlacedExposure:
         """Return the exposure with its weight and flux factor, to be resampled."""
         return PlacedExposure(
-            Sampled(self.pixels, *self.limits),
+            self.sampled,
             self.steps,
             self.matrix,
             self.tangent,
@@ -64,10 +74,17 @@ class ReducedExposure:
 
     def write(self, out: Outputs, tag: str, unit: str, number: int) -> None:
         """Write the pixel table, with native spherical coordinates."""
-        inside = [self._inside(rows) for rows in blocks(self.pixels.n_rows, _BLOCK)]
+        parts = list(blocks(self.pixels.n_rows, _BLOCK))
+        inside: list[Mask] = [None] * len(parts)
+        if not self._all_inside():
+            inside = list(map_ordered(self._inside, parts))
+        lengths = [
+            rows.stop - rows.start if mask is None else int(mask.sum())
+            for rows, mask in zip(parts, inside, strict=True)
+        ]
         writer = out.pixels(
             tag,
-            int(sum(mask.sum() for mask in inside)),
+            sum(lengths),
             unit=unit,
             header=self.keywords,
             like=self.pixels.tables[0],
@@ -75,22 +92,38 @@ class ReducedExposure:
         )
         offsets = {k: v for k, v in self.header.items() if k.endswith(" XOFFSET")}
         writer.header.update(offsets)
-        first = 0
-        for rows, mask in zip(blocks(self.pixels.n_rows, _BLOCK), inside, strict=True):
-            pixels = self._native(Pixels._make(c[mask] for c in self.pixels.read(rows)))
-            writer.write(slice(first, first + len(pixels.data)), pixels)
-            first += len(pixels.data)
+        starts = accumulate([0, *lengths])
 
-    def _inside(self, rows: slice) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Tell which rows lie between the limits of wavelength."""
+        def put(part: tuple[slice, Mask, int]) -> None:
+            rows, mask, start = part
+            pixels = self.pixels.read(rows)
+            if mask is not None:
+                pixels = Pixels._make(column[mask] for column in pixels)
+            pixels = self._native(pixels)
+            writer.write(slice(start, start + len(pixels.data)), pixels)
+
+        run_all(put, zip(parts, inside, starts, strict=False))
+
+    def _all_inside(self) -> bool:
+        """Tell whether all pixels lie between the limits, as far as headers know it."""
+        low, high = self.limits
+        return all(
+            low <= float(table.header.get(f"{_LIMITS} LOW", -np.inf))
+            and float(table.header.get(f"{_LIMITS} HIGH", np.inf)) <= high
+            for table in self.pixels.tables
+        )
+
+    def _inside(self, rows: slice) -> Mask:
+        """Tell which rows lie between the limits of wavelength; None for all."""
         wavelength = self.pixels.read(rows).wavelength
-        return (wavelength >= self.limits[0]) & (wavelength <= self.limits[1])
+        inside = (wavelength >= self.limits[0]) & (wavelength <= self.limits[1])
+        return None if inside.all() else inside
 
     def _native(self, pixels: Pixels) -> Pixels:
         """Return pixels after all steps, in native coordinates."""
         pixels = run_steps(pixels, self.steps)
         x, y = project(pixels.xpos, pixels.ypos, self.matrix)
-        phi, depth = native_from_plane(x.astype(np.float64), y.astype(np.float64))
+        phi, depth = native_from_plane(x, y)
         wavelength = (pixels.wavelength.astype(np.float64) * self.stretch).astype(
             np.float32
         )
@@ -111,7 +144,8 @@ def place_exposure(
     The reference pixel is the middle of the extents before refraction is corrected.
     """
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for window in Sampled(pixels, *limits).windows():
+    sampled = Sampled(pixels, *limits)
+    for window in sampled.windows():
         for axis, column in enumerate((window.xpos, window.ypos)):
             low[axis] = min(low[axis], column.min())
             high[axis] = max(high[axis], column.max())
@@ -137,5 +171,5 @@ def place_exposure(
         **limits_before,
     }
     return ReducedExposure(
-        pixels, steps, matrix, tangent, stretch, limits, {**keywords, **words}
+        pixels, sampled, steps, matrix, tangent, stretch, limits, {**keywords, **words}
     )

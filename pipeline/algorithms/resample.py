@@ -7,7 +7,6 @@ voxels wherever the cube is cut, so several are made at once and memory stays bo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
 from typing import Literal, NamedTuple
 
@@ -24,6 +23,7 @@ from pipeline.kernels.resample import (
     cell_numbers,
     drizzle,
     nearest,
+    reached_spaxels,
     sort_by_cell,
     weighted_means,
 )
@@ -206,10 +206,12 @@ def make_slab(
     edges = grid.wavelength(np.array([first - 0.51, last - 0.49]))
     parts = [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
     bounds = np.cumsum([0, *(len(part.x) for part in parts)], dtype=np.int64)
-    slits = [part.slit + np.int32(k << 11) for k, part in enumerate(parts)]
-    pixels = _Placed._make(np.concatenate(c) for c in zip(*parts, strict=True))
-    pixels = pixels._replace(slit=np.concatenate(slits))
-    del parts, slits
+    for k, part in enumerate(parts):
+        part.slit[:] += np.int32(k << 11)
+    pixels = parts[0]
+    if len(parts) > 1:
+        pixels = _Placed._make(np.concatenate(c) for c in zip(*parts, strict=True))
+    del parts
 
     _, ny, nx = grid.shape
     cells_shape = (last - first, ny, nx)
@@ -229,10 +231,11 @@ def make_slab(
             STATISTICS[settings.statistic],
             settings.sigma,
         )
-        own = (rejected > 0) & (np.floor(pixels.z + 0.5) >= rows.start)
-        own &= np.floor(pixels.z + 0.5) < rows.stop
-        slit, n = np.unique(pixels.slit[own] >> 6, return_counts=True)
-        counts[slit >> 5, slit & 31] = n
+        hit = np.flatnonzero(rejected)
+        plane = np.floor(pixels.z[hit] + 0.5)
+        hit = hit[(plane >= rows.start) & (plane < rows.stop)]
+        by_ifu = np.bincount(pixels.slit[hit] >> 6, minlength=len(exposures) << 5)
+        counts[:] = by_ifu.reshape(len(exposures), 32)[:, : N_IFUS + 1]
     rejected[cells < 0] = 1
     shape = (rows.stop - rows.start, ny, nx)
     if settings.method == "nearest":
@@ -243,11 +246,6 @@ def make_slab(
             *pixels[:5], rejected, bounds, weights, drop, settings.reach, shape, rows.start
         )
         data, stat = weighted_means(sums)
-    reached = np.zeros((len(exposures), ny * nx), np.bool_)
-    for k, (low, high) in enumerate(pairwise(bounds)):
-        own_cells = cells[low:high]
-        reached[k, own_cells[own_cells >= 0] % (ny * nx)] = True
-    missing = np.uint32(Flag.MISSING_DATA)
-    dq = np.where(np.isfinite(data), np.uint32(0), missing).astype(np.uint32)
-    coverage = reached.reshape(len(exposures), ny, nx)
+    coverage = reached_spaxels(cells, bounds, cells_shape)
+    dq = ~np.isfinite(data) * np.uint32(Flag.MISSING_DATA)
     return Slab(rows, Planes(data, dq, stat), counts, coverage)

@@ -6,12 +6,13 @@ is read is checked at both ends, so that no pixel can be missed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.pixels import keep_good
+from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
 
 Step = Callable[[Pixels], Pixels]
@@ -55,19 +56,28 @@ class Sampled:
     table: PixelTable
     low: float = 0.0
     high: float = np.inf
+    _known: list[_Samples] = field(default_factory=list, repr=False, compare=False)
 
-    @cached_property
-    def samples(self) -> list[_Samples]:
-        """Samples of all segments."""
-        return [self._sample(segment)[0] for segment in self.table.segments]
+    @property
+    def samples(self) -> Sequence[_Samples]:
+        """Samples of all segments, taken once."""
+        if not self._known:
+            self._known[:] = [samples for samples, _ in self._look()]
+        return self._known
 
     def windows(self) -> Iterator[Pixels]:
         """Yield the pixels of the sampled windows of each segment, cut."""
-        for segment in self.table.segments:
-            pixels = self._sample(segment)[1]
+        known = []
+        for samples, pixels in self._look():
+            known.append(samples)
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
             if inside.any():
                 yield Pixels._make(column[inside] for column in pixels)
+        self._known[:] = known
+
+    def _look(self) -> Iterator[tuple[_Samples, Pixels]]:
+        """Yield the samples of each segment and their pixels; threads read them."""
+        return map_ordered(self._sample, self.table.segments)
 
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
@@ -89,12 +99,11 @@ class Sampled:
         Flagged pixels and those without finite data are left out.
         """
         parts = []
+        limits = [float(np.float32(x)) for x in (low, high, self.low, self.high)]
         for samples in self.samples:
             pixels = self._read_segment(samples, low, high)
-            used = (pixels.wavelength >= low) & (pixels.wavelength < high)
-            used &= (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
-            used &= (pixels.dq == 0) & np.isfinite(pixels.data)
-            parts.append(Pixels._make(column[used] for column in pixels))
+            n = keep_good(*pixels, *limits)
+            parts.append([column[:n] for column in pixels])
         return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
 
     def _read_segment(self, samples: _Samples, low: float, high: float) -> Pixels:

@@ -127,7 +127,7 @@ def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: floa
 
 def _around(field: FieldExposure, x: float, y: float) -> StarPixels:
     """Return the pixels around a position [pix]."""
-    parts = [near_star(pixels, x, y) for pixels in field.near(x, y, REACH)]
+    parts = list(field.near(x, y, REACH, lambda pixels: near_star(pixels, x, y)))
     if not parts:
         raise BadInput(
             f"no slice comes near {x:.1f}, {y:.1f} pix",

@@ -20,9 +20,11 @@ from pipeline.formats.headers import plane_keywords
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
-from pipeline.spec import BadInput, Planes, Value
+from pipeline.spec import BadInput, Planes, Value, blocks
 
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
+_CACHED = 1 << 18
+"""Bytes that are read and brought into native order while they are in the cache."""
 _PLANE = re.compile(r"(?:CHAN(\d\d)\.)?(DATA|DQ|STAT)$")
 _CHANNEL = re.compile(r"CHAN(\d\d)$")
 _WCS = re.compile(r"WCSAXES|(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CRDER|CSYER)\d|(CD|PC)\d_\d")
@@ -55,30 +57,35 @@ class ImageFile:
         Where the file has no DQ, not-finite data are flagged as missing; where it has
         no STAT, the variance is 0.
         """
-        data = self._plane("DATA", rows).astype(np.float32)
+        data = self._plane("DATA", rows).astype(np.float32, copy=False)
         if "DQ" in self.units:
-            dq = self._plane("DQ", rows).astype(np.int32).view(np.uint32)
+            dq = self._plane("DQ", rows).astype(np.int32, copy=False).view(np.uint32)
         else:
             dq = np.where(np.isfinite(data), np.uint32(0), np.uint32(Flag.MISSING_DATA))
         if "STAT" in self.units:
-            stat = self._plane("STAT", rows).astype(np.float32)
+            stat = self._plane("STAT", rows).astype(np.float32, copy=False)
         else:
             stat = np.zeros_like(data)
         return Planes(data, dq, stat)
 
     def _plane(self, name: str, rows: slice) -> NDArray[Any]:
-        """Return some rows of one plane as they stand in the file."""
+        """Return some rows of one plane in native byte order."""
         unit = self.units[name]
         start, stop, _ = rows.indices(self.shape[0])
         stop = max(start, stop)
         kind = np.dtype(_TYPES[int(unit.header["BITPIX"])])
-        n_bytes = self.shape[1] * kind.itemsize
+        n_columns = self.shape[1]
+        n_bytes = n_columns * kind.itemsize
+        plane = np.empty((stop - start, n_columns), kind.newbyteorder("="))
         fd = os.open(self.path, os.O_RDONLY)
         try:
-            data = os.pread(fd, n_bytes * (stop - start), unit.offset + n_bytes * start)
+            for part in blocks(len(plane), max(_CACHED // n_bytes, 1)):
+                position = unit.offset + n_bytes * (start + part.start)
+                data = os.pread(fd, n_bytes * (part.stop - part.start), position)
+                plane[part] = np.frombuffer(data, kind).reshape(-1, n_columns)
         finally:
             os.close(fd)
-        return np.frombuffer(data, kind).reshape(stop - start, self.shape[1])
+        return plane
 
 
 def open_images(path: Path, tag: str) -> dict[int | None, ImageFile]:

@@ -59,8 +59,10 @@ class PixelTableFile:
         previous = -1
         for rows in blocks(self.n_rows, _BLOCK):
             (origin,) = self._read(("origin",), rows)
-            label = (origin & 0x7FF).astype(np.int64)
-            changed = np.flatnonzero(np.diff(label, prepend=previous))
+            label = origin & np.uint32(0x7FF)
+            changed = 1 + np.flatnonzero(label[1:] != label[:-1])
+            if int(label[0]) != previous:
+                changed = np.concatenate([[0], changed])
             starts.extend(int(i) + rows.start for i in changed)
             labels.extend(int(value) for value in label[changed])
             previous = int(label[-1])
@@ -138,12 +140,21 @@ class _Place:
 
     offset: int
     stride: int
-    dtype: str
+    stored: np.dtype[Any]
     n_rows: int
 
+    @cached_property
+    def native(self) -> np.dtype[Any]:
+        """Its type in memory."""
+        return self.stored.newbyteorder("=")
 
-_TYPE = {-32: ">f4", 32: ">i4"}
-_FORM = {"E": ">f4", "J": ">i4", "D": ">f8"}
+
+_TYPE: dict[int, np.dtype[Any]] = {-32: np.dtype(">f4"), 32: np.dtype(">i4")}
+_FORM: dict[str, np.dtype[Any]] = {
+    "E": np.dtype(">f4"),
+    "J": np.dtype(">i4"),
+    "D": np.dtype(">f8"),
+}
 
 
 def _table_columns(unit: Unit) -> dict[str, _Place]:
@@ -158,19 +169,18 @@ def _table_columns(unit: Unit) -> dict[str, _Place]:
             return {}
         place = _Place(offset, int(header["NAXIS1"]), _FORM[form], int(header["NAXIS2"]))
         places[str(header[f"TTYPE{i}"]).strip()] = place
-        offset += np.dtype(place.dtype).itemsize
+        offset += place.stored.itemsize
     return places
 
 
 def _fetch(fd: int, place: _Place, rows: slice) -> NDArray[Any]:
     """Read some rows of one column into a native, contiguous array."""
-    stored = np.dtype(place.dtype)
     n = max(rows.stop - rows.start, 0)
+    if n == 0:
+        return np.empty(0, place.native)
     data = os.pread(fd, n * place.stride, place.offset + rows.start * place.stride)
-    values: NDArray[Any] = np.empty(0, stored)
-    if n:
-        values = np.ndarray((n,), stored, data, strides=(place.stride,))
-    return values.astype(stored.newbyteorder("="))
+    values: NDArray[Any] = np.ndarray((n,), place.stored, data, strides=(place.stride,))
+    return values.astype(place.native)
 
 
 def _split_by_exposure(

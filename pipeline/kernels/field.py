@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.spectrum import at_wavelength
+from pipeline.kernels.spectrum import place_between
 
 
 @kernel
@@ -28,8 +28,9 @@ def shift_by_spectrum(
     first, step
         Wavelength of the first shift and the step between shifts [Angstrom].
     shift_x, shift_y : float64[n_shifts]
-        What is added [pix].
+        What is added [pix], beyond the ends the last value; two or more.
     """
     for i in range(x.shape[0]):
-        x[i] += at_wavelength(wavelength[i], first, step, shift_x)
-        y[i] += at_wavelength(wavelength[i], first, step, shift_y)
+        k, rest = place_between(wavelength[i], first, step, shift_x.shape[0])
+        x[i] += shift_x[k] * (1.0 - rest) + shift_x[k + 1] * rest
+        y[i] += shift_y[k] * (1.0 - rest) + shift_y[k + 1] * rest

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 
+_CUBIC = 3
+"""Order in x up to which the compiler makes vector instructions of a line."""
+
 
 @kernel
 def polynomial(coefficients: NDArray[np.float64], x: float) -> float:
@@ -149,6 +152,7 @@ def count_pixels(
 def fill_pixels(
     lines: tuple[int, int],
     ny: int,
+    starts: NDArray[np.int64],
     spans: tuple[NDArray[np.int32], NDArray[np.int32]],
     edges: tuple[NDArray[np.float64], NDArray[np.float64]],
     wave: NDArray[np.float64],
@@ -167,6 +171,8 @@ def fill_pixels(
         First line and the one after the last.
     ny : int
         Rows of the detector [pix].
+    starts : int64[n_lines + 1]
+        Table rows of the lines, see `count_pixels`.
     spans : (int32[n_lines], int32[n_lines])
         First and last columns, see `line_spans`.
     edges : (float64[n_slices, n_order], float64[n_slices, n_order])
@@ -196,34 +202,204 @@ def fill_pixels(
     first, last = spans
     left, right = edges
     labels, offsets = marks
-    shift, low, high = span
     data, dq, stat = planes
     xpos, ypos, wavelengths, data_out, dq_out, stat_out, origin = out
     terms = np.empty(wave.shape[1])
     n = 0
     for line in range(lines[0], lines[1]):
+        n_line = starts[line + 1] - starts[line]
+        if n_line == 0:
+            continue
         s = line // ny
         row = line % ny
+        row_terms(wave[s], row + 1.0, terms)
         x1 = polynomial(left[s], row + 1.0)
         x2 = polynomial(right[s], row + 1.0)
         middle = 0.5 * (x1 + x2)
         scale = place[s, 4] / (x2 - x1)
-        row_terms(wave[s], row + 1.0, terms)
         base = np.uint32(((row + 1) << 11) | labels[s])
-        for column in range(first[line], last[line] + 1):
-            wavelength = np.float32(np.float32(polynomial(terms, column)) + shift)
-            if not (wavelength >= low and wavelength <= high):
-                continue
-            # inside a slice the sky runs against the columns
-            along = (middle - column) * scale
-            xpos[n] = place[s, 0] + along * place[s, 2]
-            ypos[n] = place[s, 1] + along * place[s, 3]
-            wavelengths[n] = wavelength
-            data_out[n] = data[row - top, column - 1]
-            dq_out[n] = dq[row - top, column - 1]
-            stat_out[n] = stat[row - top, column - 1]
-            origin[n] = base | np.uint32((column - offsets[s]) << 24)
-            n += 1
+        y = row - top
+        column, done = first[line], n + n_line
+        while n < done:
+            column, m = _next_run(terms, column, last[line], done - n, span)
+            _fill_wavelengths(terms, column, span[0], wavelengths[n : n + m])
+            along = (middle, column, scale)
+            _fill_places(along, place[s, 0], place[s, 2], xpos[n : n + m])
+            _fill_places(along, place[s, 1], place[s, 3], ypos[n : n + m])
+            there = slice(column - 1, column - 1 + m)
+            _copy(data[y, there], data_out[n : n + m])
+            _copy(dq[y, there], dq_out[n : n + m])
+            _copy(stat[y, there], stat_out[n : n + m])
+            offset = column - offsets[s]
+            marked = origin[n : n + m]
+            for k in range(m):
+                marked[k] = base | np.uint32((offset + k) << 24)
+            n += m
+            column += m
+    return n
+
+
+@kernel
+def _next_run(
+    terms: NDArray[np.float64],
+    column: int,
+    last: int,
+    n_left: int,
+    span: tuple[float, float, float],
+) -> tuple[int, int]:
+    """Return the next columns of a line that are kept: the first one and how many.
+
+    ``n_left``: how many are still to come. The wavelength may turn within a line, so
+    they need not be neighbours.
+    """
+    if n_left == last - column + 1:
+        return column, n_left
+    shift, low, high = span
+    while not low <= np.float32(np.float32(polynomial(terms, column)) + shift) <= high:
+        column += 1
+    m = 1
+    while (
+        column + m <= last
+        and low <= np.float32(np.float32(polynomial(terms, column + m)) + shift) <= high
+    ):
+        m += 1
+    return column, m
+
+
+@kernel
+def _fill_wavelengths(
+    terms: NDArray[np.float64], column: int, shift: float, out: NDArray[np.float32]
+) -> None:
+    """Write the wavelengths of the columns from ``column`` on."""
+    order = terms.shape[0] - 1
+    if order > _CUBIC:
+        for k in range(out.shape[0]):
+            value = polynomial(terms, float(column + k))
+            out[k] = np.float32(np.float32(value) + shift)
+        return
+    c0 = terms[0]
+    c1 = terms[1] if order > 0 else 0.0
+    c2 = terms[2] if order > 1 else 0.0
+    c3 = terms[3] if order > 2 else 0.0
+    for k in range(out.shape[0]):
+        x = float(column + k)
+        value = ((c3 * x + c2) * x + c1) * x + c0
+        out[k] = np.float32(np.float32(value) + shift)
+
+
+@kernel
+def _fill_places(
+    along: tuple[float, int, float],
+    zero: float,
+    direction: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Write a coordinate of consecutive columns.
+
+    ``along``: middle of the line, first column, and pixels of the field a column. The sky
+    runs against the columns.
+    """
+    middle, column, scale = along
+    for k in range(out.shape[0]):
+        out[k] = zero + (middle - float(column + k)) * scale * direction
+
+
+@kernel
+def _copy(values: NDArray[Any], out: NDArray[Any]) -> None:
+    """Copy values."""
+    for k in range(out.shape[0]):
+        out[k] = values[k]
+
+
+@kernel
+def add_rows_to_spectrum(
+    rows: tuple[int, int],
+    ny: int,
+    spans: tuple[NDArray[np.int32], NDArray[np.int32]],
+    wave: NDArray[np.float64],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    start: float,
+    step: float,
+    sums: NDArray[np.float64],
+) -> None:
+    """Share the good pixels of some detector rows between points of a spectrum.
+
+    Parameters
+    ----------
+    rows : (int, int)
+        First detector row and the one after the last.
+    ny, spans, wave
+        As in `fill_pixels`.
+    data, dq : [n_rows, nx]
+        Those rows and their flags; flagged and not finite pixels are left out.
+    start, step : float
+        Wavelength of the first point and distance of the points [Angstrom].
+    sums : float64[n_points, 2]
+        Increased by w and w d at the two nearest points.
+    """
+    first, last = spans
+    n_points = sums.shape[0]
+    terms = np.empty(wave.shape[1])
+    for s in range(wave.shape[0]):
+        for row in range(rows[0], rows[1]):
+            row_terms(wave[s], row + 1.0, terms)
+            line, y = s * ny + row, row - rows[0]
+            for column in range(first[line], last[line] + 1):
+                value = data[y, column - 1]
+                if dq[y, column - 1] != 0 or not np.isfinite(value):
+                    continue
+                place = (np.float32(polynomial(terms, column)) - start) / step
+                point = int(np.floor(place))
+                right = place - point
+                if 0 <= point < n_points:
+                    sums[point, 0] += 1.0 - right
+                    sums[point, 1] += (1.0 - right) * value
+                if 0 <= point + 1 < n_points:
+                    sums[point + 1, 0] += right
+                    sums[point + 1, 1] += right * value
+
+
+@kernel
+def keep_good(
+    xpos: NDArray[np.float32],
+    ypos: NDArray[np.float32],
+    wavelength: NDArray[np.float32],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    stat: NDArray[np.float32],
+    origin: NDArray[np.uint32],
+    low: float,
+    high: float,
+    first: float,
+    last: float,
+) -> int:
+    """Move the good pixels of a range of wavelengths to the front, in their order.
+
+    Parameters
+    ----------
+    xpos, ypos, wavelength, data, dq, stat, origin : [n]
+        Columns of a pixel table, changed; flagged and not finite pixels are not kept.
+    low, high : float
+        Wavelengths to keep [Angstrom], ``high`` excluded.
+    first, last : float
+        Wavelengths to which the table is cut [Angstrom], both included.
+
+    Returns
+    -------
+    int
+        Number of pixels kept; what lies behind them has no meaning.
+    """
+    n = 0
+    for i in range(wavelength.shape[0]):
+        if not (low <= wavelength[i] < high and first <= wavelength[i] <= last):
+            continue
+        if dq[i] != 0 or not np.isfinite(data[i]):
+            continue
+        if n < i:
+            xpos[n], ypos[n], wavelength[n] = xpos[i], ypos[i], wavelength[i]
+            data[n], dq[n], stat[n], origin[n] = data[i], dq[i], stat[i], origin[i]
+        n += 1
     return n
 
 

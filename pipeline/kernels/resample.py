@@ -85,6 +85,35 @@ def sort_by_cell(
 
 
 @kernel
+def reached_spaxels(
+    cells: NDArray[np.int32], bounds: NDArray[np.int64], shape: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Mark the spaxels in which exposures have pixels.
+
+    Parameters
+    ----------
+    cells : int32[n]
+        Cell of each pixel, -1 for none.
+    bounds : int64[n_exposures + 1]
+        Pixels ``bounds[k]:bounds[k + 1]`` are of exposure ``k``.
+    shape : (int, int, int)
+        Planes, rows and columns of the cells.
+
+    Returns
+    -------
+    bool[n_exposures, ny, nx]
+    """
+    _, ny, nx = shape
+    reached = np.zeros((bounds.shape[0] - 1, ny, nx), np.bool_)
+    for k in range(reached.shape[0]):
+        for i in range(bounds[k], bounds[k + 1]):
+            if cells[i] >= 0:
+                spaxel = cells[i] % (ny * nx)
+                reached[k, spaxel // nx, spaxel % nx] = True
+    return reached
+
+
+@kernel
 def overlap(offset: float, drop: float) -> float:
     """Return the fraction of a drop that falls into a voxel of size one.
 
@@ -144,6 +173,7 @@ def drizzle(
     """
     nz, ny, nx = shape
     sums = np.zeros((nz, ny, nx, 3))
+    along_x = np.empty(2 * reach + 1)
     half_x, half_y, half_z = 0.5 * (drop[0] + 1), 0.5 * (drop[1] + 1), 0.5 * (drop[2] + 1)
     for k in range(weights.shape[0]):
         for i in range(bounds[k], bounds[k + 1]):
@@ -159,12 +189,14 @@ def drizzle(
             z0 = max(int(np.ceil(pz - half_z)), cz - reach, 0)
             z1 = min(int(np.floor(pz + half_z)), cz + reach, nz - 1)
             value, variance = float(data[i]), float(stat[i])
+            for a in range(x0, x1 + 1):
+                along_x[a - x0] = overlap(px - a, drop[0])
             for c in range(z0, z1 + 1):
                 wz = weights[k] * overlap(pz - c, drop[2])
                 for b in range(y0, y1 + 1):
                     wzy = wz * overlap(py - b, drop[1])
                     for a in range(x0, x1 + 1):
-                        w = wzy * overlap(px - a, drop[0])
+                        w = wzy * along_x[a - x0]
                         sums[c, b, a, 0] += w
                         sums[c, b, a, 1] += w * value
                         sums[c, b, a, 2] += w * w * variance
@@ -201,6 +233,37 @@ def weighted_means(
                     data[c, b, a] = np.nan
                     stat[c, b, a] = np.nan
     return data, stat
+
+
+@kernel
+def add_planes(
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Add planes of a cube to the sums of a weighted mean image, in their order.
+
+    Parameters
+    ----------
+    data, stat : float32[nz, ny, nx]
+        Values and variances; voxels whose value is not finite are left out.
+    weights : float64[nz]
+        Planes without weight are left out.
+    sums : float64[3, ny, nx]
+        Increased by w, w d and w**2 v.
+    """
+    nz, ny, nx = data.shape
+    for c in range(nz):
+        w = weights[c]
+        if not w > 0.0:
+            continue
+        for b in range(ny):
+            for a in range(nx):
+                if np.isfinite(data[c, b, a]):
+                    sums[0, b, a] += w
+                    sums[1, b, a] += w * data[c, b, a]
+                    sums[2, b, a] += w * w * stat[c, b, a]
 
 
 @kernel

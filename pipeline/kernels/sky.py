@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 
+_SIXTH = 1.0 / 6.0
+
 
 @kernel
 def draw_lines(
@@ -88,9 +90,10 @@ def subtract_spectra(
         place = min(max((float(wavelength[i]) - first) / step, 0.0), float(last))
         j = min(max(int(place), 1), last - 2)
         t = place - j
+        before, after = t * (t - 1.0), (t + 1.0) * (t - 2.0)
         data[i] -= (
-            spectra[row, j - 1] * (-t * (t - 1.0) * (t - 2.0) / 6.0)
-            + spectra[row, j] * ((t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0)
-            + spectra[row, j + 1] * (-(t + 1.0) * t * (t - 2.0) / 2.0)
-            + spectra[row, j + 2] * ((t + 1.0) * t * (t - 1.0) / 6.0)
+            spectra[row, j - 1] * (before * (2.0 - t) * _SIXTH)
+            + spectra[row, j] * (after * (t - 1.0) * 0.5)
+            - spectra[row, j + 1] * (after * t * 0.5)
+            + spectra[row, j + 2] * (before * (t + 1.0) * _SIXTH)
         )

@@ -33,6 +33,34 @@ def at_wavelength(
 
 
 @kernel
+def place_between(
+    wavelength: float, first: float, step: float, n: int
+) -> tuple[int, float]:
+    """Return which value of a spectrum lies before a wavelength, and the way to the next.
+
+    Parameters
+    ----------
+    wavelength
+        Where [Angstrom].
+    first, step
+        Wavelength of the first value and the step between values [Angstrom].
+    n
+        Number of values, two or more.
+
+    Returns
+    -------
+    int, float
+        Number of the value and the part of a step beyond it, 0 to 1; beyond the ends
+        those of the end.
+    """
+    place = (wavelength - first) / step
+    if not place > 0.0:
+        place = 0.0
+    i = min(int(min(place, n - 1.0)), n - 2)
+    return i, min(place - i, 1.0)
+
+
+@kernel
 def multiply_by_spectrum(
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],

@@ -43,26 +43,29 @@ def divide_by_cube(
         Number of pixels left as they were.
     """
     nz, ny, nx = cube.shape
+    x0, y0, z0 = origin[0], origin[1], origin[2]
+    per_x, per_y, per_z = 1.0 / step[0], 1.0 / step[1], 1.0 / step[2]
     n_left = 0
     for i in range(data.shape[0]):
-        x = int(np.floor((xpos[i] - origin[0]) / step[0] + 0.5))
-        y = int(np.floor((ypos[i] - origin[1]) / step[1] + 0.5))
+        x = int(np.floor((xpos[i] - x0) * per_x + 0.5))
+        y = int(np.floor((ypos[i] - y0) * per_y + 0.5))
         x = min(max(x, 0), nx - 1)
         y = min(max(y, 0), ny - 1)
-        z = min(max((wavelength[i] - origin[2]) / step[2], 0.0), nz - 1.0)
-        below = int(np.floor(z))
+        z = min(max((wavelength[i] - z0) * per_z, 0.0), nz - 1.0)
+        below = int(z)
         above = min(below + 1, nz - 1)
         right = z - below
-        first = float(cube[below, y, x])
-        second = float(cube[above, y, x])
+        first = np.float64(cube[below, y, x])
+        second = np.float64(cube[above, y, x])
         factor = first * (1.0 - right) + second * right
         if not np.isfinite(factor):
             factor = first if np.isfinite(first) else second
         if not (np.isfinite(factor) and factor != 0.0):
             n_left += 1
             continue
-        data[i] = data[i] / factor
-        stat[i] = stat[i] / (factor * factor)
+        inverse = 1.0 / factor
+        data[i] *= inverse
+        stat[i] *= inverse * inverse
     return n_left
 
 

@@ -87,14 +87,15 @@ def test_image_shows_the_star_in_its_place():
 def test_near_a_place_nothing_is_missed_and_much_is_left_out():
     field = exposure(size=(20, 60))
     near = Pixels._make(
-        np.concatenate(c) for c in zip(*field.near(0.0, 0.0, 3.0), strict=True)
+        np.concatenate(c)
+        for c in zip(*field.near(0.0, 0.0, 3.0, Pixels._make), strict=True)
     )
     pixels = field.pixels.tables[0].pixels
     within = np.hypot(pixels.xpos, pixels.ypos) < 3.0
     found = np.hypot(near.xpos, near.ypos) < 3.0
     assert found.sum() == within.sum() > 100
     assert len(near.data) < 0.5 * len(pixels.data)
-    assert not list(field.near(500.0, 0.0, 3.0))
+    assert not list(field.near(500.0, 0.0, 3.0, Pixels._make))
 
 
 @pytest.mark.parametrize(

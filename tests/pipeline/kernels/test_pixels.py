@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.kernels.pixels import count_pixels, fill_pixels, line_spans, polynomial
+from pipeline.kernels.pixels import (
+    add_rows_to_spectrum,
+    count_pixels,
+    fill_pixels,
+    keep_good,
+    line_spans,
+    polynomial,
+)
 
 NY, NX = 40, 64
 LEFT = np.array([[3.2, 0.05, 1e-4], [33.7, -0.02, 0.0]])
@@ -28,18 +35,19 @@ def planes(seed=1):
     return data, rng.integers(0, 4, (NY, NX)).astype(np.uint32), np.abs(data)
 
 
-def fill(lines, span, detector=None, top=0):
+def fill(lines, span, detector=None, top=0, wave=WAVE):
     first, last = line_spans(LEFT, RIGHT, NY, NX)
-    starts, _, _ = count_pixels(first, last, WAVE, NY, *span)
+    starts, _, _ = count_pixels(first, last, wave, NY, *span)
     n = starts[lines[1]] - starts[lines[0]]
     out = tuple(np.zeros(n, t) for t in ("f4", "f4", "f4", "f4", "u4", "f4", "u4"))
     detector = detector or planes()
     written = fill_pixels(
         lines,
         NY,
+        starts,
         (first, last),
         (LEFT, RIGHT),
-        WAVE,
+        wave,
         PLACE,
         MARKS,
         span,
@@ -51,7 +59,7 @@ def fill(lines, span, detector=None, top=0):
     return out
 
 
-def reference(span):
+def reference(span, wave=WAVE):
     """All pixels with plain Python and numpy.polynomial."""
     shift, low, high = span
     data, dq, stat = planes()
@@ -62,7 +70,7 @@ def reference(span):
                 np.polynomial.polynomial.polyval(y, edge[s]) for edge in (LEFT, RIGHT)
             )
             for x in range(1, NX + 1):
-                wavelength = np.polynomial.polynomial.polyval2d(x, y, WAVE[s]) + shift
+                wavelength = np.polynomial.polynomial.polyval2d(x, y, wave[s]) + shift
                 if x1 <= x <= x2 and low <= wavelength <= high:
                     along = ((x1 + x2) / 2 - x) / (x2 - x1) * PLACE[s, 4]
                     origin = (x - MARKS[1][s]) << 24 | y << 11 | MARKS[0][s]
@@ -129,3 +137,66 @@ def test_no_wavelength_in_range_gives_no_rows():
 
 def test_polynomial_without_terms_is_zero():
     assert polynomial(np.zeros(0), 3.0) == 0.0
+
+
+@pytest.mark.parametrize("n_terms", [1, 2, 3, 4, 5])
+def test_surfaces_of_any_order(n_terms):
+    wave = np.zeros((2, n_terms, 4))
+    wave[:, : min(n_terms, 3)] = WAVE[:, :n_terms]
+    wave[:, 3:, 0] = 1e-7
+    span = (0.1, 5010.0, 5040.0)
+    for values, expected in zip(
+        fill((0, 2 * NY), span, wave=wave), reference(span, wave), strict=True
+    ):
+        assert_allclose(values, expected, rtol=2e-7, atol=1e-6)
+
+
+def test_a_line_whose_wavelength_turns_is_kept_at_both_ends():
+    turning = np.zeros((2, 3, 4))
+    turning[:, 0, 0], turning[:, 1, 0], turning[:, 2, 0] = 5112.5, -15.0, 0.5
+    span = (0.0, 5005.0, 5030.0)
+    first, expected = reference(span, turning)[0], reference(span, turning)
+    for values, wanted in zip(fill((0, 2 * NY), span, wave=turning), expected, strict=True):
+        assert_allclose(values, wanted, rtol=2e-7, atol=1e-6)
+    assert np.ptp(first[:20]) > 10.0
+
+
+def test_rows_add_up_to_a_spectrum():
+    """Against the pixels of the table, shared between points one by one."""
+    spans = line_spans(LEFT, RIGHT, NY, NX)
+    data, dq, _ = planes()
+    data[10, 20] = np.nan
+    sums, expected = np.zeros((30, 2)), np.zeros((30, 2))
+    for rows in ((0, 16), (16, NY)):
+        block = slice(*rows)
+        add_rows_to_spectrum(
+            rows, NY, spans, WAVE, data[block].copy(), dq[block].copy(), 5002.0, 1.5, sums
+        )
+    _, _, wavelength, values, flags, *_ = fill(
+        (0, 2 * NY), (0.0, -np.inf, np.inf), (data, dq, data)
+    )
+    for w, d in zip(wavelength[flags == 0], values[flags == 0], strict=True):
+        place = (float(w) - 5002.0) / 1.5
+        for point in (int(np.floor(place)), int(np.floor(place)) + 1):
+            if np.isfinite(d) and 0 <= point < 30:
+                expected[point] += (1 - abs(place - point)) * np.array([1.0, d])
+    assert_allclose(sums, expected, rtol=1e-9)
+
+
+def test_good_pixels_of_a_range_keep_their_order():
+    rng = np.random.default_rng(2)
+    n = 500
+    columns = [rng.uniform(0, 10, n).astype("f4") for _ in range(4)]
+    dq = (rng.random(n) < 0.2).astype("u4")
+    stat, origin = rng.random(n).astype("f4"), np.arange(n, dtype="u4")
+    columns[3][::7] = np.nan
+    pixels = [*columns, dq, stat, origin]
+    wavelength = columns[2]
+    good = (wavelength >= 2) & (wavelength < 8) & (wavelength <= 7.5)
+    good &= (dq == 0) & np.isfinite(columns[3])
+    expected = [column[good] for column in pixels]
+    kept = keep_good(*pixels, 2.0, 8.0, 0.0, 7.5)
+    assert 100 < kept < n
+    for column, wanted in zip(pixels, expected, strict=True):
+        assert_array_equal(column[:kept], wanted)
+    assert keep_good(*(column[:0] for column in pixels), 2.0, 8.0, 0.0, 7.5) == 0

@@ -5,10 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.kernels.resample import (
+    add_planes,
     cell_numbers,
     drizzle,
     nearest,
     overlap,
+    reached_spaxels,
     sort_by_cell,
     weighted_means,
 )
@@ -124,3 +126,27 @@ def test_nearest_takes_the_closest_pixel():
             assert values[c, b, a] == data[d.argmin()]
         else:
             assert np.isnan(values[c, b, a]) and np.isnan(variances[c, b, a])
+
+
+def test_spaxels_with_pixels_are_marked():
+    rng = np.random.default_rng(4)
+    nz, ny, nx = SHAPE
+    cells = rng.integers(-1, nz * ny * nx, 60).astype(np.int32)
+    reached = reached_spaxels(cells, np.array([0, 20, 20, 60]), SHAPE)
+    for k, part in enumerate((cells[:20], cells[20:20], cells[20:])):
+        used = set((part[part >= 0] % (ny * nx)).tolist())
+        assert set(np.flatnonzero(reached[k]).tolist()) == used
+
+
+def test_planes_add_up_to_an_image():
+    rng = np.random.default_rng(5)
+    data, stat = (rng.random(SHAPE).astype("f4") for _ in range(2))
+    data[rng.random(SHAPE) < 0.2] = np.nan
+    weights = np.array([0.5, 0.0, 1.0, 2.0, -1.0, 0.3])
+    sums = np.zeros((3, *SHAPE[1:]))
+    add_planes(data[:2].copy(), stat[:2].copy(), weights[:2], sums)
+    add_planes(data[2:].copy(), stat[2:].copy(), weights[2:], sums)
+    w = np.where(np.isfinite(data), np.clip(weights, 0, None)[:, None, None], 0.0)
+    filled = np.nan_to_num(data)
+    expected = [w.sum(0), (w * filled).sum(0), (w**2 * stat).sum(0)]
+    assert_allclose(sums, expected, rtol=1e-12)
