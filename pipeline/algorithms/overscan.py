@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Legendre, Polynomial
-from numpy.polynomial.legendre import legvander
+from numpy.polynomial import Legendre
+from numpy.polynomial.legendre import leg2poly, legvander
 from numpy.typing import NDArray
 
 from pipeline.instrument import Quadrant, Size, size_of
+from pipeline.kernels.overscan import level_and_scatter
 from pipeline.spec import BadInput, Params, RawFrame, Value, blocks, param
 
 COSMIC_SIGMA = 5.0
@@ -190,11 +191,8 @@ def _outliers(pixels: NDArray[np.float64], params: OverscanParams) -> NDArray[np
     sigma = COSMIC_SIGMA
     if argument and method == "fit":
         sigma = float(argument)
-    middle = np.median(pixels)
-    distance = np.abs(pixels - middle)
-    usual = distance <= 8 * max(np.median(distance), 0.5)
-    width = max(float(np.sqrt(np.mean(distance[usual] ** 2))), 0.3)
-    return distance > sigma * width
+    level, scatter = level_and_scatter(pixels.ravel())
+    return np.abs(pixels - level) > sigma * max(scatter, 0.3)
 
 
 def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> Legendre:
@@ -271,7 +269,12 @@ def _refine(
 
 def _coefficients(name: str, fit: Legendre) -> dict[str, Value]:
     """Return the polynomial in the plain raw row number (from 1) as keywords."""
-    plain = fit.convert(domain=[-1, 1], kind=Polynomial).coef
+    shift, scale = fit.mapparms()
+    in_unit = leg2poly(fit.coef)
+    plain = in_unit[-1:]
+    for coefficient in in_unit[-2::-1]:  # Horner's scheme
+        plain = np.convolve(plain, [shift, scale])
+        plain[0] += coefficient
     found: dict[str, Value] = {f"{name} POLY NCOEFF": len(plain)}
     found.update({f"{name} POLY Y{k}": float(value) for k, value in enumerate(plain)})
     return found
