@@ -164,6 +164,16 @@ class MemoryImageWriter(MemoryProduct):
         """Store DATA, DQ and STAT of some rows."""
         _store(self.planes, rows, planes, self.rows)
 
+    def write_values(
+        self, rows: slice, data: NDArray[np.float32], stat: NDArray[np.float32]
+    ) -> None:
+        """Store DATA and STAT of some rows."""
+        _store((self.planes.data, self.planes.stat), rows, (data, stat), self.rows)
+
+    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
+        """Store DQ of some rows."""
+        _store((self.planes.dq,), rows, (dq,), None)
+
     def frame(self) -> MemoryImage:
         """Return the product as an input of the next recipe."""
         ifu = self.like.ifu if self.like else None

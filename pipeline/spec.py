@@ -138,10 +138,18 @@ class Writer(Protocol):
 
 
 class ImageWriter(Writer, Protocol):
-    """A detector or sky image."""
+    """A detector or sky image; each row once, by `write` or by the other two."""
 
     def write(self, rows: slice, planes: Planes) -> None:
         """Store DATA, DQ and STAT of some rows."""
+
+    def write_values(
+        self, rows: slice, data: NDArray[np.float32], stat: NDArray[np.float32]
+    ) -> None:
+        """Store DATA and STAT of some rows whose flags are not known yet."""
+
+    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
+        """Store DQ of some rows."""
 
 
 class TableWriter(Writer, Protocol):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.kernels import combine as kernels
 from pipeline.spec import Params, Planes, param
 
-_METHODS = {
+METHODS = {
     "average": kernels.AVERAGE,
     "median": kernels.MEDIAN,
     "minmax": kernels.MINMAX,
@@ -70,7 +70,7 @@ def combine(
         data,
         dq,
         stat,
-        _METHODS[params.combine],
+        METHODS[params.combine],
         params.nlow,
         params.nhigh,
         params.nkeep,

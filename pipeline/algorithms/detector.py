@@ -59,7 +59,7 @@ class CalibratedFrame:
             if low < high:
                 part = slice(low - start, high - start)
                 self._calibrate(slice(low, high), Planes._make(p[part] for p in planes))
-        self._flag(planes.dq, start)
+        self.flag_known(planes.dq, start)
         if self.dark is not None:
             return self._without_dark(rows, planes)
         return planes
@@ -73,14 +73,14 @@ class CalibratedFrame:
             self.raw.read(slice(rows.start + shift, rows.stop + shift)),
             self.overscan.rows[rows],
             size.scan,
-            *self._bias(rows),
+            *self.bias_rows(rows),
             np.array([self.gain[port] for port in ports]),
             np.array([self.read_noise[port] ** 2 for port in ports]),
             self.photons,
             *out,
         )
 
-    def _bias(self, rows: slice) -> Planes:
+    def bias_rows(self, rows: slice) -> Planes:
         """Return rows of the master bias [adu], zeros if there is none."""
         if self.bias is not None:
             return self.bias.read(rows)
@@ -93,7 +93,7 @@ class CalibratedFrame:
 
         All exposures of one IFU have it in common, so it does not average out.
         """
-        variance = self._bias(rows).stat.copy()
+        variance = self.bias_rows(rows).stat.copy()
         middle = self.size.quadrant_ny
         first = slice(0, max(min(middle, rows.stop) - rows.start, 0))
         for part, ports in ((first, (0, 1)), (slice(first.stop, None), (3, 2))):
@@ -101,7 +101,7 @@ class CalibratedFrame:
                 half *= np.float32(self.gain[port] ** 2)
         return variance
 
-    def _flag(self, dq: NDArray[np.uint32], start: int) -> None:
+    def flag_known(self, dq: NDArray[np.uint32], start: int) -> None:
         """Mark the pixels of the bad-pixel table."""
         for y, x, flag in self.bad_pixels:
             if start <= y < start + len(dq):

@@ -156,8 +156,19 @@ class ImageProduct:
 
     def write(self, rows: slice, planes: Planes) -> None:
         """Store DATA, DQ and STAT of some rows."""
-        for i, plane in enumerate(planes, 1):
-            self._file.write(i, rows.start or 0, plane)
+        self.write_values(rows, planes.data, planes.stat)
+        self.write_flags(rows, planes.dq)
+
+    def write_values(
+        self, rows: slice, data: NDArray[np.float32], stat: NDArray[np.float32]
+    ) -> None:
+        """Store DATA and STAT of some rows."""
+        self._file.write(1, rows.start or 0, data)
+        self._file.write(3, rows.start or 0, stat)
+
+    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
+        """Store DQ of some rows."""
+        self._file.write(2, rows.start or 0, dq)
 
     def close(self) -> None:
         """Complete the file."""

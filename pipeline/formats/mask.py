@@ -6,6 +6,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords
 from pipeline.formats.product import product_keywords
@@ -26,8 +27,20 @@ class MaskProduct:
 
     def write(self, rows: slice, planes: Planes) -> None:
         """Store some rows."""
-        chosen = (np.isfinite(planes.data) & (planes.data != 0)).astype(np.int32)
+        self.write_values(rows, planes.data, planes.stat)
+
+    def write_values(
+        self,
+        rows: slice,
+        data: NDArray[np.float32],
+        stat: NDArray[np.float32],  # noqa: ARG002
+    ) -> None:
+        """Store some rows; masks have no variance."""
+        chosen = (np.isfinite(data) & (data != 0)).astype(np.int32)
         self._file.write(0, rows.start or 0, chosen)
+
+    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
+        """Masks have no flags."""
 
     def close(self) -> None:
         """Complete the file."""

@@ -56,18 +56,52 @@ def calibrate(
     half = nx // 2
     for y in range(n_rows):
         for port in range(2):
-            first = port * half
+            here = slice(port * half, (port + 1) * half)
             shift = scan * (1 + 2 * port)
-            g, variance, zero = gain[port], read_variance[port], level[y, port]
-            for x in range(first, first + half):
-                counts = raw[y, x + shift]
-                value = (counts - zero - bias[y, x]) * g
-                flags = bias_dq[y, x]
-                if counts == 0 or counts > _LIMIT:
-                    flags |= _SATURATED
-                total = variance + bias_stat[y, x] * g * g
-                if photons:
-                    total += max(value, -0.5 * variance)
-                data[y, x] = value
-                dq[y, x] = flags
-                stat[y, x] = max(total, 1e-30)
+            counts = raw[y, here.start + shift : here.stop + shift]
+            _flag_row(counts, bias_dq[y, here], dq[y, here])
+            _calibrate_row(
+                counts,
+                level[y, port],
+                bias[y, here],
+                bias_stat[y, here],
+                gain[port],
+                read_variance[port],
+                photons,
+                data[y, here],
+                stat[y, here],
+            )
+
+
+@kernel
+def _flag_row(
+    counts: NDArray[np.uint16], known: NDArray[np.uint32], dq: NDArray[np.uint32]
+) -> None:
+    """Copy flags and add that of saturated counts."""
+    for x in range(counts.shape[0]):
+        value = counts[x]
+        saturated = _SATURATED if value == 0 or value > _LIMIT else np.uint32(0)
+        dq[x] = known[x] | saturated
+
+
+@kernel
+def _calibrate_row(
+    counts: NDArray[np.uint16],
+    level: float,
+    bias: NDArray[np.float32],
+    bias_stat: NDArray[np.float32],
+    gain: float,
+    read_variance: float,
+    photons: bool,
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+) -> None:
+    """Calibrate one row of one port."""
+    floor = -0.5 * read_variance
+    for x in range(counts.shape[0]):
+        value = (counts[x] - level - bias[x]) * gain
+        total = read_variance + bias_stat[x] * gain * gain
+        if photons:
+            total += value if value > floor else floor
+        data[x] = value
+        stat[x] = total if total > 1e-30 else 1e-30

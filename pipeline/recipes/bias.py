@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.bad_columns import flag_bad_columns
-from pipeline.algorithms.combination import CombineParams, combine
+from pipeline.algorithms.combination import CombineParams
 from pipeline.algorithms.detector import CalibratedFrame, bad_pixel_list, gains
 from pipeline.algorithms.overscan import OverscanParams, check_levels, overscan_level
+from pipeline.algorithms.plane_statistics import PlaneStatistics, plane_statistics
+from pipeline.algorithms.raw_checks import check_noise, check_offsets, check_quadrants
+from pipeline.algorithms.raw_levels import RawLevels
 from pipeline.algorithms.read_noise import ReadNoise, read_noise
-from pipeline.flags import Flag
+from pipeline.algorithms.stack import Stack
 from pipeline.instrument import Quadrant, size_of
 from pipeline.parallel import map_ordered
 from pipeline.spec import (
@@ -19,7 +22,6 @@ from pipeline.spec import (
     ImageWriter,
     Input,
     Outputs,
-    Planes,
     Product,
     RawFrame,
     blocks,
@@ -27,7 +29,7 @@ from pipeline.spec import (
     recipe,
 )
 
-N_ROWS = 32
+N_ROWS = 16
 """Rows in hand at a time."""
 
 TAG = "MASTER_BIAS"
@@ -80,24 +82,32 @@ def bias(frames: Frames, params: BiasParams, out: Outputs) -> None:
     The overscan level is subtracted from each exposure (so with ``overscan=vpoly`` the
     master is about zero), the exposures are combined, and columns with defects are
     flagged. STAT is the variance of the combined value: the read-out noise comes from
-    differences of exposures and is the noise model of the rejection too. One half of
-    the detector is in hand at a time.
+    differences of exposures and is the noise model of the rejection too. Exposures with
+    a dead or saturated quadrant, or whose overscan does not belong to their data, are
+    refused. One half of the detector is in hand at a time.
     """
     raws: Sequence[RawFrame] = frames["BIAS"]
-    noise = read_noise(raws)
-    exposures = _without_overscan(frames, params, noise)
     size = size_of(raws[0].shape)
+    noise = read_noise(raws)
+    gain = gains(raws[0].header, raws[0].name)
+    rough = [port.levels for port in noise]
+    check_quadrants(raws, rough)
+    check_noise(raws, noise, gain)
+    exposures = _without_overscan(frames, params, noise)
+    stack = Stack(exposures, params)
+    levels = RawLevels(size, rough)
+    saturated = np.zeros(len(raws) + 1, np.int64)
     keywords = exposures[0].overscan.keywords
     master = out.image(TAG, size.shape, unit="adu", header=keywords, like=raws[0])
-    saturated = np.zeros(len(raws) + 1, np.int64)
-    n_bad = sum(
-        _make_half(master, exposures, half, noise, params, saturated)
-        for half in blocks(size.shape[0], size.quadrant_ny)
-    )
-    for port, found, gain in zip(
-        size.quadrants(), noise, gains(raws[0].header, raws[0].name), strict=True
-    ):
-        _put_noise(master, port.number, found, gain)
+    shape = size.quadrant_ny, size.shape[1]  # used twice: new ones leave holes in memory
+    planes = np.empty(shape, np.float32), np.empty(shape, np.uint32)
+    n_bad = 0
+    for half in stack.halves():
+        saturated += _combine_half(master, stack, half, levels, *planes)
+        n_bad += _finish_half(master, stack, half, noise, params, *planes)
+    for port in size.quadrants():
+        _put_noise(master, port, noise, gain)
+        _put_levels(master, port.number, levels.of_port(port.number - 1))
     for i, n_saturated in enumerate(saturated[:-1], 1):
         master.qc[f"QC BIAS INPUT{i} NSATURATED"] = int(n_saturated)
     master.qc["QC BIAS MASTER NBADPIX"] = n_bad
@@ -115,6 +125,7 @@ def _without_overscan(
     levels += map_ordered(lambda raw: overscan_level(raw, params, reference), raws[1:])
     if params.overscan == "none":
         check_levels(levels, raws, params.ovscsigma)
+    check_offsets(raws, noise, levels)
     bad = bad_pixel_list(frames.get("BADPIX_TABLE", ()), raws[0].ifu, size)
     sigma = tuple(port.noise for port in noise)
     return [
@@ -123,94 +134,88 @@ def _without_overscan(
     ]
 
 
-def _make_half(
+def _combine_half(
     master: ImageWriter,
-    exposures: Sequence[CalibratedFrame],
+    stack: Stack,
+    half: slice,
+    levels: RawLevels,
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+) -> NDArray[np.int64]:
+    """Combine one half of the detector into ``data`` and ``dq``; write all but flags.
+
+    Returns the numbers of saturated pixels, see `Stack.combine`.
+    """
+    upper = half.start > 0
+
+    def combine_rows(rows: slice) -> NDArray[np.int64]:
+        there = slice(half.start + rows.start, half.start + rows.stop)
+        raw = stack.raw(there)
+        levels.add(raw, upper)
+        planes, n_saturated = stack.combine(there, raw)
+        master.write_values(there, planes.data, planes.stat)
+        data[rows], dq[rows] = planes.data, planes.dq
+        return n_saturated
+
+    return sum(map_ordered(combine_rows, blocks(len(data), N_ROWS)), np.zeros(1, np.int64))
+
+
+def _finish_half(
+    master: ImageWriter,
+    stack: Stack,
     half: slice,
     noise: Sequence[ReadNoise],
     params: BiasParams,
-    saturated: NDArray[np.int64],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
 ) -> int:
-    """Combine, measure and write one half of the detector; return its bad pixels."""
-    planes = _combined(exposures, half, params, saturated)
-    ports = [port for port in exposures[0].size.quadrants() if port.trim_y == half]
-    n_bad = sum(_finish_port(master, planes, port, noise, params) for port in ports)
-    for rows in blocks(half.stop - half.start, N_ROWS):
-        there = slice(half.start + rows.start, half.start + rows.stop)
-        master.write(there, Planes._make(plane[rows] for plane in planes))
+    """Measure one half, flag bad columns and write the flags; return their number."""
+    n_bad = 0
+    for port in (port for port in stack.size.quadrants() if port.trim_y == half):
+        found = plane_statistics(data, port.trim_x)
+        _put_statistics(master, port.number, found)
+        n_bad += flag_bad_columns(
+            data[:, port.trim_x],
+            dq[:, port.trim_x],
+            found,
+            noise[port.number - 1].noise,
+            params.losigmabadpix,
+            params.hisigmabadpix,
+        )
+    master.write_flags(half, dq)
     return n_bad
 
 
-def _combined(
-    exposures: Sequence[CalibratedFrame],
-    half: slice,
-    params: BiasParams,
-    saturated: NDArray[np.int64],
-) -> Planes:
-    """Combine the rows of one half; add up saturated pixels (the last: of the master)."""
-
-    def combine_rows(rows: slice) -> tuple[Planes, list[int]]:
-        there = slice(half.start + rows.start, half.start + rows.stop)
-        stack = [exposure.read(there) for exposure in exposures]
-        result = combine(stack, params)
-        return result, [_n_saturated(planes) for planes in (*stack, result)]
-
-    n_rows, nx = half.stop - half.start, exposures[0].shape[1]
-    data, stat = (np.empty((n_rows, nx), np.float32) for _ in range(2))
-    whole = Planes(data, np.empty((n_rows, nx), np.uint32), stat)
-    parts = list(blocks(n_rows, N_ROWS))
-    for rows, (planes, counts) in zip(parts, map_ordered(combine_rows, parts), strict=True):
-        for there, here in zip(whole, planes, strict=True):
-            there[rows] = here
-        saturated += counts
-    return whole
+def _put_statistics(master: ImageWriter, port: int, found: PlaneStatistics) -> None:
+    """Write the statistics of one port of the master [adu]."""
+    name = f"QC BIAS MASTER{port}"
+    master.qc[f"{name} MEDIAN"] = found.median
+    master.qc[f"{name} MEAN"] = found.mean
+    master.qc[f"{name} STDEV"] = found.stdev
+    master.qc[f"{name} MIN"] = found.low
+    master.qc[f"{name} MAX"] = found.high
+    master.qc[f"{name} SLOPE X"] = _slope(found.columns)
+    master.qc[f"{name} SLOPE Y"] = _slope(found.rows)
 
 
-def _n_saturated(planes: Planes) -> int:
-    """Count the saturated pixels."""
-    return int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))
-
-
-def _finish_port(
-    master: ImageWriter,
-    planes: Planes,
-    port: Quadrant,
-    noise: Sequence[ReadNoise],
-    params: BiasParams,
-) -> int:
-    """Flag bad columns and measure the statistics of one port of the master."""
-    data, dq = planes.data[:, port.trim_x], planes.dq[:, port.trim_x]
-    sigma = noise[port.number - 1].noise
-    n_bad = flag_bad_columns(data, dq, sigma, params.losigmabadpix, params.hisigmabadpix)
-    name = f"QC BIAS MASTER{port.number}"
-    mean = float(data.mean(dtype=np.float64))
-    square = float(np.einsum("ij,ij->", data, data, dtype=np.float64)) / data.size
-    master.qc[f"{name} MEDIAN"] = float(np.median(data))
-    master.qc[f"{name} MEAN"] = mean
-    master.qc[f"{name} STDEV"] = float(np.sqrt(max(square - mean**2, 0.0)))
-    master.qc[f"{name} MIN"] = float(data.min())
-    master.qc[f"{name} MAX"] = float(data.max())
-    good = ~(dq != 0).any(axis=0)
-    master.qc[f"{name} SLOPE X"] = _slope(data.mean(axis=0, dtype=np.float64), good)
-    rows = data.mean(axis=1, dtype=np.float64)
-    master.qc[f"{name} SLOPE Y"] = _slope(rows, np.ones(len(rows), bool))
-    return n_bad
-
-
-def _slope(profile: NDArray[np.float64], good: NDArray[np.bool_]) -> float:
+def _slope(profile: NDArray[np.float64]) -> float:
     """Return the slope of a profile [1/pix]."""
-    if good.sum() < 2:
-        return 0.0
-    return float(
-        np.polynomial.polynomial.polyfit(np.flatnonzero(good), profile[good], 1)[1]
-    )
+    place = np.arange(len(profile)) - (len(profile) - 1) / 2
+    return float(place @ profile / (place @ place))
 
 
-def _put_noise(master: ImageWriter, port: int, found: ReadNoise, gain: float) -> None:
-    """Write the noise of one port [count] and the level of the raw biases [adu]."""
-    master.qc[f"QC BIAS MASTER{port} RON"] = found.noise * gain
-    master.qc[f"QC BIAS MASTER{port} RONERR"] = found.error * gain
+def _put_noise(
+    master: ImageWriter, port: Quadrant, noise: Sequence[ReadNoise], gain: Sequence[float]
+) -> None:
+    """Write the read-out noise of one port [count]."""
+    found, g = noise[port.number - 1], gain[port.number - 1]
+    master.qc[f"QC BIAS MASTER{port.number} RON"] = found.noise * g
+    master.qc[f"QC BIAS MASTER{port.number} RONERR"] = found.error * g
+
+
+def _put_levels(master: ImageWriter, port: int, levels: Sequence[float]) -> None:
+    """Write the levels of the raw biases of one port [adu]."""
     name = f"QC BIAS LEVEL{port}"
-    master.qc[f"{name} MEAN"] = float(np.mean(found.levels))
-    master.qc[f"{name} STDEV"] = float(np.std(found.levels, ddof=1))
-    master.qc[f"{name} MEDIAN"] = float(np.median(found.levels))
+    master.qc[f"{name} MEAN"] = float(np.mean(levels))
+    master.qc[f"{name} STDEV"] = float(np.std(levels, ddof=1))
+    master.qc[f"{name} MEDIAN"] = float(np.median(levels))

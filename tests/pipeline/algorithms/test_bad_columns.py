@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pipeline.algorithms.bad_columns import BAD, flag_bad_columns
+from pipeline.algorithms.plane_statistics import plane_statistics
 from pipeline.flags import Flag
 
 NOISE = 2.5
@@ -16,7 +17,8 @@ def master(shape=(300, 200), seed=1):
 
 def flags_of(data, dq=None, low=30.0, high=3.0, noise=NOISE):
     dq = np.zeros(data.shape, np.uint32) if dq is None else dq
-    return flag_bad_columns(data, dq, noise, low, high), dq
+    port = plane_statistics(data)
+    return flag_bad_columns(data, dq, port, noise, low, high), dq
 
 
 def test_a_good_port_has_none():

@@ -58,3 +58,16 @@ def test_levels_and_cosmic_rays_do_not_matter():
 def test_equal_frames_have_no_noise():
     frame = bias(1)
     assert [(f.noise, f.error) for f in read_noise([frame, frame])] == [(0.0, 0.0)] * 4
+
+
+def test_level_shifts_and_hot_columns_do_not_bias_it():
+    """Levels differ by fractions of a count; a column has the noise of 120 electrons."""
+    ratios = []
+    for seed in range(0, 12, 3):
+        frames = [bias(seed + k, offset=0.37 * k) for k in range(3)]
+        for k, frame in enumerate(frames):  # as large a share of the port as on real CCDs
+            rng = np.random.default_rng(100 + seed + k)
+            frame.data[100:136, 60] += rng.poisson(120, 36).astype(np.uint16)
+        found = read_noise(frames)
+        ratios += [f.noise / t for f, t in zip(found, with_rounding(NOISE), strict=True)]
+    assert np.mean(ratios) == pytest.approx(1, abs=2e-3)

@@ -3,7 +3,7 @@ from numpy.testing import assert_array_equal
 
 from pipeline.algorithms.read_noise import read_noise
 from pipeline.instrument import MINI
-from pipeline.kernels.read_noise import difference_histogram
+from pipeline.kernels.read_noise import count_values, difference_histogram
 from pipeline.memory import MemoryRaw
 
 
@@ -35,3 +35,15 @@ def test_drifts_and_cosmic_rays_do_not_matter():
 def test_constant_frames_have_no_noise():
     frames = [MemoryRaw(np.full(MINI.raw_shape, 1000, np.uint16))] * 3
     assert all(port.noise == 0 and port.error == 0 for port in read_noise(frames))
+
+
+def test_values_are_counted_by_exposure():
+    rng = np.random.default_rng(4)
+    counts = rng.integers(990, 1010, (3, 20, 40), dtype=np.uint16)
+    counts[1, 3, 10], counts[2, 4, 11] = 65535, 0
+    found = np.zeros((3, 8), np.int64)
+    first = np.array([995, 996, 997])
+    count_values(counts, 5, 35, first, found)
+    for k in range(3):
+        places = np.clip(counts[k, :, 5:35].astype(int) - first[k], 0, 7)
+        assert_array_equal(found[k], np.bincount(places.ravel(), minlength=8))

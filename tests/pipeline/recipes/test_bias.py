@@ -105,3 +105,85 @@ def test_saturated_pixels_are_counted_and_flagged():
     assert master.qc["QC BIAS INPUT2 NSATURATED"] == 2
     assert master.qc["QC BIAS MASTER NSATURATED"] == 1
     assert_array_equal(np.argwhere(master.planes.dq), [[20, 30]])
+
+
+def test_levels_are_medians_of_the_raw_frames():
+    frames = raws(3, shifts=[0.0, 2.0, 5.0])
+    master = make(frames)
+    for port in MINI.quadrants():
+        medians = [np.median(f.data[port.raw_y, port.raw_x]) for f in frames]
+        name = f"QC BIAS LEVEL{port.number}"
+        assert master.qc[f"{name} MEAN"] == pytest.approx(np.mean(medians), abs=0.2)
+        assert master.qc[f"{name} STDEV"] == pytest.approx(np.std(medians, ddof=1), abs=0.3)
+
+
+@pytest.mark.parametrize(("value", "word"), [(0, "dead"), (65535, "saturated")])
+def test_a_dead_or_saturated_quadrant_is_refused(value, word):
+    frames = raws(3)
+    port = MINI.quadrants()[1]
+    frames[2].data[port.raw_y, port.raw_x] = value
+    with pytest.raises(BadInput, match=rf"bias2\.fits, quadrant 2.*{word}.*leave the file"):
+        make(frames)
+
+
+def test_a_saturated_frame_is_refused():
+    frames = raws(3)
+    frames[1].data[:] = 65535
+    with pytest.raises(BadInput, match=r"bias1\.fits, quadrant 1.*saturated"):
+        make(frames)
+
+
+def test_copies_of_one_exposure_are_refused():
+    with pytest.raises(BadInput, match=r"bias0\.fits, quadrant 1.*no noise.*not copies"):
+        make([raws(1)[0]] * 3)
+
+
+@pytest.mark.parametrize("overscan", ["vpoly", "offset"])
+def test_an_overscan_that_does_not_belong_to_the_data_is_refused(overscan):
+    frames = raws(3)
+    left = slice(MINI.scan + MINI.quadrant_nx, MINI.scan * 2 + MINI.quadrant_nx)
+    frames[1].data[: MINI.raw_shape[0] // 2, left] += 40
+    with pytest.raises(BadInput, match=r"bias1\.fits, quadrant 1.*above the overscan"):
+        make(frames, overscan=overscan)
+
+
+def test_a_frame_of_another_level_is_corrected():
+    """Data and overscan shifted alike are no harm."""
+    frames = raws(3, shifts=[0.0, 40.0, 0.0])
+    assert_allclose(make(frames).planes.data.mean(), 0, atol=0.02)
+
+
+def test_an_unusual_noise_is_told(caplog):
+    frames = raws(3)
+    for seed, frame in enumerate(frames):
+        port = MINI.quadrants()[3]
+        noise = np.random.default_rng(seed).normal(0, 9, (672, 224)).round()
+        part = frame.data[port.raw_y, port.raw_x]
+        frame.data[port.raw_y, port.raw_x] = (part + noise).astype(np.uint16)
+    make(frames)
+    (record,) = [r for r in caplog.records if "read-out noise" in r.message]
+    assert "bias0.fits" in record.message and "quadrant 4" in record.message
+    assert "ESO DET OUT4 GAIN" in record.message
+
+
+def test_one_per_cent_of_hot_pixels_does_no_harm():
+    frames = raws(5)
+    hot = np.random.default_rng(8).random(MINI.shape) < 0.01
+    for seed, frame in enumerate(frames):
+        heat = np.random.default_rng(50 + seed).poisson(2000 * hot).astype(np.uint16)
+        for port in MINI.quadrants():
+            frame.data[port.raw_y, port.raw_x] += heat[port.trim_y, port.trim_x]
+    master = make(frames)
+    clean = make(raws(5))
+    changed = abs(master.planes.data - clean.planes.data)[~hot] > 0.05
+    assert np.mean(changed) < 1e-3  # a limit of clipping moved by the read-out noise
+    for port in range(1, 5):
+        name = f"QC BIAS MASTER{port} RON"
+        assert master.qc[name] == pytest.approx(clean.qc[name], rel=0.01)
+    assert master.qc["QC BIAS MASTER NBADPIX"] < 0.05 * hot.size
+
+
+def test_the_number_of_rows_in_hand_does_not_matter(master, monkeypatch):
+    monkeypatch.setattr("pipeline.recipes.bias.N_ROWS", 100)
+    for found, expected in zip(make(raws()).planes, master.planes, strict=True):
+        assert_array_equal(found, expected)

@@ -1,0 +1,115 @@
+"""Raw exposures of one IFU, calibrated and combined in one go, some rows at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.algorithms.combination import METHODS, CombineParams, efficiency
+from pipeline.algorithms.detector import CalibratedFrame
+from pipeline.kernels.raw_stack import combine_raw
+from pipeline.spec import Planes
+
+
+class Stack:
+    """Exposures of one IFU that share master bias and bad pixels.
+
+    What `combine` returns equals ``combination.combine`` of ``exposure.read(rows)`` of
+    each, multiplied by its factor, but no plane of an exposure is ever stored.
+
+    Parameters
+    ----------
+    exposures
+        Without master dark.
+    params
+        How to combine.
+    factors
+        What each exposure is multiplied by; default 1.
+    """
+
+    def __init__(
+        self,
+        exposures: Sequence[CalibratedFrame],
+        params: CombineParams,
+        factors: Sequence[float] | None = None,
+    ) -> None:
+        self.exposures, self._params = exposures, params
+        self.size = exposures[0].size
+        self._factors = np.array(factors or [1.0] * len(exposures), np.float32)
+        self._limits = np.array([params.nlow, params.nhigh, params.nkeep])
+        self._sigma = np.array([params.lsigma, params.hsigma])
+        self._efficiency = efficiency(len(exposures), params)
+
+    def raw(self, rows: slice) -> NDArray[np.uint16]:
+        """Return whole raw rows, uint16[n_frames, n_rows, nx + 4 scan] [adu].
+
+        ``rows``: trimmed rows of one half of the detector.
+        """
+        shift = self.size.scan * (3 if rows.start >= self.size.quadrant_ny else 1)
+        there = slice(rows.start + shift, rows.stop + shift)
+        return np.stack([exposure.raw.read(there) for exposure in self.exposures])
+
+    def combine(
+        self, rows: slice, raw: NDArray[np.uint16] | None = None
+    ) -> tuple[Planes, NDArray[np.int64]]:
+        """Combine some rows of one half of the detector.
+
+        Parameters
+        ----------
+        rows
+            Trimmed rows.
+        raw
+            What `raw` returned for them, if it was called.
+
+        Returns
+        -------
+        planes, saturated
+            The combination, and the number of saturated pixels of each exposure and,
+            last, of the combination.
+        """
+        exposures, first = self.exposures, self.exposures[0]
+        ports = [3, 2] if rows.start >= self.size.quadrant_ny else [0, 1]
+        shape = rows.stop - rows.start, self.size.shape[1]
+        bias = first.bias_rows(rows)
+        first.flag_known(bias.dq, rows.start)
+        data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        out = Planes(data, np.empty(shape, np.uint32), stat)
+        saturated = np.zeros(len(exposures) + 1, np.int64)
+        gain = np.array([[e.gain[port] for port in ports] for e in exposures])
+        combine_raw(
+            self.raw(rows) if raw is None else raw,
+            np.stack([exposure.overscan.rows[rows] for exposure in exposures]),
+            self.size.scan,
+            *bias,
+            gain,
+            np.array([[e.read_noise[port] ** 2 for port in ports] for e in exposures]),
+            first.photons,
+            self._factors,
+            METHODS[self._params.combine],
+            self._limits,
+            self._sigma,
+            self._efficiency,
+            *out,
+            saturated,
+        )
+        if first.bias is not None:
+            self._add_shared(out.stat, bias.stat, gain[0])
+        return out, saturated
+
+    def _add_shared(
+        self,
+        stat: NDArray[np.float32],
+        bias_stat: NDArray[np.float32],
+        gain: NDArray[np.float64],
+    ) -> None:
+        """Add what does not average out: the master bias is the same in all exposures."""
+        part = (1 - 1 / len(self.exposures)) * float(np.mean(self._factors)) ** 2
+        halves = zip(np.hsplit(stat, 2), np.hsplit(bias_stat, 2), gain, strict=True)
+        for there, here, g in halves:
+            there += here * np.float32(part * g * g)
+
+    def halves(self) -> Iterator[slice]:
+        """Yield the trimmed rows of the lower and of the upper half."""
+        middle = self.size.quadrant_ny
+        yield slice(0, middle)
+        yield slice(middle, 2 * middle)
