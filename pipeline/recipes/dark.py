@@ -1,26 +1,30 @@
 """Master dark of one IFU."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.combination import CombineParams, combine
+from pipeline.algorithms.combination import CombineParams
 from pipeline.algorithms.detector import CalibratedFrame, calibrated
+from pipeline.algorithms.hot_pixels import flag_deviant
 from pipeline.algorithms.overscan import OverscanParams
-from pipeline.flags import Flag
+from pipeline.algorithms.plane_statistics import plane_statistics
+from pipeline.algorithms.raw_checks import check_quadrants
+from pipeline.algorithms.raw_levels import sampled_levels
+from pipeline.algorithms.stack import Stack
 from pipeline.parallel import map_ordered
 from pipeline.spec import (
     QC,
     BadInput,
     Frames,
+    ImageWriter,
     Input,
     Outputs,
     Planes,
     Product,
     Value,
     blocks,
-    fixed,
     param,
     recipe,
 )
@@ -28,10 +32,11 @@ from pipeline.spec import (
 N_ROWS = 16
 """Rows in hand at a time."""
 
-TAG = "MASTER_DARK"
+N_BOXES = 8
+"""Boxes along each side of the detector, whose medians give the dark current."""
 
-MEAN_DEVIATION = 1.183
-"""Mean over median absolute deviation of normal numbers."""
+TAG = "MASTER_DARK"
+MODEL = "MODEL_DARK"
 
 
 class DarkParams(CombineParams, OverscanParams):
@@ -52,7 +57,11 @@ class DarkParams(CombineParams, OverscanParams):
         "level, above which a pixel is marked as hot.",
         gt=0,
     )
-    model: bool = fixed(False, doc="Model the master dark by polynomials.")
+    model: bool = param(
+        False,
+        doc="Model the master dark using a set of polynomials; of use for fifty long "
+        "exposures or more.",
+    )
 
 
 @recipe(
@@ -64,7 +73,10 @@ class DarkParams(CombineParams, OverscanParams):
         Input("MASTER_BIAS", "image", n_max=1, doc="Master bias."),
         Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
     ],
-    products=[Product(TAG, "image", "Dark counts of each pixel.", "count")],
+    products=[
+        Product(TAG, "image", "Dark counts of each pixel.", "count"),
+        Product(MODEL, "image", "Smooth model of the dark.", "count", optional=True),
+    ],
     qc=[
         QC("QC DARK INPUT# NSATURATED", TAG, "pix", "Saturated pixels in raw dark #."),
         QC("QC DARK MASTER NBADPIX", TAG, "pix", "Hot pixels."),
@@ -83,37 +95,54 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
 
     Exposures are freed of overscan and bias, converted to counts, scaled to the exposure
     time of the first one and combined; the master is normalised to one hour. Pixels far
-    above the median are flagged as hot. The exposures are read twice, so that one plane
-    of data is held in memory, not three. There is no model of the dark (``--model`` of the
-    genuine recipe), which needs fifty long exposures.
+    above the median of their quadrant are flagged as hot; the statistics are those of the
+    other pixels. With ``--model`` a smooth model is made as well: a plane, and the glow of
+    the corners near the ports. As in the genuine recipe, horizontal stripes are taken out
+    before its fits and are not part of it. One half of the detector is in hand at a time,
+    but for its data.
     """
     (bias,) = frames["MASTER_BIAS"]
-    bad = frames.get("BADPIX_TABLE", ())
-    exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in frames["DARK"]]
+    raws, bad = frames["DARK"], frames.get("BADPIX_TABLE", ())
+    check_quadrants(raws, sampled_levels(raws))
+    exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in raws]
     times = [_exposure_time(exposure) for exposure in exposures]
     target = params.normalize if params.normalize > 0 else times[0]
     factors = [target / (time if params.scale else times[0]) for time in times]
-
-    data, n_saturated = _survey(exposures, factors, params)
-    middle = float(np.median(data))
-    sample = data[::4] - np.float32(middle)  # hot pixels must not make it larger
-    deviation = MEAN_DEVIATION * float(np.median(np.abs(sample, out=sample)))
-    hot = middle + params.hotsigma * deviation
+    stack = Stack(exposures, params, factors)
 
     header = {**exposures[0].overscan.keywords, "EXPTIME": target}
     shape = exposures[0].shape
-    master = out.image(TAG, shape, unit="count", header=header, like=frames["DARK"][0])
-    for i, number in enumerate(n_saturated[:-1], 1):
+    master = out.image(TAG, shape, unit="count", header=header, like=raws[0])
+    data = np.empty(shape, np.float32)
+    whole = _empty(shape) if params.model else None
+    saturated = np.zeros(len(raws) + 1, np.int64)
+    dq = np.empty((stack.size.quadrant_ny, shape[1]), np.uint32)  # used twice
+    n_hot = 0
+    for half in stack.halves():
+        saturated += _combine_half(master, stack, half, data[half], dq, whole)
+        n_hot += flag_deviant(
+            data[half], dq, stack.size, high_sigma=params.hotsigma, first=half.start
+        )
+        master.write_flags(half, dq)
+        if whole is not None:
+            whole.data[half], whole.dq[half] = data[half], dq
+        data[half][dq != 0] = np.nan
+    for i, number in enumerate(saturated[:-1], 1):
         master.qc[f"QC DARK INPUT{i} NSATURATED"] = int(number)
-    master.qc["QC DARK MASTER NSATURATED"] = int(n_saturated[-1])
-    master.qc["QC DARK MASTER NBADPIX"] = int(np.count_nonzero(data > hot))
-    _put_statistics(master.qc, data, middle, hot, target)
-    del data
-    for rows in blocks(shape[0], N_ROWS):
-        shared = exposures[0].shared_variance(rows) * np.float32(np.mean(factors)) ** 2
-        planes = combine(_scaled_stack(exposures, factors, rows), params, shared)
-        planes.dq[planes.data > hot] |= np.uint32(Flag.HOT_PIXEL)
-        master.write(rows, planes)
+    master.qc["QC DARK MASTER NSATURATED"] = int(saturated[-1])
+    master.qc["QC DARK MASTER NBADPIX"] = n_hot
+    _put_statistics(master.qc, data, target)
+    if whole is not None:
+        from pipeline.algorithms.dark_model import dark_model
+
+        model = out.image(MODEL, shape, unit="count", header=header, like=raws[0])
+        model.write(slice(0, shape[0]), dark_model(whole, stack.size))
+
+
+def _empty(shape: tuple[int, int]) -> Planes:
+    """Return planes to be filled."""
+    data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    return Planes(data, np.empty(shape, np.uint32), stat)
 
 
 def _exposure_time(exposure: CalibratedFrame) -> float:
@@ -129,56 +158,47 @@ def _exposure_time(exposure: CalibratedFrame) -> float:
     return time
 
 
-def _scaled_stack(
-    exposures: Sequence[CalibratedFrame], factors: Sequence[float], rows: slice
-) -> list[Planes]:
-    """Return rows of all exposures, scaled to one exposure time [count]."""
-    stack = []
-    for exposure, factor in zip(exposures, factors, strict=True):
-        planes, f = exposure.read(rows), np.float32(factor)
-        stack.append(Planes(planes.data * f, planes.dq, planes.stat * (f * f)))
-    return stack
+def _combine_half(
+    master: ImageWriter,
+    stack: Stack,
+    half: slice,
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    whole: Planes | None,
+) -> NDArray[np.int64]:
+    """Combine one half of the detector into ``data`` and ``dq``; write all but flags.
 
+    ``whole``, if there is one, gets STAT. Returns the numbers of saturated pixels, see
+    `Stack.combine`.
+    """
 
-def _survey(
-    exposures: Sequence[CalibratedFrame], factors: Sequence[float], params: DarkParams
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the combined data, and the saturated pixels by exposure and of the master."""
+    def combine_rows(rows: slice) -> NDArray[np.int64]:
+        there = slice(half.start + rows.start, half.start + rows.stop)
+        planes, n_saturated = stack.combine(there)
+        master.write_values(there, planes.data, planes.stat)
+        data[rows], dq[rows] = planes.data, planes.dq
+        if whole is not None:
+            whole.stat[there] = planes.stat
+        return n_saturated
 
-    def one(rows: slice) -> tuple[NDArray[np.float32], list[int]]:
-        stack = _scaled_stack(exposures, factors, rows)
-        result = combine(stack, params)
-        saturated = np.uint32(Flag.AD_SATURATED)
-        counts = [int(np.count_nonzero(p.dq & saturated)) for p in (*stack, result)]
-        return result.data, counts
-
-    data = np.empty(exposures[0].shape, np.float32)
-    n_saturated = np.zeros(len(exposures) + 1, np.int64)
-    parts = list(blocks(len(data), N_ROWS))
-    for rows, (values, counts) in zip(parts, map_ordered(one, parts), strict=True):
-        data[rows] = values
-        n_saturated += counts
-    return data, n_saturated
+    return sum(map_ordered(combine_rows, blocks(len(data), N_ROWS)), np.zeros(1, np.int64))
 
 
 def _put_statistics(
-    qc: MutableMapping[str, Value],
-    data: NDArray[np.float32],
-    middle: float,
-    hot: float,
-    time: float,
+    qc: MutableMapping[str, Value], data: NDArray[np.float32], time: float
 ) -> None:
-    """Write the statistics of the master; the dark current is that of pixels not hot."""
-    name = "QC DARK MASTER"
-    mean = float(data.mean(dtype=np.float64))
-    square = float(np.einsum("ij,ij->", data, data, dtype=np.float64)) / data.size
-    qc[f"{name} MEDIAN"] = middle
-    qc[f"{name} MEAN"] = mean
-    qc[f"{name} STDEV"] = float(np.sqrt(max(square - mean**2, 0.0)))
-    qc[f"{name} MIN"] = float(data.min())
-    qc[f"{name} MAX"] = float(data.max())
-    boxes = [np.array_split(band, 8, axis=1) for band in np.array_split(data, 8)]
-    means = [float(box[box <= hot].mean(dtype=np.float64)) for row in boxes for box in row]
+    """Write the statistics of the pixels without flags."""
+    name, found = "QC DARK MASTER", plane_statistics(data)
+    qc[f"{name} MEDIAN"] = found.median
+    qc[f"{name} MEAN"] = found.mean
+    qc[f"{name} STDEV"] = found.stdev
+    qc[f"{name} MIN"] = found.low
+    qc[f"{name} MAX"] = found.high
+    levels = [
+        plane_statistics(band, columns).median
+        for band in np.array_split(data, N_BOXES)
+        for columns in blocks(data.shape[1], data.shape[1] // N_BOXES)
+    ]
     hour = 3600.0 / time
-    qc[f"{name} DC"] = hour * float(np.mean(means))
-    qc[f"{name} DCERR"] = hour * float(np.std(means, ddof=1) / np.sqrt(len(means)))
+    qc[f"{name} DC"] = hour * float(np.mean(levels))
+    qc[f"{name} DCERR"] = hour * float(np.std(levels, ddof=1) / np.sqrt(len(levels)))

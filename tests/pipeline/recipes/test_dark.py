@@ -4,7 +4,6 @@ import pytest
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage, MemoryOutputs, MemoryRaw
 from pipeline.recipes.dark import DarkParams, dark
-from pipeline.runner import parameters
 from pipeline.spec import BadInput, Planes
 from tests.pipeline import rawbias
 
@@ -32,10 +31,14 @@ def bias():
     return MemoryImage(Planes(noise, dq, np.ones(MINI.shape, np.float32)))
 
 
-def make(frames, **params):
+def make_all(frames, **params):
     out = MemoryOutputs()
     dark.run({"DARK": frames, "MASTER_BIAS": [bias()]}, DarkParams(**params), out)
-    return out["MASTER_DARK"]
+    return out
+
+
+def make(frames, **params):
+    return make_all(frames, **params)["MASTER_DARK"]
 
 
 def test_the_current_is_that_of_one_hour():
@@ -63,10 +66,35 @@ def test_exposures_need_not_be_scaled():
     assert master.qc["QC DARK MASTER DC"] == pytest.approx(CURRENT * 4 / 3, abs=0.2)
 
 
-def test_there_is_no_model():
-    with pytest.raises(BadInput, match="--model: is not supported, only the default False"):
-        parameters(dark, {"model": True})
-    assert parameters(dark, {"model": False}) == DarkParams()
+def test_the_model_is_a_product_of_its_own():
+    out = MemoryOutputs()
+    frames = {"DARK": exposures(), "MASTER_BIAS": [bias()]}
+    dark.run(frames, DarkParams(model=True), out)
+    model, master = out["MODEL_DARK"], out["MASTER_DARK"]
+    middle = model.planes.data[200:-200, 80:-80]
+    assert middle.mean() == pytest.approx(CURRENT, abs=0.1)
+    assert middle.std() < 0.1
+    assert not model.qc and model.header["EXPTIME"] == 3600.0
+    assert (model.planes.dq & master.planes.dq == master.planes.dq).all()
+    assert "MODEL_DARK" not in make_all(exposures())
+
+
+def test_a_dead_or_saturated_quadrant_is_refused():
+    for value, word in ((0, "dead"), (65535, "saturated")):
+        frames = exposures()
+        port = MINI.quadrants()[2]
+        frames[1].data[port.raw_y, port.raw_x] = value
+        frames[1].name = "dark1.fits"
+        with pytest.raises(BadInput, match=rf"dark1\.fits, quadrant 3.*{word}.*leave"):
+            make(frames)
+
+
+def test_the_statistics_are_those_of_good_pixels():
+    master = make(exposures())
+    good = master.planes.data[master.planes.dq == 0]
+    assert master.qc["QC DARK MASTER MAX"] == good.max()
+    assert master.qc["QC DARK MASTER MEDIAN"] == np.median(good)
+    assert master.qc["QC DARK MASTER MEAN"] == pytest.approx(good.mean(dtype=float))
 
 
 def test_it_can_keep_the_exposure_time():
