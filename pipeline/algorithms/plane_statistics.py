@@ -43,26 +43,27 @@ def plane_statistics(
     """
     start, stop, _ = columns.indices(data.shape[1])
     ny, nx = data.shape[0], stop - start
-    sums = np.array([0.0, np.inf, -np.inf])
-    total, squares, rows = np.zeros(nx), np.zeros(nx), np.zeros(ny)
+    limits = np.array([np.inf, -np.inf])
+    total, squares, n_column = np.zeros(nx), np.zeros(nx), np.zeros(nx, np.int64)
+    rows, n_row = np.zeros(ny), np.zeros(ny, np.int64)
     histogram = np.zeros(_N_BINS, np.int64)
-    describe_plane(data, start, stop, sums, total, squares, rows, histogram)
-    n = int(sums[0])
-    if n == 0:
-        nan = float("nan")
-        return PlaneStatistics(nan, nan, nan, nan, nan, total, squares, rows)
-    mean = float(total.sum() / n)
+    describe_plane(
+        data, start, stop, limits, total, squares, n_column, rows, n_row, histogram
+    )
+    n, mean = int(n_column.sum()), float(total.sum()) / max(int(n_column.sum()), 1)
     variance = (float(squares.sum()) - n * mean**2) / max(n - 1, 1)
-    scatter = (squares - total**2 / ny) / max(ny - 1, 1)
+    scatter = (squares - total**2 / np.maximum(n_column, 1)) / np.maximum(n_column - 1, 1)
+    if n == 0:
+        mean, variance, limits = np.nan, np.nan, np.full(2, np.nan)
     return PlaneStatistics(
-        median=_median(data, start, stop, histogram),
+        median=_median(data, start, stop, histogram) if n else np.nan,
         mean=mean,
-        stdev=float(np.sqrt(max(variance, 0.0))),
-        low=float(sums[1]),
-        high=float(sums[2]),
-        columns=total / ny,
+        stdev=float(np.sqrt(np.maximum(variance, 0.0))),
+        low=float(limits[0]),
+        high=float(limits[1]),
+        columns=total / np.where(n_column > 0, n_column, np.nan),
         scatter=np.sqrt(np.maximum(scatter, 0.0)),
-        rows=rows / nx,
+        rows=rows / np.where(n_row > 0, n_row, np.nan),
     )
 
 

@@ -51,10 +51,12 @@ def describe_plane(
     data: NDArray[np.float32],
     start: int,
     stop: int,
-    sums: NDArray[np.float64],
+    limits: NDArray[np.float64],
     columns: NDArray[np.float64],
     squares: NDArray[np.float64],
+    counts: NDArray[np.int64],
     rows: NDArray[np.float64],
+    row_counts: NDArray[np.int64],
     histogram: NDArray[np.int64],
 ) -> None:
     """Sum up some columns of an image in one pass.
@@ -65,12 +67,14 @@ def describe_plane(
         Values; all count, but NaN.
     start, stop : int
         Columns to use.
-    sums : float64[3]
-        Number, smallest and largest value.
+    limits : float64[2]
+        Smallest and largest value.
     columns, squares : float64[stop - start]
         Sum, and sum of squares, of each column.
-    rows : float64[ny]
-        Sum of each row.
+    counts : int64[stop - start]
+        Number of values of each column.
+    rows, row_counts : float64, int64[ny]
+        Sum and number of each row.
     histogram : int64[65536]
         Number of values by `order`, coarsely.
 
@@ -80,27 +84,28 @@ def describe_plane(
     """
     nx = stop - start
     lowest, highest = np.full(nx, np.float32(np.inf)), np.full(nx, np.float32(-np.inf))
-    n = 0
     for y in range(data.shape[0]):
         row = data[y, start:stop]
         bits = row.view(np.uint32)
         for x in range(nx):
             value = row[x]
-            wide = np.float64(value) if value == value else 0.0
+            known = value == value
+            wide = np.float64(value) if known else 0.0
+            counts[x] += np.int64(known)
             columns[x] += wide
             squares[x] += wide * wide
             lowest[x] = value if value < lowest[x] else lowest[x]
             highest[x] = value if value > highest[x] else highest[x]
-        total = 0.0
+        n, total = 0, 0.0
         for x in range(nx):
             if row[x] == row[x]:
                 n += 1
                 total += np.float64(row[x])
                 histogram[order(bits[x]) >> np.uint32(16)] += 1
         rows[y] += total
-    sums[0] += n
+        row_counts[y] += n
     for x in range(nx):
-        sums[1], sums[2] = min(sums[1], lowest[x]), max(sums[2], highest[x])
+        limits[0], limits[1] = min(limits[0], lowest[x]), max(limits[1], highest[x])
 
 
 @kernel

@@ -33,7 +33,7 @@ N_ROWS = 16
 """Rows in hand at a time."""
 
 N_BOXES = 8
-"""Boxes along each side of the detector, whose medians give the dark current."""
+"""Boxes along each side of the detector, whose means tell the error of the dark."""
 
 TAG = "MASTER_DARK"
 MODEL = "MODEL_DARK"
@@ -195,7 +195,7 @@ def _put_statistics(
     qc[f"{name} MIN"] = found.low
     qc[f"{name} MAX"] = found.high
     levels = [
-        plane_statistics(band, columns).median
+        plane_statistics(band, columns).mean
         for band in np.array_split(data, N_BOXES)
         for columns in blocks(data.shape[1], data.shape[1] // N_BOXES)
     ]

@@ -35,3 +35,12 @@ def test_part_of_an_image():
     assert_allclose(found.rows, part.mean(axis=1))
     distance = mean_distance(data, 7, 20, found.median)
     assert_allclose(distance, np.mean(abs(part - found.median)))
+
+
+def test_missing_values_are_left_out():
+    data = np.arange(24, dtype=np.float32).reshape(4, 6)
+    data[1], data[2, 3] = np.nan, np.nan
+    found = plane_statistics(data)
+    assert_allclose(found.columns[3], (3 + 21) / 2)
+    assert_allclose(found.scatter[3], np.std([3, 21], ddof=1))
+    assert_allclose(found.rows, np.nanmean(data[[0, 0, 2, 3]], axis=1) + [0, np.nan, 0, 0])
