@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.rice import RiceRows, rice_rows
 from pipeline.formats.scan import Unit, scan
 from pipeline.instrument import size_of
 from pipeline.spec import BadInput
@@ -57,7 +58,7 @@ class RawImage:
         """Return raw counts [adu], native uint16[n_rows, n_columns]."""
         start, stop, _ = rows.indices(self.shape[0])
         if self.compressed:
-            return np.ascontiguousarray(self._plane[start:stop, columns])
+            return self._decompressed(slice(start, max(start, stop)), columns)
         nx = self.shape[1]
         fd = os.open(self.path, os.O_RDONLY)
         try:
@@ -71,13 +72,29 @@ class RawImage:
         counts ^= np.uint16(0x8000)
         return counts
 
+    def _decompressed(self, rows: slice, columns: slice) -> NDArray[np.uint16]:
+        """Return rows of a compressed image."""
+        if self._rice is None:
+            return np.ascontiguousarray(self._plane[rows, columns])
+        try:
+            return self._rice.read(rows, columns)
+        except (OSError, ValueError) as error:
+            raise _bad(
+                self, f"cannot be decompressed ({error})", "fetch it again"
+            ) from error
+
+    @cached_property
+    def _rice(self) -> RiceRows | None:
+        """The rows of an image that is packed as raw frames are."""
+        return rice_rows(self.path, self.unit)
+
     def release(self) -> None:
         """Forget a decompressed image; it would be read again if asked for."""
         self.__dict__.pop("_plane", None)
 
     @cached_property
     def _plane(self) -> NDArray[np.uint16]:
-        """The whole image of a compressed extension, held until `release`."""
+        """The whole image of an unusually packed extension, held until `release`."""
         from astropy.io import fits
 
         try:
