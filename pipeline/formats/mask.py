@@ -72,7 +72,19 @@ class MapProduct:
 
     def write(self, rows: slice, planes: Planes) -> None:
         """Store some rows."""
-        self._file.write(0, rows.start or 0, planes.data)
+        self.write_values(rows, planes.data, planes.stat)
+
+    def write_values(
+        self,
+        rows: slice,
+        data: NDArray[np.float32],
+        stat: NDArray[np.float32],  # noqa: ARG002
+    ) -> None:
+        """Store some rows; maps have no variance."""
+        self._file.write(0, rows.start or 0, data)
+
+    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
+        """Maps have no flags."""
 
     def close(self) -> None:
         """Complete the file."""
