@@ -40,7 +40,7 @@ class MaskProduct:
         self._file.write(0, rows.start or 0, chosen)
 
     def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
-        """Masks have no flags."""
+        """Do nothing: masks have no flags."""
 
     def close(self) -> None:
         """Complete the file."""
@@ -84,7 +84,7 @@ class MapProduct:
         self._file.write(0, rows.start or 0, data)
 
     def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
-        """Maps have no flags."""
+        """Do nothing: maps have no flags."""
 
     def close(self) -> None:
         """Complete the file."""
