@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ TEMPLATES: dict[type[Any], str] = {
 }
 
 
+@cache
 def _environment() -> Environment:
+    """Return where templates come from; it keeps those that were compiled."""
     return Environment(
         loader=PackageLoader("reports", "templates"),
         undefined=StrictUndefined,

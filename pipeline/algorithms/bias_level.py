@@ -5,6 +5,7 @@ import logging
 from pydantic import ValidationError
 
 from pipeline.algorithms.overscan import OverscanLevel, OverscanParams
+from pipeline.instrument import SATURATION
 from pipeline.spec import BadInput, Header, ImageFrame, RawFrame
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,28 @@ def _parameters(header: Header) -> OverscanParams | None:
         return OverscanParams.model_validate(found)
     except ValidationError:
         return None
+
+
+def check_ports(raw: RawFrame, level: OverscanLevel) -> None:
+    """Refuse a raw frame with a port that is dead or saturated.
+
+    Its overscan is 0 or at the upper end, without noise; whatever would be made of such
+    a quadrant, traces, lines or spectra, would be wrong.
+
+    Raises
+    ------
+    BadInput
+        For the first such port.
+    """
+    for port, (mean, stdev) in enumerate(zip(level.mean, level.stdev, strict=True), 1):
+        if stdev == 0.0 and not 0.0 < mean <= SATURATION:
+            raise BadInput(
+                f"the quadrant is {'dead' if mean == 0.0 else 'saturated'}: all pixels of "
+                f"its overscan are {mean:.0f} adu",
+                file=raw.name,
+                keyword=f"quadrant {port}",
+                remedy="leave the file or this IFU out, repeat the exposure",
+            )
 
 
 def check_bias_level(

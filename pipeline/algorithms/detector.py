@@ -7,18 +7,29 @@ it as if it were a file::
     planes = frame.read(slice(0, 64))        # [count], DQ, [count**2]
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.bias_level import check_bias_level
+from pipeline.algorithms.bias_level import check_bias_level, check_ports
 from pipeline.algorithms.overscan import OverscanLevel, OverscanParams, overscan_level
 from pipeline.flags import Flag
 from pipeline.instrument import Size, size_of
 from pipeline.kernels.detector import calibrate
-from pipeline.spec import BadInput, Header, ImageFrame, Planes, RawFrame, TableFrame
+from pipeline.spec import (
+    BadInput,
+    Columns,
+    Header,
+    ImageFrame,
+    Planes,
+    RawFrame,
+    TableFrame,
+)
+
+log = logging.getLogger(__name__)
 
 _SETUP = ("ESO DET BINX", "ESO DET BINY", "ESO DET READ CURID", "ESO DET CHIP NAME")
 _BIAS_SETUP = (*_SETUP, "ESO DET CHIP ID")
@@ -152,6 +163,7 @@ def calibrated(
     """
     check_setup(raw, bias, _BIAS_SETUP)
     level = overscan_level(raw, params, bias.header)
+    check_ports(raw, level)
     check_bias_level(raw, bias, level, params)
     size = size_of(raw.shape)
     gain = gains(raw.header, raw.name)
@@ -240,6 +252,7 @@ def bad_pixel_list(
         if table.ifu not in (None, ifu) or not table.names:
             continue
         columns = table.read().columns
+        _warn_of_outside(table, columns, ifu, size)
         for x, y, status in zip(
             columns["xpos"], columns["ypos"], columns["status"], strict=True
         ):
@@ -248,6 +261,24 @@ def bad_pixel_list(
                 flag = int(status) & 0xFFFFFFFF  # bit 31 makes it negative
                 found.append((*place, flag or int(Flag.BAD_OTHER)))
     return found
+
+
+def _warn_of_outside(
+    table: TableFrame, columns: Columns, ifu: int | None, size: Size
+) -> None:
+    """Warn of bad pixels that are on no detector."""
+    ny, nx = size.raw_shape
+    x, y = (np.asarray(columns[name]) for name in ("xpos", "ypos"))
+    n_outside = int(np.count_nonzero((x < 1) | (x > nx) | (y < 1) | (y > ny)))
+    if n_outside:
+        log.warning(
+            "%s, xpos and ypos: %d of %d pixels lie outside the detector of IFU %s. "
+            "Remedy: give raw positions, which count from 1",
+            table.name,
+            n_outside,
+            len(x),
+            ifu,
+        )
 
 
 def _trimmed(raw_y: int, raw_x: int, size: Size) -> tuple[int, int] | None:

@@ -55,3 +55,13 @@ def test_inputs_and_products_say_what_they_are(recipe):
     for product in recipe.products:
         assert product.doc, product.tag
     assert len(recipe.doc) > 80
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_recipes_of_raw_frames_take_bad_pixels_and_overscan_parameters(recipe):
+    """As those of the genuine pipeline do."""
+    if any(i.kind == "raw" for i in recipe.inputs):
+        assert "BADPIX_TABLE" in {i.tag for i in recipe.inputs}
+        assert {"overscan", "ovscreject", "ovscsigma", "ovscignore"} <= set(
+            recipe.params.model_fields
+        )

@@ -125,6 +125,26 @@ def test_saturation_and_bad_pixels_are_flagged():
     assert bad_pixel_list([other], 1, MINI) == []
 
 
+def test_bad_pixels_outside_the_detector_are_warned_of(caplog):
+    columns = {
+        "xpos": np.array([9, MINI.raw_shape[1] + 1, 0]),
+        "ypos": np.array([10, 10, 10]),
+        "status": np.array([256, 256, 256]),
+    }
+    bad = MemoryTable({"CHAN01": Table(columns, {})}, ifu=1)
+    assert len(bad_pixel_list([bad], 1, MINI)) == 1
+    assert "2 of 3 pixels lie outside the detector of IFU 1" in caplog.text
+
+
+@pytest.mark.parametrize(("value", "what"), [(0, "dead"), (65535, "saturated")])
+def test_a_port_without_signal_is_refused(value, what):
+    """Also when only the overscan tells: whatever follows would be wrong."""
+    raw = raw_frame()
+    raw.data[MINI.raw_shape[0] // 2 :, : MINI.raw_shape[1] // 2] = value
+    with pytest.raises(BadInput, match=f"quadrant 4: the quadrant is {what}"):
+        calibrated(raw, master_bias(), OverscanParams())
+
+
 def test_a_dark_is_scaled_to_the_exposure_time():
     dark = master_bias(2.0, EXPTIME=20.0)
     without = whole(calibrated(raw_frame(), master_bias(), OverscanParams()))
