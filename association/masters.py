@@ -1,6 +1,7 @@
 """Blocks that make masters from calibration sets, and what they promise."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from association.blocks import Block, Step, Unplanned
 from association.datasets import CalibrationSet, missing_exposures, request_of
@@ -16,10 +17,16 @@ CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("DARK", ("muse_dark",)),
     ("FLAT", ("muse_flat",)),
     ("ARC", ("muse_wavecal",)),
+    ("ARC_LSF", ("muse_lsf",)),
     ("SKYFLAT", ("muse_twilight",)),
     ("STD", ("muse_scibasic", "muse_standard")),
 )
 """Raw calibrations and the recipes that reduce them, in the order of need."""
+
+LONG_SERIES = 15
+"""Arcs of one template that give a line spread function, too, as a series of ARC_LSF does:
+five of each lamp, the standard set of ESO's calibration plan. Where there is none, the
+static one is used."""
 
 
 def plan_calibrations(planner: Planner, sets: Sequence[CalibrationSet]) -> list[Block]:
@@ -27,7 +34,7 @@ def plan_calibrations(planner: Planner, sets: Sequence[CalibrationSet]) -> list[
     blocks: list[Block] = []
     chains = dict(CHAINS)
     for tag, chain in chains.items():
-        for members in (s for s in sets if s.tag == tag):
+        for members in (s for s in (*sets, *_long_series(sets)) if s.tag == tag):
             lacking = [name for name in chain if name not in planner.recipes]
             if lacking:
                 reason = f"recipe {lacking[0]} is not available"
@@ -41,6 +48,12 @@ def plan_calibrations(planner: Planner, sets: Sequence[CalibrationSet]) -> list[
             reason = f"no recipe cascade reduces {members.tag} frames"
             planner.unplanned.append(Unplanned(members.name, members.frames, reason))
     return blocks
+
+
+def _long_series(sets: Sequence[CalibrationSet]) -> list[CalibrationSet]:
+    """Return the sets of arcs that are long enough to give a line spread function."""
+    arcs = (s for s in sets if s.tag == "ARC" and len(s.frames) >= LONG_SERIES)
+    return [replace(s, tag="ARC_LSF") for s in arcs]
 
 
 def _calibration_block(
@@ -113,11 +126,11 @@ def _too_few(planner: Planner, members: CalibrationSet, recipe: str) -> tuple[st
     found = len(members.frames)
     if found < wanted:
         return (f"{members.tag}: {found} frames, {recipe} needs {wanted}",)
-    if members.tag != "ARC":
+    if members.tag not in ("ARC", "ARC_LSF"):
         return ()
     lit = {LAMPS.get(lamp, lamp) for frame in members.frames for lamp in frame.lamps}
     return tuple(
-        f"ARC: no frame with the {element} lamp"
+        f"{members.tag}: no frame with the {element} lamp"
         for element in sorted(set(LAMPS.values()) - lit)
     )
 

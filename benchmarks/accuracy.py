@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from benchmarks.line_spread import compare_widths, line_spread
 from benchmarks.pixels import compare_fluxes, coordinates, twilight
 from pipeline.instrument import FULL
 from pipeline.simulator.detector import detector
@@ -115,6 +116,10 @@ def compare_images(folder: Path, name: str, ifu: int, relative: bool) -> float:
     return float(np.median(ours - genuine))
 
 
+MEASURES = (read_noise, flat, traces, wavelengths, coordinates, twilight, line_spread)
+"""What is compared with the truth."""
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -123,18 +128,19 @@ def main() -> None:
     options = parser.parse_args()
     names = [s for s in ("own", "ours", "genuine") if (options.folder / s).is_dir()]
     print(f"{'quantity':34s} IFU" + "".join(f"{name:>11s}" for name in names))
-    for measure in (read_noise, flat, traces, wavelengths, coordinates, twilight):
+    for measure in MEASURES:
         for ifu in options.ifus:
             sides = [dict(measure(options.folder / name, ifu)) for name in names]
-            for quantity in sides[0]:
-                values = "".join(f"{side[quantity]:11.5f}" for side in sides)
+            for quantity in max(sides, key=len):
+                values = "".join(f"{side.get(quantity, np.nan):11.5f}" for side in sides)
                 print(f"{quantity:34s} {ifu:3d}{values}")
     for ifu in options.ifus:
         difference = compare_images(options.folder, "bias/MASTER_BIAS", ifu, relative=False)
         ratio = compare_images(options.folder, "flat/MASTER_FLAT", ifu, relative=True)
         print(f"{'bias, ours - genuine [adu]':34s} {ifu:3d} {difference:10.4f}")
         print(f"{'flat, ours / genuine':34s} {ifu:3d} {ratio:10.5f}")
-        for name, value in compare_fluxes(options.folder, ifu):
+        widths = compare_widths(options.folder, ifu)
+        for name, value in (*compare_fluxes(options.folder, ifu), *widths):
             print(f"{name:34s} {ifu:3d} {value:10.5f}")
 
 

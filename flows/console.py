@@ -11,6 +11,7 @@ STAGES = {
     "DARK": "Darks",
     "FLAT": "Flats and traces",
     "ARC": "Wavelengths",
+    "ARC_LSF": "Line spread functions",
     "SKYFLAT": "Twilights",
     "STD": "Standard stars",
     "OBJECT": "Science",

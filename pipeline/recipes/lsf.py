@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.arc_image import N_ROWS
 from pipeline.algorithms.arc_lines import ArcLamp, ArcLines, group_by_lamp, read_catalogue
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
@@ -42,6 +41,8 @@ Floats = NDArray[np.float64]
 
 ARCS = ("ARC", "ARC_LSF")
 EXTRA = ("line_lambda", "line_flux", "line_background", "orig")
+N_ROWS = 32
+"""Detector rows of all exposures in hand at a time."""
 KNOTS_PER_WINDOW = 0.72
 """Distance of the knots of a profile over the regression window: cubic splines with
 these knots smooth like the genuine pipeline's parabola in a window of this half width."""
@@ -190,7 +191,9 @@ def _gather(
     params: LsfParams,
 ) -> tuple[list[LampSamples], list[int]]:
     """Return the pixels near lines of each lamp, and the saturated ones of each input."""
-    exposures = [_calibrated(lamp, frames, params) for lamp in lamps]
+    bias = SharedImage(frames["MASTER_BIAS"][0])
+    flats = [SharedImage(flat) for flat in frames.get("MASTER_FLAT", ())]
+    exposures = [_calibrated(lamp, bias, flats, frames, params) for lamp in lamps]
     samples = [_samples(lamp, slices, catalogue, params) for lamp in lamps]
     n_saturated = [[0] * len(images) for images in exposures]
     for rows in blocks(slices.shape[0], N_ROWS):
@@ -203,9 +206,14 @@ def _gather(
     return samples, [n for counts in n_saturated for n in counts]
 
 
-def _calibrated(lamp: ArcLamp, frames: Frames, params: LsfParams) -> list[ImageFrame]:
+def _calibrated(
+    lamp: ArcLamp,
+    bias: ImageFrame,
+    flats: Sequence[ImageFrame],
+    frames: Frames,
+    params: LsfParams,
+) -> list[ImageFrame]:
     """Return the exposures of a lamp in counts, read lazily."""
-    bias = SharedImage(frames["MASTER_BIAS"][0])
     images: list[ImageFrame] = [
         calibrated(
             raw,
@@ -216,9 +224,8 @@ def _calibrated(lamp: ArcLamp, frames: Frames, params: LsfParams) -> list[ImageF
         )
         for raw in lamp.frames
     ]
-    for flat in frames.get("MASTER_FLAT", ()):
-        shared = SharedImage(flat)
-        images = [FlatFielded(image, shared) for image in images]
+    for flat in flats:
+        images = [FlatFielded(image, flat) for image in images]
     return images
 
 

@@ -42,12 +42,16 @@ def sequence(
 
 
 def arcs(
-    mjd: float, n_ifus: int = 2, lamps: tuple[str, ...] = ("3", "4", "5")
+    mjd: float,
+    n_ifus: int = 2,
+    lamps: tuple[str, ...] = ("3", "4", "5"),
+    n: int = 3,
+    tag: str = "ARC",
 ) -> list[RawRecord]:
-    shared = {"tpl_start": f"ARC{mjd:.3f}", "tpl_nexp": 3 * len(lamps)}
+    shared = {"tpl_start": f"{tag}{mjd:.3f}", "tpl_nexp": n * len(lamps)}
     return [
-        raw("ARC", mjd + i / 1440, i + 1, n_ifus, lamps=(f"CU-LAMP{lamp}",), **shared)
-        for i, lamp in enumerate(lamp for lamp in lamps for _ in range(3))
+        raw(tag, mjd + i / 1440, i + 1, n_ifus, lamps=(f"CU-LAMP{lamp}",), **shared)
+        for i, lamp in enumerate(lamp for lamp in lamps for _ in range(n))
     ]
 
 
@@ -126,6 +130,12 @@ def recipes() -> Mapping[str, Recipe]:
         _recipe("muse_bias", "ifu", "BIAS3", "MASTER_BIAS"),
         _recipe("muse_dark", "ifu", "DARK3 MASTER_BIAS", "MASTER_DARK"),
         _recipe("muse_flat", "ifu", f"FLAT3 {basic}", "MASTER_FLAT TRACE_TABLE"),
+        _recipe(
+            "muse_lsf",
+            "ifu",
+            "ARC? ARC_LSF? MASTER_BIAS MASTER_FLAT? TRACE_TABLE WAVECAL_TABLE LINE_CATALOG",
+            "LSF_PROFILE",
+        ),
         _recipe(
             "muse_wavecal",
             "ifu",

@@ -173,6 +173,39 @@ def test_a_deep_group_takes_its_complete_members() -> None:
     assert deep.needs[0] in failed.missing[0]
 
 
+def lsf_of_science(made: Plan) -> dict[int | None, str]:
+    """Return the block that makes the line spread function of each IFU, '' for static."""
+    scipost = next(s for s in by_tag(made)["OBJECT"].steps if s.recipe == "muse_scipost")
+    (found,) = (m for m in scipost.matches if m.tag == "LSF_PROFILE")
+    return {choice.ifu: choice.record.block for choice in found.chosen}
+
+
+@pytest.mark.parametrize(("tag", "n"), [("ARC_LSF", 2), ("ARC", 5)])
+def test_a_long_series_of_arcs_gives_a_line_spread_function(tag: str, n: int) -> None:
+    series = arcs(START + 0.6, n=n, tag=tag)
+    made = planned([*FULL, *series])
+    block = by_tag(made)["ARC_LSF"]
+    assert block.completeness == "COMPLETE"
+    assert {f.name for f in block.frames} == {f.name for f in series}
+    assert [step.recipe for step in block.steps] == ["muse_lsf"]
+    assert {p.ifu for p in block.promises if p.tag == "LSF_PROFILE"} == {1, 2}
+    chosen = lsf_of_science(made)
+    assert chosen[1] == chosen[2] == block.name
+
+
+def test_without_a_long_series_the_static_function_is_used() -> None:
+    made = planned(FULL)
+    assert "ARC_LSF" not in by_tag(made)
+    assert lsf_of_science(made) == {None: ""}
+
+
+def test_a_series_without_a_lamp_leaves_the_static_function() -> None:
+    series = arcs(START + 0.6, lamps=("3", "5"), n=9, tag="ARC_LSF")
+    made = planned([*FULL, *series])
+    assert by_tag(made)["ARC_LSF"].missing == ("ARC_LSF: no frame with the Xe lamp",)
+    assert lsf_of_science(made) == {None: ""}
+
+
 def test_frames_no_recipe_takes_are_reported() -> None:
     some = {k: v for k, v in RECIPES.items() if k != "muse_twilight"}
     made = plan([*FULL, *sequence("MASK", START, 3)], statics(), some)
