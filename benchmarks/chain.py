@@ -104,6 +104,9 @@ CHAIN = (
     ),
 )
 
+DARK = Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True)
+"""Not in the chain: no later call takes its product, and darks take long to simulate."""
+
 
 def statics(size_name: str = "full") -> dict[str, list[Path]]:
     """Return the shipped static calibrations by tag."""

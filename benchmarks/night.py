@@ -60,6 +60,14 @@ def calibrations(n_bias: int = 5, n_flat: int = 5, n_arc: int = 3) -> Iterator[E
         start += timedelta(seconds=300)
 
 
+def darks() -> Iterator[Exposure]:
+    """Yield three darks of the morning before; they are not part of `night`."""
+    start = _at(2, 7, 0)
+    for k in range(3):
+        at = start + timedelta(seconds=1900 * k)
+        yield Exposure("DARK", at, 1800.0, _template("DARK", start, k + 1, 3), 300 + k)
+
+
 def twilights() -> Iterator[Exposure]:
     """Yield the exposures of the evening sky."""
     first = _at(2, 22, 40, 10, 200)

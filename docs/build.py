@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docs import completeness
+from docs.captions import figure_of
 from phoenix.settings import Settings
 from pipeline.runner import load_recipes
 from pipeline.spec import Input, Params, Recipe
@@ -51,6 +52,7 @@ def page(recipe: Recipe) -> str:
         [
             f"# {recipe.name}",
             recipe.doc,
+            *([figure] if (figure := figure_of(recipe.name)) else []),
             f"Scope: {SCOPE[recipe.scope]}. Version {recipe.version}.",
             "## Inputs",
             _table(("Tag", "Kind", "Frames", "Per IFU", "Meaning"), inputs),

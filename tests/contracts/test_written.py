@@ -1,36 +1,22 @@
 """Every recipe writes what it declares: a mini night through all recipes, files on disk."""
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN, Call, take_products
+from benchmarks.chain import CHAIN, DARK, take_products
 from benchmarks.frames import simulate_frames
+from benchmarks.night import darks
 from benchmarks.reduction import Reduction
 from pipeline.formats.headers import read_header
 from pipeline.instrument import MINI
 from pipeline.runner import load_recipes
-from pipeline.simulator.exposure import Exposure, Template
 from pipeline.simulator.frames import simulate_exposure
-from pipeline.simulator.headers import TEMPLATES
 
 RECIPES = load_recipes()
 IFUS = (1, 2)
-DARK = Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True)
-CALLS = [*CHAIN, *([] if any(c.recipe == "muse_dark" for c in CHAIN) else [DARK])]
-
-
-def darks(folder):
-    """Write three darks."""
-    start = datetime(2026, 9, 2, 8, tzinfo=UTC)
-    for k in range(3):
-        template = Template(TEMPLATES["DARK"], start, k + 1, 3)
-        at = start + timedelta(seconds=1900 * k)
-        simulate_exposure(
-            Exposure("DARK", at, 1800.0, template, 300 + k), MINI, folder, IFUS
-        )
+CALLS = [*CHAIN, DARK]
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +24,8 @@ def products(tmp_path_factory):
     """Paths of the products by label of the call."""
     folder = tmp_path_factory.mktemp("night")
     raw = simulate_frames(folder / "raw", IFUS, MINI)
-    if DARK in CALLS:
-        darks(raw)
+    for dark in darks():
+        simulate_exposure(dark, MINI, raw, IFUS)
     reduction = Reduction(raw, folder, MINI.name)
     written = {}
     for call in CALLS:
