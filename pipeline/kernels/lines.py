@@ -22,9 +22,9 @@ CORE = 4.5
 """Half width of the window for the centre of light [pix]."""
 MAX_ITER = 20
 """Steps after which a fit that still moves is given up."""
-AT_REST, AT_REST_WIDTH = 2e-4, 2e-3
+AT_REST, AT_REST_WIDTH = 1e-3, 5e-3
 """Step in displacement and width after which a fit is at rest [pix]: the next would be
-smaller by more than ten times."""
+smaller by more than ten times, a hundredth of the error of the brightest line."""
 MAX_PIXELS = 64
 """Most pixels in the window of a group."""
 NARROWEST, WIDEST = 0.4, 3.0
