@@ -302,3 +302,25 @@ def check_levels(
                     keyword=f"quadrant {port + 1}",
                     remedy="use overscan=offset or vpoly, or frames of one day",
                 )
+
+
+def master_keywords(
+    levels: Sequence[OverscanLevel], params: OverscanParams
+) -> dict[str, Value]:
+    """Return what a master says about the overscan of its exposures.
+
+    That of the first one, to which the others are adjusted; without a correction
+    (``none``) the mean of all and its deviation, as in the genuine pipeline.
+    """
+    keywords = dict(levels[0].keywords)
+    if params.overscan != "none":
+        return keywords
+    means, deviations = (
+        np.array([getattr(v, k) for v in levels]) for k in ("mean", "stdev")
+    )
+    spread = np.sqrt(np.sum(deviations**2 + (means - means[0]) ** 2, axis=0))
+    for port in range(4):
+        name = f"ESO DRS MUSE OVSC{port + 1}"
+        keywords[f"{name} MEAN"] = np.float32(means[:, port].mean()).item()
+        keywords[f"{name} STDEV"] = np.float32(spread[port] / len(levels)).item()
+    return keywords

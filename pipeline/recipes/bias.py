@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from pipeline.algorithms.bad_columns import flag_bad_columns
 from pipeline.algorithms.combination import CombineParams
 from pipeline.algorithms.detector import CalibratedFrame, bad_pixel_list, gains
-from pipeline.algorithms.overscan import OverscanParams, check_levels, overscan_level
+from pipeline.algorithms.overscan import (
+    OverscanParams,
+    check_levels,
+    master_keywords,
+    overscan_level,
+)
 from pipeline.algorithms.plane_statistics import PlaneStatistics, plane_statistics
 from pipeline.algorithms.raw_checks import check_noise, check_offsets, check_quadrants
 from pipeline.algorithms.raw_levels import RawLevels
@@ -97,7 +102,7 @@ def bias(frames: Frames, params: BiasParams, out: Outputs) -> None:
     stack = Stack(exposures, params)
     levels = RawLevels(size, rough)
     saturated = np.zeros(len(raws) + 1, np.int64)
-    keywords = exposures[0].overscan.keywords
+    keywords = master_keywords([frame.overscan for frame in exposures], params)
     master = out.image(TAG, size.shape, unit="adu", header=keywords, like=raws[0])
     shape = size.quadrant_ny, size.shape[1]  # used twice: new ones leave holes in memory
     planes = np.empty(shape, np.float32), np.empty(shape, np.uint32)

@@ -89,6 +89,17 @@ def test_other_methods_keep_the_level(overscan):
     assert level == pytest.approx(rawbias.LEVEL[0] + 0.5, abs=1)
 
 
+def test_without_correction_the_master_has_the_mean_overscan():
+    """Another exposure must lie within its deviation of the mean of all."""
+    frames = raws(3, shifts=[0.0, 2.0, 4.0])
+    names = [f"ESO DRS MUSE OVSC1 {what}" for what in ("MEAN", "STDEV")]
+    mean, deviation = (make(frames, overscan="none").header[name] for name in names)
+    first, scatter = (make(frames).header[name] for name in names)
+    assert mean == pytest.approx(first + 2.0, abs=0.15)
+    expected = np.sqrt(3 * scatter**2 + 2.0**2 + 4.0**2) / 3
+    assert deviation == pytest.approx(expected, rel=0.05)
+
+
 def test_levels_that_differ_stop_without_correction():
     frames = raws(3, shifts=[0.0, 0.0, 90.0])
     with pytest.raises(BadInput, match=r"bias2\.fits, quadrant 1.*overscan=offset"):
