@@ -8,6 +8,7 @@ from pipeline.formats.image import open_images
 from pipeline.formats.raw import open_raw
 from pipeline.formats.raw_writer import write_raw
 from pipeline.formats.scan import scan
+from pipeline.instrument import MINI
 from pipeline.runner import find_recipe, load_recipes, run
 from pipeline.spec import BadInput
 from tests.pipeline import rawbias
@@ -88,6 +89,55 @@ def test_ifus_are_merged_on_request(biases, masters, tmp_path):
     rows = slice(0, 1344)
     for a, b in zip(images[2].read(rows), single.read(rows), strict=True):
         assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def darks(tmp_path_factory):
+    """Raw darks of two IFUs."""
+    folder, sof = tmp_path_factory.mktemp("darks"), []
+    for number in range(3):
+        primary = rawbias.primary(number)
+        primary["EXPTIME"] = 1800.0
+        images = {
+            ifu: (rawbias.counts(500 + 10 * number + ifu), rawbias.extension(ifu))
+            for ifu in (1, 2)
+        }
+        write_raw(folder / f"dark{number}.fits", primary, images)
+        sof.append((folder / f"dark{number}.fits", "DARK"))
+    return sof
+
+
+def test_masters_may_be_separate_merged_or_mixed(biases, darks, masters, tmp_path):
+    params = {"nhigh": 2}
+    (both,) = run("muse_bias", biases, params, tmp_path / "both", merge=True)
+    (second,) = run("muse_bias", biases, params, tmp_path / "two", nifu=2, merge=True)
+    found = []
+    for k, given in enumerate((masters, [both], [masters[0], second])):
+        sof = [*darks, *((m.path, "MASTER_BIAS") for m in given)]
+        made = run("muse_dark", sof, {}, tmp_path / f"out{k}")
+        found.append([(p.ifu, sums(p.path)[1:]) for p in made])
+    assert [ifu for ifu, _ in found[0]] == [1, 2]
+    assert found[1] == found[0] and found[2] == found[0]
+
+
+def test_a_table_of_bad_pixels_may_hold_all_ifus(darks, masters, tmp_path):
+    """Positions are raw ones, from 1; the next pixel is the first light-sensitive one."""
+    first = MINI.scan + 1
+    units = [fits.PrimaryHDU()]
+    for ifu in (1, 2):
+        columns = [
+            fits.Column(name, "J", array=np.array([value]))
+            for name, value in (("xpos", first + ifu), ("ypos", first), ("status", 512))
+        ]
+        columns.append(fits.Column("value", "E", array=np.zeros(1)))
+        units.append(fits.BinTableHDU.from_columns(columns, name=f"CHAN{ifu:02d}"))
+    fits.HDUList(units).writeto(tmp_path / "bad.fits")
+    sof = [*darks, *((m.path, "MASTER_BIAS") for m in masters)]
+    sof.append((tmp_path / "bad.fits", "BADPIX_TABLE"))
+    for product in run("muse_dark", sof, {}, tmp_path / "out"):
+        (image,) = open_images(product.path, "MASTER_DARK").values()
+        flagged = np.flatnonzero(image.read(slice(0, 1)).dq[0, :4] & 512)
+        assert flagged.tolist() == [product.ifu]
 
 
 def test_inputs_are_checked_before_anything_is_written(biases, tmp_path):
