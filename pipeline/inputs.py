@@ -140,15 +140,36 @@ def _check_number(
 
 
 def _check_setup(recipe: Recipe, frames: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse frames of one IFU with another binning, and raws of another setup."""
+    """Refuse frames of one IFU with another binning, and raws of another setup.
+
+    Of masters taken with another read-out mode or chip there is a warning, but for a
+    MASTER_BIAS, which is refused when it is used (as in the genuine pipeline).
+    """
     reference = next(f for i in recipe.inputs if i.raw for f in frames[i.tag])
     for declared in recipe.inputs:
         if declared.kind not in ("raw", "image") or not declared.per_ifu:
             continue
-        keywords = (*BINNING, *SETUP) if declared.raw else BINNING
         for frame in frames[declared.tag]:
-            for keyword in keywords:
+            for keyword in (*BINNING, *SETUP) if declared.raw else BINNING:
                 _check_keyword(reference, frame, keyword)
+            if not declared.raw and declared.tag != "MASTER_BIAS":
+                _warn_of_setup(reference, frame)
+
+
+def _warn_of_setup(reference: Any, frame: Any) -> None:
+    """Warn of a master whose read-out mode or chip is not that of the raw frames."""
+    for keyword in SETUP:
+        ours, theirs = reference.header.get(keyword), frame.header.get(keyword)
+        if ours is not None and theirs is not None and ours != theirs:
+            log.warning(
+                "%s, %s: is %r, but %r in %s. Remedy: give a %s of the same setup",
+                frame.name,
+                keyword,
+                theirs,
+                ours,
+                reference.name,
+                frame.tag,
+            )
 
 
 def _check_keyword(reference: Any, frame: Any, keyword: str) -> None:

@@ -31,8 +31,8 @@ from pipeline.spec import (
 
 log = logging.getLogger(__name__)
 
-_SETUP = ("ESO DET BINX", "ESO DET BINY", "ESO DET READ CURID", "ESO DET CHIP NAME")
-_BIAS_SETUP = (*_SETUP, "ESO DET CHIP ID")
+_BINNING = ("ESO DET BINX", "ESO DET BINY")
+_SETUP = (*_BINNING, "ESO DET READ CURID", "ESO DET CHIP NAME", "ESO DET CHIP ID")
 
 
 @dataclass
@@ -161,7 +161,7 @@ def calibrated(
     BadInput
         If the master was taken with another setup or made with another ``overscan``.
     """
-    check_setup(raw, bias, _BIAS_SETUP)
+    check_setup(raw, bias, _SETUP)
     level = overscan_level(raw, params, bias.header)
     check_ports(raw, level)
     check_bias_level(raw, bias, level, params)
@@ -170,7 +170,7 @@ def calibrated(
     noise = read_noises(raw.header, bias.header) if read_noise else (0.0,) * 4
     scale = 1.0
     if dark is not None:
-        check_setup(raw, dark, _SETUP)
+        check_setup(raw, dark, _BINNING)
         scale = _exposure_time(raw) / _exposure_time(dark)
     found = bad_pixel_list(bad_pixels, raw.ifu, size)
     return CalibratedFrame(

@@ -68,3 +68,39 @@ def test_wrong_numbers_are_refused(ifu, files, problem):
 
 def test_what_is_optional_may_be_missing():
     assert frames_of(recipe("ifu"), given(*GOOD[:-1]), 1)["CURVE"] == []
+
+
+def taken(recipe_tag, **keywords):
+    """The frames of a recipe of two raws, a master bias and another master image."""
+    tags = {"RAW": RAW, "MASTER_BIAS": Input("MASTER_BIAS", "image")}
+    tags["MASTER_DARK"] = Input("MASTER_DARK", "image")
+    declared = Recipe(
+        "test", "1", "ifu", tuple(tags.values()), (Product("OUT", "table", "x"),), (),
+        Params, "", print,
+    )  # fmt: skip
+    files = []
+    for number, tag in enumerate(("RAW", "RAW", "MASTER_BIAS", "MASTER_DARK")):
+        header = {"ESO DET BINX": 1, "ESO DET READ CURID": 1, "ESO DET CHIP ID": "psyche"}
+        if tag == recipe_tag:
+            header.update({f"ESO DET {k}": v for k, v in keywords.items()})
+        name = f"{tag}{number}.fits"
+        frame = SimpleNamespace(name=name, tag=tag, ifu=1, header=header)
+        files.append(Given(Path(name), tag, tags[tag], {1: frame}))
+    return frames_of(declared, files, 1)
+
+
+@pytest.mark.parametrize("tag", ["MASTER_BIAS", "MASTER_DARK"])
+def test_another_binning_is_refused(tag):
+    with pytest.raises(BadInput, match=rf"{tag}\d\.fits, ESO DET BINX: is 2, but 1"):
+        taken(tag, BINX=2)
+
+
+@pytest.mark.parametrize("keyword", ["READ CURID", "CHIP ID"])
+def test_another_setup_of_a_master_is_warned_of(caplog, keyword):
+    taken("MASTER_DARK", **{keyword: "other"})
+    (text,) = caplog.messages
+    assert f"MASTER_DARK3.fits, ESO DET {keyword}: is 'other', but" in text
+    assert "in RAW0.fits" in text and "Remedy: " in text
+    caplog.clear()
+    taken("MASTER_BIAS", **{keyword: "other"})  # is refused where it is used
+    assert not caplog.messages
