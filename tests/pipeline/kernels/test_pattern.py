@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipeline.kernels.pattern import best_dispersion
+from pipeline.kernels.pattern import best_dispersion, match_lines
 
 
 @pytest.fixture
@@ -58,3 +58,37 @@ def test_the_order_of_lines_does_not_matter(sky):
 
 def test_nothing_recorded_nothing_agrees(sky):
     assert search(np.array([0.0]), sky[1], [100.0], [1.0], [0.0])[0] == 0.0
+
+
+# --- who is who ------------------------------------------------------------------
+
+
+def plain_match(expected, peak, wavelength, brightness, limit):
+    """The same by full tables."""
+    part = (expected[:, None] - wavelength) / limit
+    cost = np.where(np.abs(part) <= 1, part**2 - brightness, np.inf)
+    winner = np.full(len(wavelength), -1)
+    for k in np.argsort(peak, kind="stable"):
+        if np.isfinite(cost[k]).any():
+            winner[np.argmin(cost[k])] = k
+    return winner
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_matches_equal_those_of_full_tables(seed):
+    rng = np.random.default_rng(seed)
+    wavelength = np.sort(rng.uniform(5000, 5400, 60))
+    expected = np.sort(wavelength[rng.integers(0, 60, 80)] + rng.normal(0, 1.0, 80))
+    peak, brightness = rng.exponential(100, 80), rng.uniform(0, 2, 60)
+    limit = rng.uniform(0.3, 3.0, 60)
+    found = match_lines(expected, peak, wavelength, brightness, limit)
+    assert (
+        found.tolist()
+        == plain_match(expected, peak, wavelength, brightness, limit).tolist()
+    )
+    assert (found >= 0).sum() > 20
+
+
+def test_without_detections_nothing_matches():
+    none, line = np.empty(0), np.array([5000.0])
+    assert match_lines(none, none, line, line, line).tolist() == [-1]
