@@ -40,6 +40,7 @@ from pipeline.parallel import (
     one_blas_thread,
 )
 from pipeline.provenance import Origin, file_name
+from pipeline.saturation import warn_of_saturation
 from pipeline.spec import REGISTRY, BadInput, Params, Recipe, Value
 
 log = logging.getLogger(__name__)
@@ -208,6 +209,7 @@ def _run_once(
     try:
         recipe.run(frames, params, outputs)
         produced = outputs.finish()
+        warn_of_saturation(produced, getattr(raw, "shape", ()))
     except BaseException:
         outputs.abort()
         raise
