@@ -12,6 +12,16 @@ from pipeline.spec import Table
 
 Floats = NDArray[np.float64]
 
+_RESIDUALS = {
+    "slice": "u1",
+    "iteration": "i4",
+    "x": "i4",
+    "y": "f4",
+    "lambda": "f4",
+    "residual": "f8",
+    "rejlimit": "f8",
+}
+"""Columns of the WAVECAL_RESIDUALS and their types."""
 REFERENCE = 5
 """Quality of bright isolated lines, whose width tells the resolution (genuine pipeline)."""
 
@@ -34,24 +44,26 @@ def wavelength_table(surfaces: Sequence[Surface]) -> Table:
 
 def residuals_table(surfaces: Sequence[Surface], places: Sequence[Places]) -> Table:
     """Return the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8)."""
-    parts: dict[str, list[NDArray[np.generic]]] = {
-        name: []
-        for name in ("slice", "iteration", "x", "y", "lambda", "residual", "rejlimit")
+    total = sum(len(done.places) for surface in surfaces for done in surface.rounds)
+    columns: dict[str, NDArray[np.generic]] = {
+        name: np.empty(total, kind) for name, kind in _RESIDUALS.items()
     }
+    start = 0
     for number, (surface, there) in enumerate(zip(surfaces, places, strict=True), start=1):
         for iteration, done in enumerate(surface.rounds, start=1):
-            n = len(done.places)
-            parts["slice"].append(np.full(n, number, np.uint8))
-            parts["iteration"].append(np.full(n, iteration, np.int32))
-            parts["x"].append(there.x[done.places].astype(np.int32))
-            parts["y"].append(there.y[done.places].astype(np.float32))
-            parts["lambda"].append(there.wavelength[done.places].astype(np.float32))
-            parts["residual"].append(done.residuals)
-            parts["rejlimit"].append(np.full(n, done.limit))
+            rows = slice(start, start + len(done.places))
+            start = rows.stop
+            columns["slice"][rows] = number
+            columns["iteration"][rows] = iteration
+            columns["x"][rows] = there.x[done.places]
+            columns["y"][rows] = there.y[done.places]
+            columns["lambda"][rows] = there.wavelength[done.places]
+            columns["residual"][rows] = done.residuals
+            columns["rejlimit"][rows] = done.limit
     units = {"x": "pix", "y": "pix"} | dict.fromkeys(
         ("lambda", "residual", "rejlimit"), "Angstrom"
     )
-    return Table({name: np.concatenate(v) for name, v in parts.items()}, units)
+    return Table(columns, units)
 
 
 def detection_qc(peaks: Sequence[Floats], n_detected: int) -> Iterator[tuple[str, float]]:

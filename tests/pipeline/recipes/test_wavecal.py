@@ -56,7 +56,9 @@ def deviations(product):
     y = np.arange(1, MINI.shape[0] + 1, 10)
     found = []
     for s in range(MINI.n_slices):
-        terms = [[columns[f"wlc{i}{j}"][s] for j in range(7)] for i in range(3)]
+        n_x, n_y = (1 + max(int(name[k]) for name in columns if name[:3] == "wlc")
+                    for k in (3, 4))  # fmt: skip
+        terms = [[columns[f"wlc{i}{j}"][s] for j in range(n_y)] for i in range(n_x)]
         left, right = truth.left[s, y - 1], truth.right[s, y - 1]
         rest = []
         for u in (-0.9, 0.0, 0.9):
@@ -114,6 +116,19 @@ def test_the_order_of_the_exposures_does_not_matter(calibrate, products):
 def test_other_weights_give_nearly_the_same(calibrate, weighting):
     table = calibrate(arcs(*LAMPS, n=2), fitweighting=weighting)["WAVECAL_TABLE"]
     assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.02
+
+
+def test_orders_and_limits_are_those_asked_for(calibrate, products):
+    limits = {"linesigma": 1.5, "fitsigma": 2.4}
+    out = calibrate(arcs(*LAMPS, n=2), xorder=3, yorder=5, residuals=True, **limits)
+    table, residuals = out["WAVECAL_TABLE"], out["WAVECAL_RESIDUALS"].tables[""].columns
+    terms = {f"wlc{i}{j}" for i in range(4) for j in range(6)}
+    assert set(table.tables[""].columns) == {"SliceNo", "MSE"} | terms
+    assert np.sqrt(np.mean(deviations(table) ** 2)) < 0.02
+    before = products["WAVECAL_RESIDUALS"].tables[""].columns
+    assert (residuals["iteration"] == 1).sum() < 0.9 * (before["iteration"] == 1).sum()
+    for name in ("QC WAVECAL SLICE1 FIT RMS", "QC WAVECAL SLICE12 FIT RMS"):
+        assert table.qc[name] < 0.9 * products["WAVECAL_TABLE"].qc[name]
 
 
 def test_saturated_lines_are_left_out(calibrate):
