@@ -17,6 +17,8 @@ from pipeline.simulator.frames import simulate_exposure
 RECIPES = load_recipes()
 IFUS = (1, 2)
 CALLS = [*CHAIN, DARK]
+ALONE = {"muse_geometry"}
+"""Recipes whose long sequences of frames only their own tests simulate."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def declared_as(name, keyword):
 
 
 def test_every_recipe_is_called():
-    assert {call.recipe for call in CALLS} == set(RECIPES)
+    assert {call.recipe for call in CALLS} | ALONE >= set(RECIPES)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
