@@ -40,6 +40,9 @@ PREFIXES = {
 }
 """First words of the QC keywords of each recipe that is compared, after ``QC``."""
 
+BORROWED = {"muse_lsf": ["QC WAVECAL INPUT# NSATURATED"]}
+"""Keywords that a recipe writes under the name of another, as seen in its products."""
+
 Signature = dict[str, Any]
 
 
@@ -100,7 +103,7 @@ def dictionary() -> set[str]:
 
 
 def qc_of(recipe: str, keywords: Iterable[str]) -> set[str]:
-    """Return the patterns that belong to a recipe."""
+    """Return the patterns that belong to a recipe; products inherit those of others."""
     return {k for k in keywords if k.split()[1] in PREFIXES[recipe]}
 
 
@@ -109,7 +112,7 @@ def declared(recipe: str) -> Signature:
     return {
         "parameters": parameters(recipe),
         **frames(recipe),
-        "qc": sorted(qc_of(recipe, dictionary())),
+        "qc": sorted({*qc_of(recipe, dictionary()), *BORROWED.get(recipe, ())}),
     }
 
 
@@ -134,7 +137,7 @@ def signatures(folder: Path) -> dict[str, Signature]:
     for recipe, tag, keywords in seen(folder):
         known = found[recipe]
         known["products"] = sorted({*known["products"], tag})
-        known["qc"] = sorted({*known["qc"], *keywords})
+        known["qc"] = sorted({*known["qc"], *qc_of(recipe, keywords)})
     return found
 
 
