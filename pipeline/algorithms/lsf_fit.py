@@ -197,6 +197,12 @@ class Equations:
             np.zeros((n_slices, n_lines), bool),
         )
 
+    def clear(self) -> None:
+        """Forget all pixels."""
+        self.pairs[...] = 0.0
+        self.sums[...] = 0.0
+        self.taken[...] = False
+
     def total(self, used: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Return matrix and vector of each line, all slices added, without unused parts."""
         good = self.taken.astype(np.float64)
@@ -298,9 +304,7 @@ class LineFit:
         """Find fluxes and profiles in some rounds."""
         for number, doubt in enumerate(ROUNDS):
             early = number <= JUDGED
-            self.equations = Equations.empty(
-                self.n_slices, len(self.wavelength), self.knots.n
-            )
+            self.equations.clear()
             run_all(
                 partial(self._measure, doubt=doubt),
                 range(0, self.n_slices, THIN if early else 1),

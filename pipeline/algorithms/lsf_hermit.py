@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 from scipy.special import erf
 
 from pipeline.spec import Table
@@ -105,6 +104,8 @@ def fit_gauss_hermite(
     start
         Where to begin.
     """
+    from scipy.optimize import least_squares  # costs 20 MB, which only this method needs
+
     first = np.zeros(2 + sum(ORDERS))
     first[:3] = SLIT, BIN, SIGMA
     if start is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 from scipy.linalg import solve
 
 Floats = NDArray[np.float64]
@@ -78,18 +77,22 @@ class Knots:
         t = (distance + self.reach) / self.step
         inside = (t >= 0) & (t <= self.n)
         i = np.clip(np.floor(t).astype(int), 0, self.n - 1)
-        u = np.where(inside, t - i, 0.0)
-        weights = (
-            (1 - u) ** 3,
-            4 + u * u * (3 * u - 6),
-            4 + (1 - u) ** 2 * (3 * (1 - u) - 6),
-            u**3,
-        )
         total = sum(
-            w * np.take_along_axis(coefficients, i + a, axis=-1)
-            for a, w in enumerate(weights)
+            weight * np.take_along_axis(coefficients, i + a, axis=-1)
+            for a, weight in enumerate(_spline_weights(np.where(inside, t - i, 0.0)))
         )
-        return np.where(inside, total / 6, 0.0)
+        return np.where(inside, total, 0.0)
+
+
+def _spline_weights(u: Floats) -> tuple[Floats, ...]:
+    """Return the values of the four cubic B-splines at places in an interval, 0 to 1."""
+    v = 1 - u
+    return (
+        v**3 / 6,
+        (4 + u * u * (3 * u - 6)) / 6,
+        (4 + v * v * (3 * v - 6)) / 6,
+        u**3 / 6,
+    )
 
 
 class Wavelengths:
@@ -103,17 +106,18 @@ class Wavelengths:
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
-        n = max(round((high - low) / ZONE), 2)
-        inner = np.linspace(low, high, n + 1)
-        step = inner[1] - inner[0]
-        before, after = low - step * np.arange(3, 0, -1), high + step * np.arange(1, 4)
-        self._knots = np.concatenate([before, inner, after])
-        self.n = n + 3
+        self._n = max(round((high - low) / ZONE), 2)
+        self.n = self._n + 3
 
     def common(self, wavelength: Floats) -> Floats:
         """Return the B-splines at wavelengths, float64[n_wavelengths, n]."""
         inside = np.clip(wavelength, self.low, self.high)
-        return np.asarray(BSpline.design_matrix(inside, self._knots, 3).toarray())
+        t = (inside - self.low) / (self.high - self.low) * self._n
+        i = np.minimum(t.astype(int), self._n - 1)
+        found = np.zeros((len(t), self.n))
+        for a, weight in enumerate(_spline_weights(t - i)):
+            found[np.arange(len(t)), i + a] = weight
+        return found
 
     def own(self, wavelength: Floats) -> Floats:
         """Return the polynomials of a slice, float64[n_wavelengths, SLICE_ORDER + 1]."""
