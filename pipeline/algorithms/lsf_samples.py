@@ -81,6 +81,14 @@ def lamp_lines(
     return LampLines(w, lines.flux, references, near.astype(np.int64), tuple(elements))
 
 
+Spans = tuple[NDArray[np.int32], NDArray[np.int32]]
+
+
+def columns_of(slices: SliceMap) -> Spans:
+    """Return first and last column of all slices in all rows [1-based]."""
+    return line_spans(slices.left, slices.right, *slices.shape)
+
+
 class LampSamples:
     """The pixels of one lamp, filled block by block of detector rows.
 
@@ -90,15 +98,18 @@ class LampSamples:
         The lines of the lamp.
     slices
         Where the slices lie.
+    spans
+        Columns of the slices, as `columns_of` gives them.
     reach
         Half width of the window of a line [Angstrom].
     """
 
-    def __init__(self, lines: LampLines, slices: SliceMap, reach: float) -> None:
+    def __init__(
+        self, lines: LampLines, slices: SliceMap, spans: Spans, reach: float
+    ) -> None:
         self.lines = lines
-        self._slices, self._reach = slices, reach
-        ny, nx = slices.shape
-        self._spans = line_spans(slices.left, slices.right, ny, nx)
+        self._slices, self._spans, self._reach = slices, spans, reach
+        ny = slices.shape[0]
         self.starts = count_samples(
             self._spans, slices.wave, ny, lines.reference_wavelength, reach
         )

@@ -15,7 +15,7 @@ from pipeline.algorithms.lsf_checks import check_lines, check_slices, warn_of_la
 from pipeline.algorithms.lsf_fit import LineFit
 from pipeline.algorithms.lsf_hermit import GaussHermite, fit_gauss_hermite, parameter_table
 from pipeline.algorithms.lsf_products import profile_cube, subtracted_pixels, width_qc
-from pipeline.algorithms.lsf_samples import LampSamples, lamp_lines
+from pipeline.algorithms.lsf_samples import LampSamples, Spans, columns_of, lamp_lines
 from pipeline.algorithms.lsf_shape import Knots, Wavelengths
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import origin_keywords
@@ -194,7 +194,8 @@ def _gather(
     bias = SharedImage(frames["MASTER_BIAS"][0])
     flats = [SharedImage(flat) for flat in frames.get("MASTER_FLAT", ())]
     exposures = [_calibrated(lamp, bias, flats, frames, params) for lamp in lamps]
-    samples = [_samples(lamp, slices, catalogue, params) for lamp in lamps]
+    spans = columns_of(slices)
+    samples = [_samples(lamp, slices, spans, catalogue, params) for lamp in lamps]
     n_saturated = [[0] * len(images) for images in exposures]
     for rows in blocks(slices.shape[0], N_ROWS):
         for images, counts, some in zip(exposures, n_saturated, samples, strict=True):
@@ -230,7 +231,11 @@ def _calibrated(
 
 
 def _samples(
-    lamp: ArcLamp, slices: SliceMap, catalogue: ArcLines, params: LsfParams
+    lamp: ArcLamp,
+    slices: SliceMap,
+    spans: Spans,
+    catalogue: ArcLines,
+    params: LsfParams,
 ) -> LampSamples:
     """Return where the pixels of a lamp will be gathered."""
     size = size_of(slices.shape)
@@ -247,7 +252,7 @@ def _samples(
             keyword="LINE_CATALOG",
             remedy="lower line_quality or give the catalogue shipped with the pipeline",
         )
-    return LampSamples(lines, slices, params.lsf_range)
+    return LampSamples(lines, slices, spans, params.lsf_range)
 
 
 def _fit(
