@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.algorithms.arc_lines import ELEMENTS, ArcLamp, ArcLines
 from pipeline.algorithms.lsf_fit import FEWEST, LineFit
+from pipeline.algorithms.lsf_samples import LampSamples
 from pipeline.spec import BadInput, Frame
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,24 @@ def warn_of_lamps(lamps: Sequence[ArcLamp], catalogue: ArcLines) -> None:
                 "function rests on the other lamps; add arcs of this one",
                 "+".join(elements),
             )
+
+
+def check_number(samples: Sequence[LampSamples]) -> None:
+    """Refuse exposures of lamps that have too few lines.
+
+    Raises
+    ------
+    BadInput
+        Before anything is fitted.
+    """
+    n = sum(len(one.lines.references) for one in samples)
+    if n < FEWEST:
+        elements = "+".join(e for one in samples for e in one.lines.elements)
+        raise BadInput(
+            f"only {n} lines of {elements} are good enough",
+            keyword="ARC",
+            remedy="add arc exposures of all lamps, or lower line_quality",
+        )
 
 
 def check_lines(

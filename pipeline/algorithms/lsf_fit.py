@@ -67,6 +67,8 @@ A blend of that size changes the width of its line by 0.01 Angstrom, and that of
 profile by a tenth of it, since other lines share in it."""
 CORE = 1.5
 """Half width of the core of a line [Angstrom]."""
+MAJORITY = 0.5
+"""Part of the lines that must agree: else none is judged (ours)."""
 
 
 @dataclass(eq=False)
@@ -351,8 +353,9 @@ class LineFit:
         if self.equations.taken[index].sum() < FEWEST:
             self.equations.taken[index] = False
         seen = columns[:, 1] > 0
-        found = columns[seen, 0] / columns[seen, 1]
-        self.illumination[index, seen] = np.clip(found / np.median(found), 0.1, 10.0)
+        if seen.any():
+            found = columns[seen, 0] / columns[seen, 1]
+            self.illumination[index, seen] = np.clip(found / np.median(found), 0.1, 10.0)
 
     def _fluxes(
         self,
@@ -459,5 +462,7 @@ class LineFit:
         rest = np.abs(found - common)
         used = rest <= np.maximum(allowed, SIGNIFICANT * error)
         used[~used[:, np.abs(middles) < CORE].all(axis=1)] = False
+        if used.any(axis=1).mean() < MAJORITY:
+            return
         for lamp in self.lamps:
             lamp.used = np.ascontiguousarray(used[self.part_of(lamp)])

@@ -11,7 +11,12 @@ from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
 from pipeline.algorithms.flatfield import FlatFielded
 from pipeline.algorithms.geometry import SliceMap, slice_map
-from pipeline.algorithms.lsf_checks import check_lines, check_slices, warn_of_lamps
+from pipeline.algorithms.lsf_checks import (
+    check_lines,
+    check_number,
+    check_slices,
+    warn_of_lamps,
+)
 from pipeline.algorithms.lsf_fit import LineFit
 from pipeline.algorithms.lsf_hermit import GaussHermite, fit_gauss_hermite, parameter_table
 from pipeline.algorithms.lsf_products import profile_cube, subtracted_pixels, width_qc
@@ -196,6 +201,7 @@ def _gather(
     exposures = [_calibrated(lamp, bias, flats, frames, params) for lamp in lamps]
     spans = columns_of(slices)
     samples = [_samples(lamp, slices, spans, catalogue, params) for lamp in lamps]
+    check_number(samples)
     n_saturated = [[0] * len(images) for images in exposures]
     for rows in blocks(slices.shape[0], N_ROWS):
         for images, counts, some in zip(exposures, n_saturated, samples, strict=True):
