@@ -35,6 +35,7 @@ TAGS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("FLAT", frozenset({"FLAT", "LAMP"}), frozenset({"CALIB"})),
     ("SKYFLAT", frozenset({"FLAT", "SKY"}), frozenset({"CALIB"})),
     ("MASK", frozenset({"WAVE", "MASK"}), frozenset({"CALIB"})),
+    ("MASK_CHECK", frozenset({"FLAT", "LAMP", "MASK"}), frozenset({"CALIB"})),
     ("ARC_LSF", frozenset({"WAVE", "LSF"}), frozenset({"CALIB"})),
     ("ARC", frozenset({"WAVE"}), frozenset({"CALIB"})),
     ("STD", frozenset({"STD"}), frozenset({"CALIB"})),
@@ -42,7 +43,9 @@ TAGS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("SKY", frozenset({"SKY"}), frozenset({"CALIB", "SCIENCE"})),
     ("OBJECT", frozenset({"OBJECT"}), frozenset({"SCIENCE"})),
 )
-"""Tag, words of DPR.TYPE, allowed DPR.CATG; the words must be exactly these."""
+"""Tag, words of DPR.TYPE, allowed DPR.CATG; the words must be exactly these.
+
+No rule file names the type of MASK_CHECK: it is ours."""
 
 _DPR = "ESO DPR CATG", "ESO DPR TYPE", "ESO DPR TECH"
 _NEEDED = ("MJD-OBS", "EXPTIME", "ESO INS MODE", "ESO DET READ CURID")

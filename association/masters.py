@@ -28,6 +28,10 @@ LONG_SERIES = 15
 five of each lamp, the standard set of ESO's calibration plan. Where there is none, the
 static one is used."""
 
+BY_HAND = {"MASK": "muse_geometry", "MASK_CHECK": "muse_geometry"}
+"""Raw calibrations, about monthly, whose recipe makes a static: run with the astrometry of
+the same time when the static is to be renewed (ESO's calibration plan)."""
+
 
 def plan_calibrations(planner: Planner, sets: Sequence[CalibrationSet]) -> list[Block]:
     """Plan the calibration blocks kind by kind, promising as it goes."""
@@ -46,6 +50,8 @@ def plan_calibrations(planner: Planner, sets: Sequence[CalibrationSet]) -> list[
     for members in sets:
         if members.tag not in chains and members.tag != "ILLUM":
             reason = f"no recipe cascade reduces {members.tag} frames"
+            if members.tag in BY_HAND:
+                reason += f": run {BY_HAND[members.tag]} to renew the static"
             planner.unplanned.append(Unplanned(members.name, members.frames, reason))
     return blocks
 

@@ -19,6 +19,17 @@ SATURATION = 65500
 """Raw counts above this, and counts of 0, are saturated [adu] (genuine pipeline)."""
 
 
+FOCAL_SCALE = 1.705
+"""Scale of the focal plane where the masks stand, unless TEL FOCU SCALE says another one
+[arcsec/mm]."""
+
+PINHOLE_ROWS = 0.6135
+"""Vertical distance of the rows of the multi-pinhole mask [mm] (its design, +-0.001)."""
+
+PINHOLES_PER_SLICE = 3
+"""Pinholes of one row that a slice sees."""
+
+
 @dataclass(frozen=True)
 class Quadrant:
     """One read-out port; number 1..4 counter-clockwise from the lower left.
@@ -112,6 +123,11 @@ class Size:
     def stack_width(self) -> float:
         """Width of a stack on the sky [pix of 0.2 arcsec]."""
         return {"full": 75.0, "mini": 30.0}[self.name]
+
+    @property
+    def pinhole_pitch(self) -> float:
+        """Horizontal distance of the pinholes of the mask [mm] (its design, +-0.001)."""
+        return {"full": 2.945, "mini": 1.178}[self.name]
 
     def quadrants(self) -> tuple[Quadrant, ...]:
         """Return the four ports: lower left, lower right, upper right, upper left."""

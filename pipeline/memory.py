@@ -4,7 +4,8 @@ They implement the protocols of `pipeline.spec` with plain arrays, and are stric
 files are strict: rows outside the product, wrong types and shapes are errors.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,9 @@ class MemoryRaw:
     def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
         """Return raw counts [adu] of some rows."""
         return np.array(self.data[rows, columns], dtype=np.uint16, order="C")
+
+    def release(self) -> None:
+        """Forget nothing: the image is in memory for good."""
 
 
 @dataclass
@@ -289,6 +293,11 @@ class MemoryOutputs:
     def __contains__(self, tag: str) -> bool:
         """Tell whether a product of the tag was opened."""
         return tag in self.products
+
+    @contextmanager
+    def of_ifu(self, ifu: int) -> Iterator["MemoryOutputs"]:  # noqa: ARG002
+        """Return where products of one IFU are opened: here."""
+        yield self
 
     def image(
         self,

@@ -3,7 +3,8 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -45,6 +46,18 @@ class FileOutputs:
     origin: Origin
     ifu: int | None
     _open: list[tuple[Product, int | None, ProductFile]] = field(default_factory=list)
+    _done: list[Produced] = field(default_factory=list)
+
+    @contextmanager
+    def of_ifu(self, ifu: int) -> Iterator["FileOutputs"]:
+        """Return where products of one IFU are opened; they are completed at the end."""
+        part = FileOutputs(self.recipe, self.folder, self.origin, ifu)
+        try:
+            yield part
+            self._done.extend(part.finish())
+        except BaseException:
+            part.abort()
+            raise
 
     def image(
         self,
@@ -155,7 +168,7 @@ class FileOutputs:
 
     def finish(self) -> list[Produced]:
         """Complete all products and say what there is."""
-        produced = []
+        produced = sorted(self._done, key=lambda p: (p.ifu or 0, p.tag, p.number or 0))
         while self._open:
             product, number, file = self._open[0]
             self._complete(product, file)

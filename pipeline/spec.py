@@ -10,6 +10,7 @@ images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -69,6 +70,9 @@ class RawFrame(Frame, Protocol):
 
     def read(self, rows: slice, columns: slice = slice(None)) -> NDArray[np.uint16]:
         """Return raw counts [adu], native uint16[n_rows, n_columns]."""
+
+    def release(self) -> None:
+        """Forget a decompressed image; it would be read again if asked for."""
 
 
 class ImageFrame(Frame, Protocol):
@@ -188,6 +192,12 @@ class Outputs(Protocol):
     ``like`` names the input whose header the product inherits, ``number`` the running
     number of numbered products (from 1).
     """
+
+    def of_ifu(self, ifu: int) -> AbstractContextManager["Outputs"]:
+        """Return where products of one IFU are opened by a recipe that serves them all.
+
+        They are complete when the context ends.
+        """
 
     def image(
         self,

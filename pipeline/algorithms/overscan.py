@@ -84,6 +84,17 @@ class OverscanParams(Params):
         return method, limits, self.ovscreject, self.ovscsigma, self.ovscignore
 
 
+def made_with(header: Mapping[str, Value]) -> OverscanParams:
+    """Return the overscan parameters that a product was made with, as its header says."""
+    found = {}
+    number = 1
+    while (name := header.get(f"ESO PRO REC1 PARAM{number} NAME")) is not None:
+        if name in OverscanParams.model_fields:
+            found[str(name)] = header[f"ESO PRO REC1 PARAM{number} VALUE"]
+        number += 1
+    return OverscanParams.model_validate(found)
+
+
 @dataclass(frozen=True)
 class OverscanLevel:
     """Bias level of a frame.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.simulator import mask
 from pipeline.simulator.exposure import (
     Conditions,
     Exposure,
@@ -132,6 +133,30 @@ def _arcs(
     first = arcs[0].template
     for number, arc in enumerate(arcs, 1):
         yield replace(arc, template=Template(first.id, first.start, number, len(arcs)))
+
+
+def geometry(
+    night: Night, hours: float, seeds: Seeds, n: int = 80, layout: int = 1
+) -> Iterator[Exposure]:
+    """Yield a run of the multi-pinhole mask down the field, then two of the trace mask.
+
+    The mask moves by more than two distances of its rows, so that at least one row passes
+    every slice as a whole; ``n`` is the number of steps, ``layout`` the adjustment of the
+    slicers.
+    """
+    first = night.at(hours)
+    heights = np.linspace(-mask.RUN / 2, mask.RUN / 2, n) + mask.MIDDLE
+    kinds: list[tuple[Kind, float, float]] = [
+        *(("MASK", mask.EXPTIME, float(height)) for height in heights),
+        *(("MASK_CHECK", mask.CHECK_EXPTIME, angle) for angle in (30.0, 120.0)),
+    ]
+    start = first + timedelta(milliseconds=123)
+    for k, (kind, exptime, place) in enumerate(kinds):
+        state = {**night.state(start), "drift": Drift()}
+        template = Template(TEMPLATES[kind], first, k + 1, len(kinds))
+        more = {"mask": place, "layout": layout, **state}
+        yield Exposure(kind, start, exptime, template, seeds(), **more)
+        start += timedelta(seconds=exptime + READOUT)
 
 
 def twilight(night: Night, seeds: Seeds) -> Iterator[Exposure]:

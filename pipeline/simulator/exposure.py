@@ -12,7 +12,18 @@ from pipeline.simulator.optics import Drift
 from pipeline.simulator.scene import Scene
 
 Kind = Literal[
-    "BIAS", "DARK", "FLAT", "ARC", "SKYFLAT", "ILLUM", "STD", "SKY", "OBJECT", "ASTROMETRY"
+    "BIAS",
+    "DARK",
+    "FLAT",
+    "ARC",
+    "SKYFLAT",
+    "ILLUM",
+    "STD",
+    "SKY",
+    "OBJECT",
+    "ASTROMETRY",
+    "MASK",
+    "MASK_CHECK",
 ]
 
 LATITUDE, LONGITUDE, ELEVATION = -24.627, -70.404, 2648.0
@@ -104,6 +115,11 @@ class Exposure:
         The file breaks off.
     guiding
         The slow guiding system is on: the file has its three extensions, too.
+    mask
+        Height of the multi-pinhole mask (MASK) as its drive tells it [mm], angle of the
+        lines of the trace mask (MASK_CHECK) [deg].
+    layout
+        How the slicers are adjusted, see `Optics.rearranged`.
     """
 
     kind: Kind
@@ -125,6 +141,8 @@ class Exposure:
     dark_lamp: bool = False
     truncated: bool = False
     guiding: bool = False
+    mask: float = 0.0
+    layout: int = 0
 
     @property
     def timestamp(self) -> str:

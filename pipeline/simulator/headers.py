@@ -24,6 +24,8 @@ DPR = {
     "SKYFLAT": ("CALIB", "FLAT,SKY"),
     "STD": ("CALIB", "STD"),
     "ASTROMETRY": ("CALIB", "ASTROMETRY"),
+    "MASK": ("CALIB", "WAVE,MASK"),
+    "MASK_CHECK": ("CALIB", "FLAT,LAMP,MASK"),
     "SKY": ("SCIENCE", "SKY"),
     "OBJECT": ("SCIENCE", "OBJECT"),
 }
@@ -38,12 +40,25 @@ TEMPLATES = {
     "SKYFLAT": "MUSE_wfm_cal_skyflat",
     "STD": "MUSE_wfm-noao_cal_specphot",
     "ASTROMETRY": "MUSE_wfm-noao_cal_astrom",
+    "MASK": "MUSE_wfm_cal_geom",
+    "MASK_CHECK": "MUSE_wfm_cal_geom",
     "SKY": "MUSE_wfm-noao_obs_genericoffset",
     "OBJECT": "MUSE_wfm-noao_obs_genericoffset",
 }
 """TPL ID of each kind of exposure."""
 
-_LAMPS = {"FLAT": (1, 2), "ILLUM": (1, 2), "Ne": (3, 6), "Xe": (4,), "HgCd": (5,)}
+_LAMPS = {
+    "FLAT": (1, 2),
+    "ILLUM": (1, 2),
+    "MASK": (3, 5, 6),
+    "MASK_CHECK": (1, 2),
+    "Ne": (3, 6),
+    "Xe": (4,),
+    "HgCd": (5,),
+}
+
+ENCODER_STEPS = 704638 / 14.5
+"""Steps of the encoder of the mask's drive [1/mm], as in a real header."""
 
 _ASTEROIDS = (
     "psyche ceres pallas juno vesta astraea hebe iris flora metis hygiea parthenope "
@@ -123,7 +138,7 @@ def _observation(e: Exposure) -> list[Entry]:
 
 
 def _lamp_states(e: Exposure) -> list[Entry]:
-    warm = e.kind in ("FLAT", "ILLUM", "ARC", "BIAS")
+    warm = e.kind in ("FLAT", "ILLUM", "ARC", "BIAS", "MASK", "MASK_CHECK")
     shining = _LAMPS.get(e.lamp if e.kind == "ARC" else e.kind, ())
     entries: list[Entry] = []
     for n in range(1, 7):
@@ -177,14 +192,16 @@ def _packed(degrees: float) -> float:
 
 
 def _instrument(e: Exposure) -> list[Entry]:
-    inside = e.kind in ("BIAS", "DARK", "FLAT", "ILLUM", "ARC")
+    masked = e.kind in ("MASK", "MASK_CHECK")
+    inside = masked or e.kind in ("BIAS", "DARK", "FLAT", "ILLUM", "ARC")
     return [
+        *(_mask(e) if masked else ()),
         ("ESO INS MODE", e.mode, ""),
         ("ESO INS OPTI1 NAME", "Blue" if e.mode.endswith("N") else "Clear", ""),
         ("ESO INS OPTI2 NAME", "WFM", ""),
         ("ESO INS OPTI3 NAME", "CALIB" if inside else "WFM", ""),
         ("ESO INS DROT MODE", "STAT" if inside else "SKY", ""),
-        ("ESO INS DROT POSANG", e.pointing.posang, ""),
+        ("ESO INS DROT POSANG", 90.0 if masked else e.pointing.posang, ""),
         ("ESO INS TEMP4 VAL", round(e.temperature, 2), "[C] Ambient temperature"),
         ("ESO INS TEMP4 NAME", "Ambient temp.", ""),
         ("ESO INS TEMP4 ID", "CAAT", ""),
@@ -198,6 +215,20 @@ def _instrument(e: Exposure) -> list[Entry]:
         ("ESO DET EXP NO", e.seed % 100000, ""),
         ("ESO DET EXP TYPE", {"BIAS": "Bias", "DARK": "Dark"}.get(e.kind, "Normal"), ""),
         ("ESO OCS DET IMGNAME", e.template.id.upper(), ""),
+    ]
+
+
+def _mask(e: Exposure) -> list[Entry]:
+    """Return which mask stands in the focal plane of the calibration unit, and where.
+
+    The derotator stands at 90 degrees, so that POS3 is the height in the field.
+    """
+    if e.kind == "MASK_CHECK":
+        return [("ESO INS OPTI4 NAME", "Trace", "")]
+    return [
+        ("ESO INS OPTI4 NAME", "MultiP", ""),
+        ("ESO INS POS3 ENC", round(e.mask * ENCODER_STEPS), ""),
+        ("ESO INS POS3 POS", round(e.mask, 6), ""),
     ]
 
 

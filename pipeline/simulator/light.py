@@ -9,6 +9,7 @@ from pipeline.instrument import Size
 from pipeline.simulator import lamps, sky
 from pipeline.simulator.atmosphere import molecular_transmission
 from pipeline.simulator.exposure import Exposure
+from pipeline.simulator.mask import paint_pinholes, shade_by_lines
 from pipeline.simulator.night import field_centre, paint_sky, paint_sources
 from pipeline.simulator.optics import Optics, optics
 from pipeline.simulator.spectrograph import continuum, emission, paint, sampling
@@ -32,12 +33,16 @@ def light(exposure: Exposure, size: Size, ifu: int, ifus: Sequence[int]) -> Imag
     """
     if exposure.kind in ("BIAS", "DARK") or exposure.dark_lamp:
         return np.zeros(size.shape, np.float32)
-    instrument = optics(size, ifu).drifted(exposure.drift)
+    instrument = optics(size, ifu).rearranged(exposure.layout).drifted(exposure.drift)
     level = transmission(instrument, exposure.temperature)
     if exposure.kind in ("FLAT", "ILLUM"):
         return _flat(exposure, instrument, level)
     if exposure.kind == "ARC":
         return _arc(exposure, instrument, level)
+    if exposure.kind == "MASK":
+        return paint_pinholes(exposure, instrument, level)
+    if exposure.kind == "MASK_CHECK":
+        return shade_by_lines(_flat(exposure, instrument, level), exposure, instrument)
     if exposure.kind == "SKYFLAT":
         return _twilight(exposure, instrument, level)
     image = paint_sky(exposure, instrument, level)

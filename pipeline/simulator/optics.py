@@ -19,6 +19,11 @@ from pipeline.simulator.lsf import LineSpread
 N_WAVE = 5
 """Coefficients of the wavelength along a slice at one row, in powers of u."""
 
+CENTRAL_GAP, OUTER_GAP = 0.04, 0.07
+"""Gaps between the stacks of slices [pix] (typical of the instrument)."""
+SLICE_HEIGHT = 60 / 288 / 0.2
+"""Height of a slice in the field [pix], where layouts are not nominal."""
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -81,6 +86,36 @@ class Optics:
         wave[:, :, 0] -= drift.wavelength
         return replace(
             self, left=self.left + drift.x, right=self.right + drift.x, wave=wave
+        )
+
+    def rearranged(self, layout: int) -> "Optics":
+        """Return the optics with the slices where an adjustment of the slicers puts them.
+
+        Layout 0 is the reference. Any other has its own shift, rotation and waves of each
+        IFU, gaps between the stacks, and slices 4 per cent higher than nominal, as the
+        instrument has them (60 arcsec in 288 slices).
+        """
+        if layout == 0:
+            return self
+        size, n = self.size, self.size.slices_per_stack
+        rng = np.random.default_rng([layout, self.ifu, size.n_ifus, 2013])
+        shift_x, shift_y = rng.normal(0, 0.15), rng.normal(0, 0.06)
+        turn, phase = rng.normal(0, 0.03), rng.uniform(0, 2 * np.pi, 2)
+        sky = np.array([size.sky_slice(s) - 1 for s in range(1, size.n_slices + 1)])
+        stack, row = np.divmod(sky, n)
+        side = stack - (size.n_stacks - 1) / 2
+        gaps = np.sign(side) * (CENTRAL_GAP / 2 + OUTER_GAP * (np.abs(side) - 0.5))
+        wave_x = 0.03 * np.sin(2 * np.pi * 1.3 * row / n + phase[0])
+        wave_y = 0.02 * np.sin(2 * np.pi * 1.7 * row / n + phase[1] + stack)
+        angle = np.deg2rad(turn)
+        middle = SLICE_HEIGHT * n * (self.ifu - (size.n_ifus + 1) / 2)
+        x = self.sky_x + gaps + wave_x
+        y = SLICE_HEIGHT * self.sky_y - middle + wave_y
+        return replace(
+            self,
+            sky_x=x * np.cos(angle) - y * np.sin(angle) + shift_x,
+            sky_y=x * np.sin(angle) + y * np.cos(angle) + middle + shift_y,
+            sky_angle=self.sky_angle + turn,
         )
 
     def wavelength(

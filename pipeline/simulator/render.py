@@ -169,3 +169,86 @@ def paint_slice(
             light = _cubic(spectrum, (wavelength - first) / step)
             inside = _below((x - left[y]) / blur) - _below((x - right[y]) / blur)
             image[y, x - 1] += level * light * inside * (1.0 + u * (slit[0] + u * slit[1]))
+
+
+SPOT_ROWS, SPOT_COLUMNS = 9, 6
+"""Reach of the image of a pinhole in one line [pix]."""
+
+
+@kernel
+def paint_spots(
+    image: NDArray[np.float32],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    wave: NDArray[np.float64],
+    lines: NDArray[np.float64],
+    fluxes: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    spots: NDArray[np.float64],
+    blur: float,
+    wing_weight: float,
+    wing_width: float,
+) -> None:
+    """Add the images of pinholes in all arc lines to one slice.
+
+    Parameters
+    ----------
+    image
+        float32[ny, nx], light [electrons], increased in place.
+    left, right
+        float64[ny], edges of the slice [pix, 1-based].
+    wave
+        float64[ny, n], wavelength along the slice, powers of u.
+    lines, fluxes
+        float64[n_lines], wavelengths [Angstrom] and electrons in a whole pinhole.
+    parameters
+        float64[n_lines, 3], centre, sigma and displacement of the wing of the line
+        spread [Angstrom].
+    rows
+        float64[n_lines], where the lines are in the middle of the slice [pix, 1-based].
+    spots
+        float64[n_spots, 3], place along the slice (-0.5 to 0.5, from left to right),
+        share of the light, displacement in wavelength [Angstrom].
+    blur
+        Gaussian sigma along the slice, without the pixel [pix].
+    wing_weight, wing_width
+        Share and relative width of the second component of the line spread.
+    """
+    ny, nx = image.shape
+    n_wave = wave.shape[1]
+    root = math.sqrt(2.0)
+    for k in range(lines.shape[0]):
+        sigma, shift = parameters[k, 1], parameters[k, 2]
+        for i in range(spots.shape[0]):
+            light, line = fluxes[k] * spots[i, 1], lines[k] + spots[i, 2]
+            if light < 0.01:
+                continue
+            for y in range(
+                max(int(rows[k]) - SPOT_ROWS - 2, 0), min(int(rows[k]) + SPOT_ROWS + 2, ny)
+            ):
+                width = right[y] - left[y]
+                middle = 0.5 * (left[y] + right[y])
+                centre = middle + spots[i, 0] * width
+                low, high = 0.0, 0.0
+                for j in range(n_wave - 1, -1, -1):
+                    low = low * 2.0 * spots[i, 0] + wave[max(y - 1, 0), j]
+                    high = high * 2.0 * spots[i, 0] + wave[min(y + 1, ny - 1), j]
+                wavelength = 0.5 * (low + high)
+                half = 0.25 * (high - low)
+                offset = wavelength - line - parameters[k, 0]
+                if abs(offset) > 8.0 * wing_width * sigma:
+                    continue
+                core = math.erf((offset + half) / (root * sigma)) - math.erf(
+                    (offset - half) / (root * sigma)
+                )
+                wing = math.erf(
+                    (offset + half - shift) / (root * sigma * wing_width)
+                ) - math.erf((offset - half - shift) / (root * sigma * wing_width))
+                here = 0.5 * light * ((1.0 - wing_weight) * core + wing_weight * wing)
+                first = max(int(centre) - SPOT_COLUMNS, 1)
+                below = math.erf((first - 0.5 - centre) / (root * blur))
+                for x in range(first, min(int(centre) + SPOT_COLUMNS + 1, nx) + 1):
+                    above = math.erf((x + 0.5 - centre) / (root * blur))
+                    image[y, x - 1] += 0.5 * here * (above - below)
+                    below = above

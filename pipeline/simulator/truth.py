@@ -41,6 +41,8 @@ def exposure_truth(exposure: Exposure, size: Size, ifus: Sequence[int]) -> dict[
         "mode": exposure.mode,
         "dark_lamp": exposure.dark_lamp,
         "truncated": exposure.truncated,
+        "mask": exposure.mask,
+        "layout": exposure.layout,
     }
     if exposure.kind in NIGHT_KINDS:
         truth.update(_night(exposure, size, ifus))
@@ -96,7 +98,7 @@ def write_truth(truths: Sequence[dict[str, Any]], path: Path) -> None:
     path.write_text(json.dumps(list(truths), indent=1, default=plain) + "\n")
 
 
-def write_instrument_truth(size: Size, ifu: int, path: Path) -> None:
+def write_instrument_truth(size: Size, ifu: int, path: Path, layout: int = 0) -> None:
     """Write traces, wavelengths, line spread, geometry and detector of one IFU as FITS.
 
     Extensions: EDGES [2, slice, row] (left, right, 1-based trimmed pixels), WAVE
@@ -104,7 +106,7 @@ def write_instrument_truth(size: Size, ifu: int, path: Path) -> None:
     LSF (table: standard deviation and skewing part at some wavelengths), PORTS (table),
     RESPONSE [row, column] (pixel flat), HOT and DARK (tables of pixels).
     """
-    truth, ccd = optics(size, ifu), detector(size, ifu)
+    truth, ccd = optics(size, ifu).rearranged(layout), detector(size, ifu)
     wavelength = np.arange(size.blue, size.red + 1, 50.0)
     geometry = {
         "SliceCCD": np.arange(1, size.n_slices + 1),

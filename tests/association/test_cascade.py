@@ -212,6 +212,7 @@ def test_frames_no_recipe_takes_are_reported() -> None:
     reasons = {u.frames[0].tag: u.reason for u in made.unplanned}
     assert "muse_twilight is not available" in reasons["SKYFLAT"]
     assert "no recipe cascade" in reasons["MASK"]
+    assert "run muse_geometry" in reasons["MASK"]
 
 
 def test_the_illum_nearest_to_each_exposure_is_taken() -> None:

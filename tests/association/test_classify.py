@@ -32,6 +32,7 @@ GOOD = {
         ("CALIB", "WAVE", "ARC"),
         ("CALIB", "WAVE,LSF", "ARC_LSF"),
         ("CALIB", "WAVE,MASK", "MASK"),
+        ("CALIB", "FLAT,LAMP,MASK", "MASK_CHECK"),
         ("CALIB", "STD", "STD"),
         ("CALIB", "SKY", "SKY"),
         ("SCIENCE", "SKY", "SKY"),

@@ -1,0 +1,162 @@
+"""The geometrical calibration against the truth, and beside the genuine pipeline.
+
+``python -m benchmarks.geometry`` simulates a sequence of the pinhole mask at full size,
+reduces it with all its calibrations and prints how far the slices are from the truth, after
+one global shift and rotation. With ``--genuine`` the genuine recipe does the same: IFU by
+IFU up to its SPOTS_TABLE, since it holds all exposures of an IFU in memory, and then, with
+``MUSE_GEOMETRY_SKIP=2``, from these tables on. It insists on 50 exposures.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.chain import of_ifu, raw_frames, statics, take_products, write_sof
+from benchmarks.measure import Cost, measure
+from benchmarks.night import calibrations
+from pipeline.formats.tables import open_tables
+from pipeline.instrument import FULL, SIZES, Size
+from pipeline.simulator import calibration_plan
+from pipeline.simulator.calibration_plan import Night, Seeds
+from pipeline.simulator.exposure import Conditions
+from pipeline.simulator.frames import simulate_exposure
+from pipeline.simulator.optics import Drift, optics
+from pipeline.spec import Columns
+
+LAYOUT = 1
+MASTERS = (
+    ("muse_bias", "BIAS", ()),
+    ("muse_flat", "FLAT", ("MASTER_BIAS",)),
+    ("muse_wavecal", "ARC", ("MASTER_BIAS", "TRACE_TABLE", "LINE_CATALOG")),
+)
+CALIBRATIONS = ("MASTER_BIAS", "TRACE_TABLE", "WAVECAL_TABLE", "LINE_CATALOG")
+Frames = dict[str, list[Path]]
+
+
+def simulate(folder: Path, size: Size, ifus: Sequence[int], steps: int) -> None:
+    """Write lamp exposures and the sequence of the mask, unless they are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    night = Night(date(2026, 9, 2), Conditions(), 12.3, Drift())
+    sequence = calibration_plan.geometry(night, 13.0, Seeds(7000), steps, LAYOUT)
+    for exposure in (*calibrations(n_arc=1), *sequence):
+        if not (folder / exposure.file_name).exists():
+            print(f"simulating {exposure.kind:10s} {exposure.file_name}", flush=True)
+            simulate_exposure(exposure, size, folder, ifus)
+
+
+def run_ours(
+    recipe: str, frames: Frames, tags: Sequence[str], where: Path, *options: str
+) -> Cost:
+    """Run one of our recipes for all IFUs."""
+    where.mkdir(parents=True, exist_ok=True)
+    lines = [(path, tag) for tag in tags for path in frames.get(tag, [])]
+    sof = write_sof(where / f"{recipe}.sof", lines)
+    program = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}")
+    root = str(Path(__file__).parents[1])
+    return measure((*program, recipe, *options, str(sof)), where, {"PYTHONPATH": root})
+
+
+def run_genuine(frames: Frames, ifus: Sequence[int], where: Path) -> Cost:
+    """Run the genuine recipe, IFU by IFU and then from the tables of spots on."""
+    where.mkdir(parents=True, exist_ok=True)
+    total: Cost | None = None
+    for ifu in ifus:
+        tags = ("MASK", *CALIBRATIONS)
+        lines = [(path, tag) for tag in tags for path in of_ifu(frames[tag], ifu)]
+        sof = write_sof(where / f"spots-{ifu:02d}.sof", lines)
+        cost = _genuine(where, sof, (ifu, ifu))
+        total = cost if total is None else total.beside(cost)
+        for path in where.glob(f"MASK_REDUCED_*-{ifu:02d}.fits"):
+            if "_0001-" not in path.name:
+                path.unlink()
+    lines = [(p, tag) for tag in ("MASK", "MASK_CHECK", *CALIBRATIONS) for p in frames[tag]]
+    sof = write_sof(where / "geometry.sof", lines)
+    last = _genuine(where, sof, (ifus[0], ifus[-1]), {"MUSE_GEOMETRY_SKIP": "2"})
+    return last if total is None else total.beside(last)
+
+
+def _genuine(
+    where: Path, sof: Path, ifus: tuple[int, int], environment: dict[str, str] | None = None
+) -> Cost:
+    """Run the genuine recipe for some IFUs; for a single one it complains at its end."""
+    command = f"esorex --msg-level=warning muse_geometry --ifu1={ifus[0]} --ifu2={ifus[1]}"
+    threads = {"OMP_NUM_THREADS": "1", **(environment or {})}
+    return measure(("sh", "-c", f"{command} {sof}; test -e SPOTS_TABLE-{ifus[1]:02d}.fits"),
+                   where, threads)  # fmt: skip
+
+
+def deviations(
+    columns: Columns, size: Size, layout: int = LAYOUT
+) -> dict[str, NDArray[np.float64]]:
+    """Return how far the slices are from the truth after one global shift and rotation.
+
+    x, y and width [pix] and angle [deg], of all slices that have a place.
+    """
+    good = np.isfinite(columns["x"]) & np.isfinite(columns["y"]) & (columns["width"] > 0)
+    places = zip(columns["SubField"][good], columns["SliceCCD"][good] - 1, strict=True)
+    true = np.array([
+        (o.sky_x[s], o.sky_y[s], o.sky_angle[s], o.sky_width[s])
+        for ifu, s in places
+        for o in [optics(size, int(ifu)).rearranged(layout)]
+    ]).T  # fmt: skip
+    x, y, angle, width = (columns[name][good] for name in ("x", "y", "angle", "width"))
+    here, there = x + 1j * y, true[0] + 1j * true[1]
+    here, there = here - here.mean(), there - there.mean()
+    turn = float(np.angle(np.vdot(here, there)))
+    rest = here * np.exp(1j * turn) - there
+    return {
+        "x": rest.real,
+        "y": rest.imag,
+        "angle": angle + np.degrees(turn) - true[2],
+        "width": width - true[3],
+    }
+
+
+def report(label: str, path: Path, size: Size) -> None:
+    """Print the deviations of a table."""
+    columns = next(iter(open_tables(path, "GEOMETRY_TABLE").values())).read().columns
+    away = deviations(columns, size)
+    cells = "".join(
+        f"  {name} {np.sqrt(np.mean(v**2)):.4f} ({np.abs(v).max():.4f})"
+        for name, v in away.items()
+    )
+    print(f"{label:28s}{len(away['x']):4d} of {len(columns['x'])} slices{cells}")
+
+
+def main() -> None:
+    """Print root mean square and largest deviations, and the cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("build/geometry"))
+    parser.add_argument("--size", choices=SIZES, default=FULL.name)
+    parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--genuine", action="store_true")
+    options = parser.parse_args()
+    folder, size = options.folder.resolve(), SIZES[options.size]
+    simulate(folder / "raw", size, options.ifus, options.steps)
+    frames: Frames = {**statics(options.size), **raw_frames(folder / "raw")}
+    for recipe, tag, masters in MASTERS:
+        where = folder / recipe
+        if not where.exists():
+            run_ours(recipe, frames, (tag, *masters), where, "--nifu=-1")
+        take_products(frames, where)
+    tags = ("MASK", "MASK_CHECK", *CALIBRATIONS)
+    cost = run_ours("muse_geometry", frames, tags, folder / "ours", "--savereduced=false")
+    found = [("ours", folder / "ours", cost)]
+    if options.genuine:
+        cost = run_genuine(frames, options.ifus, folder / "genuine")
+        found.append(("genuine", folder / "genuine", cost))
+    print("root mean square (largest) deviation; pix, pix, deg, pix")
+    for name, where, cost in found:
+        for table in ("GEOMETRY_UNSMOOTHED", "GEOMETRY_TABLE"):
+            report(f"{name} {table}", where / f"{table}.fits", size)
+        print(f"{name}: wall {cost.wall:.0f} s, CPU {cost.cpu:.0f} s, {cost.rss:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
