@@ -9,7 +9,7 @@ IFU up to its SPOTS_TABLE, since it holds all exposures of an IFU in memory, and
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from pipeline.formats.tables import open_tables
 from pipeline.instrument import FULL, SIZES, Size
 from pipeline.simulator import calibration_plan
 from pipeline.simulator.calibration_plan import Night, Seeds
-from pipeline.simulator.exposure import Conditions
+from pipeline.simulator.exposure import Conditions, Exposure
 from pipeline.simulator.frames import simulate_exposure
 from pipeline.simulator.optics import Drift, optics
 from pipeline.spec import Columns
@@ -38,12 +38,16 @@ CALIBRATIONS = ("MASTER_BIAS", "TRACE_TABLE", "WAVECAL_TABLE", "LINE_CATALOG")
 Frames = dict[str, list[Path]]
 
 
+def mask_exposures(steps: int) -> Iterator[Exposure]:
+    """Yield a sequence of the pinhole mask and two exposures of the trace mask."""
+    night = Night(date(2026, 9, 2), Conditions(), 12.3, Drift())
+    yield from calibration_plan.geometry(night, 13.0, Seeds(7000), steps, LAYOUT)
+
+
 def simulate(folder: Path, size: Size, ifus: Sequence[int], steps: int) -> None:
     """Write lamp exposures and the sequence of the mask, unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    night = Night(date(2026, 9, 2), Conditions(), 12.3, Drift())
-    sequence = calibration_plan.geometry(night, 13.0, Seeds(7000), steps, LAYOUT)
-    for exposure in (*calibrations(n_arc=1), *sequence):
+    for exposure in (*calibrations(n_arc=1), *mask_exposures(steps)):
         if not (folder / exposure.file_name).exists():
             print(f"simulating {exposure.kind:10s} {exposure.file_name}", flush=True)
             simulate_exposure(exposure, size, folder, ifus)

@@ -115,8 +115,8 @@ def _fit(
     middle = float(light @ height / total)
     width = float(np.sqrt(max(light @ (height - middle) ** 2 / total, step**2)))
     p = np.array([light.max(), middle, width])
-    series = (np.ascontiguousarray(values) for values in (height, light, noise))
-    error = fit_passage(*series, p)
+    height, light, noise = (np.ascontiguousarray(v) for v in (height, light, noise))
+    error = fit_passage(height, light, noise, p)
     near = np.abs(height - p[1]) < 2 * max(p[2], step)
     if not np.isfinite(error) or near.sum() < FEWEST:
         return None
