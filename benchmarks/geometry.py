@@ -19,8 +19,21 @@ from numpy.typing import NDArray
 from benchmarks.chain import of_ifu, raw_frames, statics, take_products, write_sof
 from benchmarks.measure import Cost, measure
 from benchmarks.night import calibrations
+from pipeline.algorithms.geometry import slice_map
+from pipeline.algorithms.geometry_products import geometry_table
+from pipeline.algorithms.mask_sequence import MaskSequence
+from pipeline.algorithms.passages import find_passages, row_distance
+from pipeline.algorithms.slice_places import MaskScale, Places, ifu_places, stack_rows
+from pipeline.algorithms.spots import Spots
 from pipeline.formats.tables import open_tables
-from pipeline.instrument import FULL, SIZES, Size
+from pipeline.instrument import (
+    FOCAL_SCALE,
+    FULL,
+    PINHOLES_PER_SLICE,
+    SAMPLING,
+    SIZES,
+    Size,
+)
 from pipeline.simulator import calibration_plan
 from pipeline.simulator.calibration_plan import Night, Seeds
 from pipeline.simulator.exposure import Conditions, Exposure
@@ -121,9 +134,56 @@ def deviations(
     }
 
 
-def report(label: str, path: Path, size: Size) -> None:
+def from_spots(paths: Sequence[Path], frames: Frames, size: Size) -> Columns:
+    """Return the slices that we find from tables of spots of the genuine pipeline."""
+    tables = [next(iter(open_tables(path, "SPOTS_TABLE").items())) for path in paths]
+    found = {
+        int(ifu): find_passages(*_series(frame.read().columns, size))
+        for ifu, frame in tables
+        if ifu is not None
+    }
+    row, _ = row_distance(list(found.values()), paths[0].name)
+    scale = MaskScale(FOCAL_SCALE / SAMPLING, row)
+    parts = []
+    for ifu, passages in found.items():
+        trace, wave = (
+            open_tables(of_ifu(frames[tag], ifu)[0], tag)[ifu]
+            for tag in ("TRACE_TABLE", "WAVECAL_TABLE")
+        )
+        slices = slice_map(ifu, size.shape, trace, wave)
+        parts.append(ifu_places(passages, slices, size, scale))
+    return geometry_table(stack_rows(Places.join(parts), size, scale)).columns
+
+
+def _series(table: Columns, size: Size) -> tuple[Spots, MaskSequence]:
+    """Return the spots of one IFU by exposure, line, slice and place in the slice.
+
+    The table tells no errors: those of the photons are taken, and 30 electrons.
+    """
+    lines, line = np.unique(table["lambda"], return_inverse=True)
+    image = table["image"] - 1
+    shape = (int(image.max()) + 1, len(lines), size.n_slices, PINHOLES_PER_SLICE)
+
+    def sorted_in(name: str) -> NDArray[np.float64]:
+        values = np.full(shape, np.nan)
+        values[image, line, table["SliceCCD"] - 1, table["SpotNo"] - 1] = table[name]
+        return values
+
+    flux, level, x, y, x_fwhm, y_fwhm = map(
+        sorted_in, ("flux", "bg", "xc", "yc", "xfwhm", "yfwhm")
+    )
+    height = np.empty(shape[0])
+    height[image] = table["VPOS"]
+    error = np.sqrt(np.maximum(flux, 0) + 900)
+    none = np.zeros((shape[0], 3))
+    return (
+        Spots(lines, flux, error, level, x, y, x_fwhm, y_fwhm, np.zeros(shape, bool)),
+        MaskSequence(height, none.astype(np.int32), none, FOCAL_SCALE),
+    )
+
+
+def report(label: str, columns: Columns, size: Size) -> None:
     """Print the deviations of a table."""
-    columns = next(iter(open_tables(path, "GEOMETRY_TABLE").values())).read().columns
     away = deviations(columns, size)
     cells = "".join(
         f"  {name} {np.sqrt(np.mean(v**2)):.4f} ({np.abs(v).max():.4f})"
@@ -158,8 +218,12 @@ def main() -> None:
     print("root mean square (largest) deviation; pix, pix, deg, pix")
     for name, where, cost in found:
         for table in ("GEOMETRY_UNSMOOTHED", "GEOMETRY_TABLE"):
-            report(f"{name} {table}", where / f"{table}.fits", size)
+            frame = next(iter(open_tables(where / f"{table}.fits", table).values()))
+            report(f"{name} {table}", frame.read().columns, size)
         print(f"{name}: wall {cost.wall:.0f} s, CPU {cost.cpu:.0f} s, {cost.rss:.0f} MB")
+    if options.genuine:
+        spots = sorted((folder / "genuine").glob("SPOTS_TABLE-*.fits"))
+        report("ours, spots of the genuine", from_spots(spots, frames, size), size)
 
 
 if __name__ == "__main__":
