@@ -59,9 +59,10 @@ def test_inputs_and_products_say_what_they_are(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_recipes_of_raw_frames_take_bad_pixels_and_overscan_parameters(recipe):
-    """As those of the genuine pipeline do."""
+    """As those of the genuine pipeline do; its muse_geometry asks the master bias."""
     if any(i.kind == "raw" for i in recipe.inputs):
         assert "BADPIX_TABLE" in {i.tag for i in recipe.inputs}
+    if recipe.name != "muse_geometry" and any(i.kind == "raw" for i in recipe.inputs):
         assert {"overscan", "ovscreject", "ovscsigma", "ovscignore"} <= set(
             recipe.params.model_fields
         )
