@@ -75,16 +75,16 @@ class Stack:
         data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
         out = Planes(data, np.empty(shape, np.uint32), stat)
         saturated = np.zeros(len(exposures) + 1, np.int64)
-        gain = np.array([[e.gain[port] for port in ports] for e in exposures])
         combine_raw(
             self.raw(rows) if raw is None else raw,
             np.stack([exposure.overscan.rows[rows] for exposure in exposures]),
             self.size.scan,
             *bias,
-            gain,
+            np.array([[e.gain[port] for port in ports] for e in exposures]),
             np.array([[e.read_noise[port] ** 2 for port in ports] for e in exposures]),
             first.photons,
             self._factors,
+            self._shared(),
             METHODS[self._params.combine],
             self._limits,
             self._sigma,
@@ -92,21 +92,13 @@ class Stack:
             *out,
             saturated,
         )
-        if first.bias is not None:
-            self._add_shared(out.stat, bias.stat, gain[0])
         return out, saturated
 
-    def _add_shared(
-        self,
-        stat: NDArray[np.float32],
-        bias_stat: NDArray[np.float32],
-        gain: NDArray[np.float64],
-    ) -> None:
-        """Add what does not average out: the master bias is the same in all exposures."""
-        part = (1 - 1 / len(self.exposures)) * float(np.mean(self._factors)) ** 2
-        halves = zip(np.hsplit(stat, 2), np.hsplit(bias_stat, 2), gain, strict=True)
-        for there, here, g in halves:
-            there += here * np.float32(part * g * g)
+    def _shared(self) -> float:
+        """Return the share of the variance of the bias that does not average out."""
+        if self.exposures[0].bias is None:
+            return 0.0
+        return (1 - 1 / len(self.exposures)) * float(np.mean(self._factors)) ** 2
 
     def halves(self) -> Iterator[slice]:
         """Yield the trimmed rows of the lower and of the upper half."""

@@ -27,6 +27,7 @@ def combine_raw(
     read_variance: NDArray[np.float64],
     photons: bool,
     factor: NDArray[np.float32],
+    shared: float,
     method: int,
     limits: NDArray[np.int64],
     sigma: NDArray[np.float64],
@@ -54,6 +55,9 @@ def combine_raw(
         Whether to add the photon noise.
     factor : float32[n_frames]
         What each exposure is multiplied by before it is combined.
+    shared : float
+        Share of the variance of the bias [of the first exposure] that is added to that of
+        the result, since it does not average out.
     method, limits, sigma, efficiency
         See `pipeline.kernels.combine.combine`: ``limits`` are ``n_low, n_high, n_keep``,
         ``sigma`` the low and the high limit.
@@ -102,6 +106,8 @@ def combine_raw(
             out_dq[row],
             out_stat[row],
         )
+        if shared > 0.0:
+            _add_shared(out_stat[y], bias_stat[y], gain[0], shared)
         saturated[n_frames] += _n_saturated(out_dq[y])
 
 
@@ -113,6 +119,23 @@ def _scale(
     for x in range(data.shape[0]):
         data[x] *= factor
         stat[x] *= factor * factor
+
+
+@kernel
+def _add_shared(
+    stat: NDArray[np.float32],
+    bias_stat: NDArray[np.float32],
+    gain: NDArray[np.float64],
+    shared: float,
+) -> None:
+    """Add the part of the variance that all exposures have in common to a row."""
+    half = stat.shape[0] // 2
+    for port in range(2):
+        share = np.float32(shared * gain[port] * gain[port])
+        there = stat[port * half : (port + 1) * half]
+        here = bias_stat[port * half : (port + 1) * half]
+        for x in range(half):
+            there[x] += share * here[x]
 
 
 @kernel

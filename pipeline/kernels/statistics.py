@@ -170,3 +170,24 @@ def mean_distance(data: NDArray[np.float32], start: int, stop: int, middle: floa
                 n += 1
                 total += abs(np.float64(row[x]) - middle)
     return total / max(n, 1)
+
+
+@kernel
+def mean_value(data: NDArray[np.float32], start: int, stop: int) -> float:
+    """Return the mean of some columns.
+
+    Parameters
+    ----------
+    data : float32[ny, nx]
+        Values, NaN are left out.
+    start, stop : int
+        Columns to use.
+    """
+    n, total = 0, 0.0
+    for y in range(data.shape[0]):
+        row = data[y, start:stop]
+        for x in range(row.shape[0]):
+            if row[x] == row[x]:
+                n += 1
+                total += np.float64(row[x])
+    return total / n if n > 0 else np.nan

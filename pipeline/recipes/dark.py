@@ -13,6 +13,7 @@ from pipeline.algorithms.plane_statistics import plane_statistics
 from pipeline.algorithms.raw_checks import check_quadrants
 from pipeline.algorithms.raw_levels import sampled_levels
 from pipeline.algorithms.stack import Stack
+from pipeline.kernels.statistics import mean_value
 from pipeline.parallel import map_ordered
 from pipeline.spec import (
     QC,
@@ -194,11 +195,11 @@ def _put_statistics(
     qc[f"{name} STDEV"] = found.stdev
     qc[f"{name} MIN"] = found.low
     qc[f"{name} MAX"] = found.high
-    levels = [
-        plane_statistics(band, columns).mean
+    means = [
+        mean_value(band, columns.start, columns.stop)
         for band in np.array_split(data, N_BOXES)
         for columns in blocks(data.shape[1], data.shape[1] // N_BOXES)
     ]
     hour = 3600.0 / time
-    qc[f"{name} DC"] = hour * float(np.mean(levels))
-    qc[f"{name} DCERR"] = hour * float(np.std(levels, ddof=1) / np.sqrt(len(levels)))
+    qc[f"{name} DC"] = hour * float(np.mean(means))
+    qc[f"{name} DCERR"] = hour * float(np.std(means, ddof=1) / np.sqrt(len(means)))

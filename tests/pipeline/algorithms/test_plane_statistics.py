@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from pipeline.algorithms.plane_statistics import plane_statistics
-from pipeline.kernels.statistics import mean_distance
+from pipeline.kernels.statistics import mean_distance, mean_value
 
 NUMBERS = st.floats(-1e4, 1e4, width=32) | st.sampled_from([0.0, -0.0, 1.0, np.nan])
 
@@ -35,6 +35,9 @@ def test_part_of_an_image():
     assert_allclose(found.rows, part.mean(axis=1))
     distance = mean_distance(data, 7, 20, found.median)
     assert_allclose(distance, np.mean(abs(part - found.median)))
+    data[3, 9] = np.nan
+    assert_allclose(mean_value(data, 7, 20), np.nanmean(data[:, 7:20], dtype=float))
+    assert np.isnan(mean_value(np.full((1, 1), np.nan, np.float32), 0, 1))
 
 
 def test_missing_values_are_left_out():

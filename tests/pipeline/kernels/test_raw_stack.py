@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.kernels.combine import AVERAGE, MEDIAN, MINMAX, SIGCLIP, combine
 from pipeline.kernels.detector import calibrate
@@ -46,7 +46,9 @@ def test_equals_calibration_and_combination(method, photons):
     combine(data, dq, stat, method, 1, 1, 1, 3.0, 3.0, ones, *expected)
     found, saturated = planes(NY, NX), np.zeros(N + 1, np.int64)
     limits, sigma = np.array([1, 1, 1]), np.array([3.0, 3.0])
-    combine_raw(*inputs(photons), factor, method, limits, sigma, ones, *found, saturated)
+    combine_raw(
+        *inputs(photons), factor, 0.0, method, limits, sigma, ones, *found, saturated
+    )
     for a, b in zip(found, expected, strict=True):
         assert_array_equal(a, b)
     counted = [np.count_nonzero(flags & SATURATED) for flags in (*dq, expected[1])]
@@ -54,9 +56,20 @@ def test_equals_calibration_and_combination(method, photons):
     assert saturated[-1] == 1 and found[1][8, 8] == 64
 
 
+def test_what_exposures_share_is_added():
+    raw, level, scan, *bias, gain, variance, photons = inputs(True)
+    rest = scan, *bias, gain, variance, photons, np.ones(N, np.float32)
+    more = SIGCLIP, np.array([1, 1, 1]), np.array([3.0, 3.0]), np.ones(N + 1)
+    found = [planes(NY, NX) for _ in range(2)]
+    for out, shared in zip(found, (0.0, 0.8), strict=True):
+        combine_raw(raw, level, *rest, shared, *more, *out, np.zeros(N + 1, np.int64))
+    share = 0.8 * 0.5 * np.repeat(gain[0] ** 2, NX // 2)
+    assert_allclose(found[1][2] - found[0][2], np.tile(share, (NY, 1)), atol=5e-3)
+
+
 def test_rows_are_independent():
     raw, level, scan, *bias, gain, variance, photons = inputs(True)
-    rest = scan, *bias, gain, variance, photons, np.ones(N, np.float32), SIGCLIP
+    rest = scan, *bias, gain, variance, photons, np.ones(N, np.float32), 0.5, SIGCLIP
     rest += (np.array([1, 1, 1]), np.array([3.0, 3.0]), np.ones(N + 1))
     whole = planes(NY, NX)
     combine_raw(raw, level, *rest, *whole, np.zeros(N + 1, np.int64))
