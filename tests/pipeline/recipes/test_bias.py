@@ -2,11 +2,13 @@ import re
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryOutputs, MemoryRaw
 from pipeline.recipes.bias import BiasParams, bias
+from pipeline.runner import run
 from pipeline.spec import BadInput
 from tests.pipeline import rawbias
 
@@ -198,3 +200,26 @@ def test_the_number_of_rows_in_hand_does_not_matter(master, monkeypatch):
     monkeypatch.setattr("pipeline.recipes.bias.N_ROWS", 100)
     for found, expected in zip(make(raws()).planes, master.planes, strict=True):
         assert_array_equal(found, expected)
+
+
+def files(tmp_path):
+    return rawbias.write_biases(tmp_path, 3, ifus=(1,))
+
+
+def test_a_truncated_file_is_refused_and_nothing_is_written(tmp_path):
+    sof = files(tmp_path)
+    path = sof[1][0]
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size * 3 // 5)
+    with pytest.raises(BadInput, match=r"bias1\.fits, CHAN01.*truncated.*fetch the file"):
+        run("muse_bias", sof, {}, tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("keyword", ["ESO DET READ CURID", "ESO DET BINX"])
+def test_frames_of_another_setup_are_refused(tmp_path, keyword):
+    sof = files(tmp_path)
+    fits.setval(sof[2][0], keyword, value=2)
+    with pytest.raises(BadInput, match=rf"bias2\.fits, {keyword}.*is 2, but 1 in bias0"):
+        run("muse_bias", sof, {}, tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
