@@ -25,7 +25,8 @@ class Call:
     """One call of a recipe: its raw frames, calibrations and options.
 
     ``per_ifu``: the genuine recipe is called once for each IFU, ours once for all.
-    ``label`` tells calls of one recipe apart.
+    ``label`` tells calls of one recipe apart. ``floor``: input and output decide what it
+    can cost at least, see `benchmarks.floor`.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Call:
     raw: tuple[str, ...]
     calibrations: tuple[str, ...]
     per_ifu: bool = False
+    floor: bool = False
     options: tuple[str, ...] = ()
     n_raw: dict[str, int] = field(default_factory=dict)
 
@@ -50,8 +52,9 @@ _SCIPOST = (
 )
 
 CHAIN = (
-    Call("bias", "muse_bias", ("BIAS",), (), per_ifu=True),
-    Call("flat", "muse_flat", ("FLAT",), ("MASTER_BIAS",), per_ifu=True),
+    Call("bias", "muse_bias", ("BIAS",), (), per_ifu=True, floor=True),
+    Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True, floor=True),
+    Call("flat", "muse_flat", ("FLAT",), ("MASTER_BIAS",), per_ifu=True, floor=True),
     Call(
         "wavecal",
         "muse_wavecal",
@@ -103,9 +106,6 @@ CHAIN = (
         "lsf", "muse_lsf", ("ARC",), (*_MASTERS, "LINE_CATALOG"), per_ifu=True
     ),
 )
-
-DARK = Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True)
-"""Not in the chain: no later call takes its product, and darks take long to simulate."""
 
 
 def statics(size_name: str = "full") -> dict[str, list[Path]]:

@@ -1,24 +1,31 @@
-"""What a command costs: wall time, CPU time and peak memory of the whole process."""
+"""What commands cost: wall time, CPU time and peak memory of whole processes."""
 
+import json
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall and CPU time [s] and peak resident memory [MB] of one or more processes."""
+    """Cost of one or more processes.
+
+    ``wall``: from the first start to the last end [s]; ``cpu``: of all [s]; ``rss``: peak
+    resident memory of the largest [MB]; ``together``: of all that may run at once [MB].
+    """
 
     wall: float
     cpu: float
     rss: float
-
-    def beside(self, other: "Cost") -> "Cost":
-        """Return the cost of two processes one after the other."""
-        return Cost(self.wall + other.wall, self.cpu + other.cpu, max(self.rss, other.rss))
+    together: float
 
 
 class CommandFailed(RuntimeError):
@@ -36,19 +43,42 @@ def measure(
         If it ends with another status than 0.
     """
     log = folder / "command.log"
-    with log.open("ab") as stream:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command,
+    with log.open("ab") as stream, tempfile.NamedTemporaryFile("r") as report:
+        subprocess.run(
+            (sys.executable, "-I", "-S", str(_LAUNCH), report.name, *command),
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdout=stream,
             stderr=subprocess.STDOUT,
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        found = json.load(report)
+    if found["status"]:
         tail = log.read_text(errors="replace")[-2000:]
-        raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        raise CommandFailed(f"{' '.join(command)} ended with {found['status']}:\n{tail}")
+    return Cost(found["wall"], found["cpu"], found["rss"], found["rss"])
+
+
+def measure_all(
+    commands: Sequence[Sequence[str]],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    at_once: int = 1,
+) -> Cost:
+    """Run commands in ``folder``, so many at once, and return what they cost together.
+
+    ``together`` adds the ``at_once`` largest peaks: no more can be alive at a time.
+
+    Raises
+    ------
+    CommandFailed
+        If one of them ends with another status than 0.
+    """
+    start = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as pool:
+        costs = list(
+            pool.map(lambda command: measure(command, folder, environment), commands)
+        )
+    wall = time.perf_counter() - start
+    peaks = sorted((cost.rss for cost in costs), reverse=True)
+    return Cost(wall, sum(cost.cpu for cost in costs), peaks[0], sum(peaks[:at_once]))

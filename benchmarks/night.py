@@ -1,6 +1,7 @@
 """The night of the benchmarks: every exposure that the chain of recipes needs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -60,12 +61,26 @@ def calibrations(n_bias: int = 5, n_flat: int = 5, n_arc: int = 3) -> Iterator[E
         start += timedelta(seconds=300)
 
 
-def darks() -> Iterator[Exposure]:
-    """Yield three darks of the morning before; they are not part of `night`."""
-    start = _at(2, 7, 0)
-    for k in range(3):
-        at = start + timedelta(seconds=1900 * k)
-        yield Exposure("DARK", at, 1800.0, _template("DARK", start, k + 1, 3), 300 + k)
+@dataclass(frozen=True)
+class Plan:
+    """How many calibrations of the day there are; ``n_arc`` is for each of three lamps."""
+
+    n_bias: int = 5
+    n_flat: int = 5
+    n_arc: int = 3
+    n_dark: int = 3
+
+
+PLANS = {"small": Plan(), "real": Plan(11, 11, 5, 5)}
+"""By name: few frames, and as many as the calibration plan of MUSE takes in a day."""
+
+
+def darks(n: int) -> Iterator[Exposure]:
+    """Yield the darks of the morning."""
+    first = _at(2, 6, 30)
+    for k in range(n):
+        at = first + timedelta(seconds=k * (1800.0 + OVERHEAD_S))
+        yield Exposure("DARK", at, 1800.0, _template("DARK", first, k + 1, n), 300 + k)
 
 
 def twilights() -> Iterator[Exposure]:
@@ -153,10 +168,11 @@ def sky() -> Exposure:
     )
 
 
-def night(size: Size) -> list[Exposure]:
+def night(size: Size, plan: Plan = PLANS["small"]) -> list[Exposure]:
     """Return all exposures in order of time."""
     return [
-        *calibrations(),
+        *darks(plan.n_dark),
+        *calibrations(plan.n_bias, plan.n_flat, plan.n_arc),
         *twilights(),
         standard(),
         illumination(),

@@ -2,12 +2,17 @@
 
 Both read the same warm files and the same calibrations (those of the genuine pipeline,
 so that neither profits from its own), one after the other. A recipe of scope IFU is one
-genuine process per IFU and one call of ours for all; wall and CPU times of the genuine
-processes are added, the memory is the largest. The genuine pipeline gets two threads.
+genuine process per IFU, as many at once as there are cores, against one call of ours for
+all: wall time from the first start to the last end, CPU time of all, memory of the
+largest process and of those that run at once. ``--at-once 1`` runs the genuine processes
+one after the other.
 """
 
 import argparse
+import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,23 +27,42 @@ from benchmarks.chain import (
     write_sof,
 )
 from benchmarks.frames import simulate_frames
-from benchmarks.measure import CommandFailed, Cost, measure
+from benchmarks.measure import CommandFailed, Cost, measure, measure_all
+from benchmarks.night import PLANS
 
 Frames = dict[str, list[Path]]
-THREADS = {"OMP_NUM_THREADS": "2"}
+Command = tuple[str, ...]
+
+ROOT = str(Path(__file__).parents[1])
+N_CORES = len(os.sched_getaffinity(0))
 BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 """Without bytecode files every start compiles all libraries again: 1.3 s."""
+OURS = {"PYTHONPATH": ROOT, **BYTECODE}
+
+
+def our_command(call: Call, sof: Path, where: Path) -> Command:
+    """Return our command for all IFUs."""
+    program = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}")
+    choice = ("--nifu=-1",) if call.per_ifu else ()
+    return (*program, call.recipe, *choice, *call.options, str(sof))
 
 
 class Bench:
-    """Runs the calls of the chain in ``folder`` and keeps their products."""
+    """Runs the calls of the chain in ``folder`` and keeps their products.
 
-    def __init__(self, folder: Path, raw: Path, ifus: Sequence[int]) -> None:
+    ``at_once``: genuine processes of one IFU that run at the same time.
+    """
+
+    def __init__(
+        self, folder: Path, raw: Path, ifus: Sequence[int], at_once: int = N_CORES
+    ) -> None:
         self.folder = folder
         self.ifus = ifus
+        self.at_once = min(at_once, len(ifus))
         self.frames: Frames = {**statics(), **raw_frames(raw)}
 
-    def _sof(self, call: Call, where: Path, ifu: int | None) -> Path:
+    def sof(self, call: Call, where: Path, ifu: int | None) -> Path:
+        """Write the set of frames of a call, of one IFU or of all."""
         lines = []
         for tag in (*call.raw, *call.calibrations):
             paths = self.frames.get(tag, [])
@@ -48,57 +72,91 @@ class Bench:
             if limit is not None:
                 paths = [p for p in paths if f"_{limit:04d}-" in p.name]
             lines += [(path, tag) for path in paths]
-        return write_sof(where / f"{call.label.replace(' ', '_')}.sof", lines)
+        name = call.label.replace(" ", "_")
+        name = f"{name}.sof" if ifu is None else f"{name}-{ifu:02d}.sof"
+        return write_sof(where / name, lines)
 
-    def genuine(self, call: Call, where: Path) -> Cost:
-        """Run the genuine recipe, once per IFU where it works on one."""
-        cost: Cost | None = None
+    def genuine_commands(self, call: Call, where: Path) -> list[Command]:
+        """Return the genuine commands, one per IFU where the recipe works on one."""
+        commands = []
         for ifu in self.ifus if call.per_ifu else [None]:
-            sof = self._sof(call, where, ifu)
             choice = (f"--nifu={ifu}",) if ifu is not None else ()
             command = ("esorex", "--msg-level=warning", call.recipe, *choice, *call.options)
-            one = measure((*command, str(sof)), where, THREADS)
-            cost = one if cost is None else cost.beside(one)
-        assert cost is not None
-        return cost
+            commands.append((*command, str(self.sof(call, where, ifu))))
+        return commands
+
+    def genuine(self, call: Call, where: Path) -> Cost:
+        """Run the genuine recipe; its processes share the cores."""
+        commands = self.genuine_commands(call, where)
+        at_once = min(self.at_once, len(commands))
+        threads = {"OMP_NUM_THREADS": str(max(N_CORES // at_once, 1))}
+        return measure_all(commands, where, threads, at_once)
 
     def ours(self, call: Call, where: Path) -> Cost:
         """Run our recipe once for all IFUs."""
-        sof = self._sof(call, where, None)
-        choice = ("--nifu=-1",) if call.per_ifu else ()
-        program = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}")
-        root = str(Path(__file__).parents[1])
-        command = (*program, call.recipe, *choice, *call.options, str(sof))
-        return measure(command, where, {"PYTHONPATH": root, **BYTECODE})
+        return measure(our_command(call, self.sof(call, where, None), where), where, OURS)
+
+    def floor(self, call: Call, where: Path) -> Cost:
+        """Return the cost of reading the inputs of a call and writing our products."""
+        module = (sys.executable, "-m", "benchmarks.floor")
+        sof = str(self.sof(call, where, None))
+        environment = {**os.environ, **OURS}
+        done = subprocess.run(
+            (*module, sof, str(where)), env=environment, check=True, capture_output=True
+        )
+        found = json.loads(done.stdout)
+        return Cost(found["wall"], found["cpu"], 0.0, 0.0)
 
     def keep(self, where: Path) -> None:
         """Take the products of a genuine call as inputs of the next ones."""
         take_products(self.frames, where)
 
-    def compare(self, call: Call) -> tuple[Cost, Cost]:
-        """Run both on the same frames; ours first compiles outside the measurement."""
-        costs = []
-        for name, run in (("ours", self.ours), ("genuine", self.genuine)):
-            where = self.folder / name / call.label.replace(" ", "_")
+    def compare(self, call: Call) -> tuple[Cost, Cost, Cost | None]:
+        """Run both on the same frames; ours first compiles outside the measurement.
+
+        Returns
+        -------
+        ours, genuine, floor : Cost
+            No floor where the call has none.
+        """
+        mine, theirs = (
+            self.folder / name / call.label.replace(" ", "_")
+            for name in ("ours", "genuine")
+        )
+        for where in (mine, theirs):
             shutil.rmtree(where, ignore_errors=True)
             where.mkdir(parents=True)
-            if name == "ours":
-                run(call, where)  # warms the files and the machine code
-            costs.append(run(call, where))
-        self.keep(where)
-        return costs[0], costs[1]
+        self.ours(call, mine)  # warms the files and the machine code
+        ours = self.ours(call, mine)
+        floor = self.floor(call, mine) if call.floor else None
+        genuine = self.genuine(call, theirs)
+        self.keep(theirs)
+        return ours, genuine, floor
 
 
-def _line(call: Call, ours: Cost, genuine: Cost) -> str:
-    cells = (
-        f"{mine:8.{digits}f} {theirs:7.{digits}f} {theirs / mine:6.1f}"
-        for mine, theirs, digits in (
-            (ours.wall, genuine.wall, 2),
-            (ours.cpu, genuine.cpu, 2),
-            (ours.rss, genuine.rss, 0),
-        )
-    )
-    return f"{call.label:16s}" + "".join(cells)
+HEADER = (
+    f"{'':16s} {'wall [s]':>31s} {'CPU [s]':>32s} {'peak memory [MB]':>40s}\n"
+    f"{'call':16s}"
+    + "    ours   floor genuine  ratio" * 2
+    + "    ours genuine together  ratio"
+)
+
+
+def line(call: Call, ours: Cost, genuine: Cost, floor: Cost | None) -> str:
+    """Return a line of the table; the ratio of memory is that of the largest processes."""
+    text = f"{call.label:16s}"
+    for what in ("wall", "cpu"):
+        mine, theirs = getattr(ours, what), getattr(genuine, what)
+        least = f"{getattr(floor, what):8.2f}" if floor else f"{'':8s}"
+        text += f"{mine:8.2f}{least} {theirs:7.2f} {theirs / mine:6.1f}"
+    text += f"{ours.rss:8.0f} {genuine.rss:7.0f} {genuine.together:8.0f}"
+    return f"{text} {genuine.rss / ours.rss:6.1f}"
+
+
+def frames(folder: Path, ifus: Sequence[int], night: str, *, packed: bool) -> Path:
+    """Return the folder of the raw frames, which are made where they are missing."""
+    name = "raw" + ("" if night == "small" else f"-{night}") + ("-packed" if packed else "")
+    return simulate_frames(folder / name, ifus, plan=PLANS[night], packed=packed)
 
 
 def main() -> None:
@@ -108,19 +166,28 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, help="folder with simulated full-size frames")
     parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", nargs="+", help="labels of the calls to run")
+    parser.add_argument(
+        "--night", choices=PLANS, default="small", help="how many calibrations there are"
+    )
+    parser.add_argument("--packed", action="store_true", help="tile-compressed frames")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=N_CORES,
+        help="genuine processes at once; 1 runs the IFUs one after the other",
+    )
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    raw = options.raw or simulate_frames(folder / "raw", options.ifus)
-    bench = Bench(folder, raw.resolve(), options.ifus)
-    print(f"{'':16s} {'wall [s]':>23s} {'CPU [s]':>24s} {'peak memory [MB]':>24s}")
-    print(f"{'call':16s}" + "    ours genuine  ratio" * 3)
+    raw = options.raw or frames(folder, options.ifus, options.night, packed=options.packed)
+    bench = Bench(folder, raw.resolve(), options.ifus, options.at_once)
+    print(HEADER)
     for call in CHAIN:
         if options.only and call.label not in options.only:
             bench.keep(folder / "genuine" / call.label.replace(" ", "_"))
             continue
         try:
-            print(_line(call, *bench.compare(call)), flush=True)
+            print(line(call, *bench.compare(call)), flush=True)
         except CommandFailed as error:
             print(f"{call.label:16s} {error}", flush=True)
 

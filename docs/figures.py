@@ -18,13 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks.chain import DARK, take_products
+from benchmarks.chain import take_products
 from benchmarks.frames import simulate_frames
-from benchmarks.night import darks
 from benchmarks.reduction import CALLS, Reduction
 from docs.captions import IMAGES
 from pipeline.instrument import MINI
-from pipeline.simulator.frames import simulate_exposure
 
 STYLE: Any = {
     "font.size": 9.0,
@@ -375,21 +373,17 @@ DRAWINGS: dict[str, Callable[[Path], None]] = {
 def reduce_night(folder: Path) -> None:
     """Simulate and reduce the mini night; calls whose products are there are left out."""
     raw = simulate_frames(folder / "raw", IFUS, MINI)
-    if not (folder / "dark").exists():
-        for dark in darks():
-            simulate_exposure(dark, MINI, raw, IFUS)
     more: dict[str, dict[str, Any]] = {
         "flat": {"samples": True},
         "wavecal": {"residuals": True},
     }
     reduction = Reduction(raw, folder, MINI.name)
-    for label, call in {**CALLS, DARK.label: DARK}.items():
+    for label, call in CALLS.items():
         where = folder / label.replace(" ", "_")
         if not any(where.glob("*.fits")):
             print(f"running {label}", flush=True)  # noqa: T201
             reduction.call(call, **more.get(label, {}))
-        if call is not DARK:
-            take_products(reduction.frames, where)
+        take_products(reduction.frames, where)
 
 
 def main() -> None:

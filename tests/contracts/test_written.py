@@ -5,18 +5,15 @@ import re
 import pytest
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN, DARK, take_products
+from benchmarks.chain import CHAIN, take_products
 from benchmarks.frames import simulate_frames
-from benchmarks.night import darks
 from benchmarks.reduction import Reduction
 from pipeline.formats.headers import read_header
 from pipeline.instrument import MINI
 from pipeline.runner import load_recipes
-from pipeline.simulator.frames import simulate_exposure
 
 RECIPES = load_recipes()
 IFUS = (1, 2)
-CALLS = [*CHAIN, DARK]
 ALONE = {"muse_geometry"}
 """Recipes whose long sequences of frames only their own tests simulate."""
 
@@ -26,11 +23,9 @@ def products(tmp_path_factory):
     """Paths of the products by label of the call."""
     folder = tmp_path_factory.mktemp("night")
     raw = simulate_frames(folder / "raw", IFUS, MINI)
-    for dark in darks():
-        simulate_exposure(dark, MINI, raw, IFUS)
     reduction = Reduction(raw, folder, MINI.name)
     written = {}
-    for call in CALLS:
+    for call in CHAIN:
         written[call.label] = reduction.call(call)
         take_products(reduction.frames, folder / call.label.replace(" ", "_"))
     return written
@@ -48,10 +43,10 @@ def declared_as(name, keyword):
 
 
 def test_every_recipe_is_called():
-    assert {call.recipe for call in CALLS} | ALONE >= set(RECIPES)
+    assert {call.recipe for call in CHAIN} | ALONE >= set(RECIPES)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
+@pytest.mark.parametrize("call", CHAIN, ids=[call.label for call in CHAIN])
 def test_products_are_the_declared_ones(products, call):
     declared = RECIPES[call.recipe].products
     found = {read_header(path)["ESO PRO CATG"] for path in products[call.label]}
@@ -59,7 +54,7 @@ def test_products_are_the_declared_ones(products, call):
     assert found >= {product.tag for product in declared if not product.optional}
 
 
-@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
+@pytest.mark.parametrize("call", CHAIN, ids=[call.label for call in CHAIN])
 def test_qc_keywords_are_the_declared_ones(products, call):
     for path in products[call.label]:
         tag, keywords = read_header(path)["ESO PRO CATG"], qc(path)

@@ -1,0 +1,136 @@
+"""The benchmark compares like with like: commands, costs, frames, floor."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from benchmarks import frames
+from benchmarks.chain import CHAIN
+from benchmarks.floor import floor
+from benchmarks.measure import CommandFailed, measure_all
+from benchmarks.night import PLANS, Plan, night
+from benchmarks.recipes import Bench, our_command
+from pipeline.instrument import MINI
+from pipeline.simulator.exposure import Exposure, Template
+from pipeline.simulator.headers import TEMPLATES
+
+CALLS = {call.label: call for call in CHAIN}
+START = datetime(2026, 9, 2, 11, tzinfo=UTC)
+
+
+def bias(second, seed):
+    template = Template(TEMPLATES["BIAS"], START, 1, 2)
+    return Exposure("BIAS", START.replace(second=second), 0.0, template, seed)
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "night", lambda *_: [bias(0, 1), bias(30, 2)])
+    return frames.simulate_frames(tmp_path / "raw", [1, 2], MINI)
+
+
+@pytest.fixture
+def bench(tmp_path, raw):
+    masters = tmp_path / "masters"
+    masters.mkdir()
+    for ifu in (1, 2):
+        (masters / f"MASTER_BIAS-{ifu:02d}.fits").touch()
+    bench = Bench(tmp_path, raw, [1, 2], 2)
+    bench.keep(masters)
+    return bench
+
+
+def listed(sof):
+    return [line.split() for line in sof.read_text().splitlines()]
+
+
+def test_one_genuine_process_per_ifu_with_its_own_masters(bench, tmp_path):
+    commands = bench.genuine_commands(CALLS["dark"], tmp_path)
+    assert [c[:4] for c in commands] == [
+        ("esorex", "--msg-level=warning", "muse_dark", f"--nifu={n}") for n in (1, 2)
+    ]
+    sofs = [listed(tmp_path / c[-1]) for c in commands]
+    names = [[Path(path).name for path, tag in s if tag == "MASTER_BIAS"] for s in sofs]
+    assert names == [["MASTER_BIAS-01.fits"], ["MASTER_BIAS-02.fits"]]
+
+
+def test_both_get_the_same_raw_frames(bench, tmp_path):
+    call = CALLS["bias"]
+    sof = bench.sof(call, tmp_path, None)
+    command = our_command(call, sof, tmp_path)
+    assert command[-3:] == ("muse_bias", "--nifu=-1", str(sof))
+    biases = [pair for pair in listed(sof) if pair[1] == "BIAS"]
+    assert len(biases) == 2
+    for theirs in bench.genuine_commands(call, tmp_path):
+        assert listed(tmp_path / theirs[-1]) == biases
+
+
+def test_a_recipe_for_the_whole_field_is_one_process(bench, tmp_path):
+    (command,) = bench.genuine_commands(CALLS["exp_align"], tmp_path)
+    assert not any(word.startswith("--nifu") for word in command)
+    ours = our_command(CALLS["exp_align"], tmp_path / "a.sof", tmp_path)
+    assert not any(word.startswith("--nifu") for word in ours)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_costs_of_processes_add_up(tmp_path, at_once):
+    small, large = (
+        (sys.executable, "-c", f"b = b'x' * ({size} << 20)") for size in (1, 100)
+    )
+    cost = measure_all([small, large], tmp_path, at_once=at_once)
+    least = measure_all([small], tmp_path)
+    assert cost.rss > least.rss + 90
+    together = cost.rss + (least.rss if at_once == 2 else 0)
+    assert cost.together == pytest.approx(together, rel=0.1)
+
+
+def test_a_failing_process_is_told(tmp_path):
+    with pytest.raises(CommandFailed, match="ended with 3"):
+        measure_all([("true",), (sys.executable, "-c", "exit(3)")], tmp_path, at_once=2)
+
+
+def test_only_missing_frames_are_simulated(raw):
+    first, second = sorted(raw.glob("MUSE*.fits"))
+    before = second.stat().st_mtime_ns
+    first.unlink()
+    frames.simulate_frames(raw, [1, 2], MINI)
+    assert first.exists() and second.stat().st_mtime_ns == before
+    frames.simulate_frames(raw, [1], MINI)
+    assert second.stat().st_mtime_ns > before
+    with fits.open(second) as hdus:
+        assert [hdu.name for hdu in hdus[1:]] == ["CHAN01"]
+
+
+def test_packed_frames_hold_the_same_counts(raw):
+    frames.simulate_frames(raw, [1, 2], MINI, packed=True)
+    for plain in raw.glob("MUSE*.fits"):
+        with fits.open(plain) as a, fits.open(f"{plain}.fz") as b:
+            assert b["CHAN02"].compression_type == "RICE_1"
+            np.testing.assert_array_equal(a["CHAN02"].data, b["CHAN02"].data)
+
+
+def test_the_real_night_has_the_numbers_of_a_calibration_plan():
+    exposures = night(MINI, PLANS["real"])
+    kinds = [e.kind for e in exposures]
+    assert [kinds.count(k) for k in ("BIAS", "DARK", "FLAT", "ARC")] == [11, 5, 11, 15]
+    assert len({e.file_name for e in exposures}) == len(exposures)
+    assert [e.start for e in exposures] == sorted(e.start for e in exposures)
+    small = {e.file_name for e in night(MINI, Plan()) if e.kind not in ("FLAT", "ARC")}
+    assert {e.file_name for e in exposures} >= small
+
+
+def test_the_floor_needs_whole_inputs_and_leaves_nothing(raw, tmp_path):
+    product = tmp_path / "products" / "MASTER_BIAS-01.fits"
+    product.parent.mkdir()
+    product.write_bytes(bytes(5000))
+    inputs = [(path, "BIAS") for path in sorted(raw.glob("MUSE*.fits"))]
+    cost = floor(inputs, [product])
+    assert cost["wall"] > 0 and cost["cpu"] > 0
+    assert list(product.parent.iterdir()) == [product]
+    inputs[0][0].write_bytes(inputs[0][0].read_bytes()[:-30000])
+    with pytest.raises(Exception, match="truncated"):
+        floor(inputs, [product])
