@@ -258,6 +258,26 @@ def test_the_top_of_the_narrow_field_is_smoothed_by_itself(frames):
     assert "white_div_global_excl_edges" not in products["TWILIGHT_CUBE"].images
 
 
+def test_ifu_24_of_the_narrow_field_gets_the_flux_of_its_neighbour():
+    narrow = {"GEOMETRY_TABLE": [geometry_table((23, 24))], "SKYFLAT": []}
+    for ifu in (23, 24):
+        for tag, found in calibrations(ifu).items():
+            if tag != "GEOMETRY_TABLE":
+                narrow.setdefault(tag, []).extend(found)
+        wavelength, _ = wavelengths(ifu=ifu)
+        counts = np.nan_to_num((8000.0 if ifu == 23 else 4000.0) * lamp(wavelength))
+        narrow["SKYFLAT"] += [
+            raw(counts, k, "SKYFLAT", ifu, **{"ESO INS MODE": "NFM-AO-N"}) for k in range(3)
+        ]
+    products = MemoryOutputs()
+    twilight.run(narrow, TwilightParams(vignnfmmask=4), products)
+    header = products["TWILIGHT_CUBE"].header
+    fluxes = [header[f"ESO DRS MUSE FLAT FLUX SKY{ifu}"] for ifu in (23, 24)]
+    assert fluxes[0] == fluxes[1] > 0
+    white = products["DATACUBE_SKYFLAT"].images["white"].planes.data
+    assert white[-4].mean() == pytest.approx(0.5 * white[3].mean(), rel=0.01)
+
+
 def test_missing_master_is_named(frames):
     missing = {**frames, "MASTER_FLAT": frames["MASTER_FLAT"][:1]}
     with pytest.raises(BadInput, match="no MASTER_FLAT of IFU 2"):
