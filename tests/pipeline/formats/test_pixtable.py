@@ -175,3 +175,23 @@ def test_images_are_the_default_form(path, tmp_path, monkeypatch, value):
     monkeypatch.setenv("MUSE_PIXTABLE_SAVE_AS_TABLE", value)
     with fits.open(write(tmp_path / "t.fits", some_pixels())) as units:
         assert [unit.name for unit in units[1:8]] == list(COLUMNS)
+
+
+def test_further_columns_stand_behind_the_usual_ones(tmp_path):
+    pixels = some_pixels()
+    file = tmp_path / "PIXTABLE_SUBTRACTED-01.fits"
+    product = PixelTableProduct(
+        file, Keywords({"EXTNAME": "CHAN01"}), N, unit="count", extra=("line_flux", "orig")
+    )
+    product.write(slice(0, N), pixels)
+    for part in (slice(10, N), slice(0, 10)):
+        product.write_extra(
+            part, {"orig": pixels.data[part], "line_flux": pixels.stat[part]}
+        )
+    with pytest.raises(TypeError, match="line_flux"):
+        product.write_extra(slice(0, 3), {"line_flux": np.zeros(2, np.float32)})
+    product.close()
+    with fits.open(file) as hdus:
+        assert [hdu.header["EXTNAME"] for hdu in hdus[8:]] == ["line_flux", "orig"]
+        assert_array_equal(hdus[9].data[:, 0], pixels.data)
+    assert_array_equal(open_pixtable(file, "").read(slice(0, N)).data, pixels.data)
