@@ -7,6 +7,7 @@ what is there is kept), and one small PNG a recipe drawn from its products.
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks.chain import take_products
+from benchmarks.chain import Call, take_products
 from benchmarks.frames import simulate_frames
 from benchmarks.reduction import CALLS, Reduction
 from docs.captions import IMAGES
 from pipeline.instrument import MINI
+from pipeline.simulator.calibration_plan import Night, Seeds, geometry
+from pipeline.simulator.exposure import Conditions
+from pipeline.simulator.frames import simulate_exposure
+from pipeline.simulator.optics import Drift
 
 STYLE: Any = {
     "font.size": 9.0,
@@ -36,6 +41,13 @@ STYLE: Any = {
 }
 FLUX = "10$^{-20}$ erg s$^{-1}$ cm$^{-2}$ Å$^{-1}$"
 IFUS = (1, 2)
+N_STEPS = 50
+GEOMETRY = Call(
+    "geometry",
+    "muse_geometry",
+    ("MASK",),
+    ("MASTER_BIAS", "TRACE_TABLE", "WAVECAL_TABLE", "LINE_CATALOG"),
+)
 FIRST = "01"
 
 
@@ -373,12 +385,17 @@ DRAWINGS: dict[str, Callable[[Path], None]] = {
 def reduce_night(folder: Path) -> None:
     """Simulate and reduce the mini night; calls whose products are there are left out."""
     raw = simulate_frames(folder / "raw", IFUS, MINI)
+    if not (folder / "geometry").exists():
+        night = Night(date(2026, 9, 2), Conditions(), 12.3, Drift())
+        for mask in geometry(night, 13.0, Seeds(7000), N_STEPS):
+            simulate_exposure(mask, MINI, raw, IFUS)
     more: dict[str, dict[str, Any]] = {
         "flat": {"samples": True},
         "wavecal": {"residuals": True},
+        "geometry": {"ifu1": 1, "ifu2": len(IFUS), "lambdamin": 6000, "lambdamax": 6500},
     }
     reduction = Reduction(raw, folder, MINI.name)
-    for label, call in CALLS.items():
+    for label, call in {**CALLS, GEOMETRY.label: GEOMETRY}.items():
         where = folder / label.replace(" ", "_")
         if not any(where.glob("*.fits")):
             print(f"running {label}", flush=True)  # noqa: T201
