@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from benchmarks.line_spread import compare_widths, line_spread
 from benchmarks.pixels import compare_fluxes, coordinates, twilight
+from pipeline.flags import Flag
 from pipeline.instrument import FULL
 from pipeline.simulator.detector import detector
 from pipeline.simulator.optics import Optics, optics
 
 Floats = NDArray[np.float64]
+EDGE = 3
+"""Columns at either edge of a slice where dark pixels are not counted [pix]."""
+DARK = 0.9
+"""Response below which a pixel is dark; others have 1 +- 0.01."""
 MARGIN = 60
 """Rows left out at the upper and lower end of a slice [pix]."""
 
@@ -62,6 +67,34 @@ def traces(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     outward = np.mean(np.concatenate(right)) - np.mean(np.concatenate(left))
     yield "trace edges outward [pix]", float(outward / 2)
     yield "trace centre rms [pix]", float(np.sqrt(np.mean(np.concatenate(centre) ** 2)))
+    yield "   of the best such polynomial", _best_centre(truth)
+
+
+def _best_centre(truth: Optics) -> float:
+    """Return the rms deviation [pix] of polynomials fitted to the true centres."""
+    rests = []
+    for s, (left, right) in enumerate(zip(truth.left, truth.right, strict=True)):
+        middle = (left + right) / 2
+        unit = np.linspace(-1, 1, len(middle))
+        fit = np.polynomial.chebyshev.chebfit(unit, middle, 5)
+        rest = middle - np.polynomial.chebyshev.chebval(unit, fit)
+        rests.append(rest[_rows_of(truth, s)])
+    return float(np.sqrt(np.mean(np.concatenate(rests) ** 2)))
+
+
+def defects(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield how many dark pixels inside the slices are found, and how many are not dark."""
+    truth, ccd = optics(FULL, ifu), detector(FULL, ifu)
+    dq = fits.getdata(folder / "flat" / f"MASTER_FLAT-{ifu:02d}.fits", "DQ")
+    inside = np.zeros(dq.shape, bool)
+    x = np.arange(1, dq.shape[1] + 1)
+    for s, (left, right) in enumerate(zip(truth.left, truth.right, strict=True)):
+        y = _rows_of(truth, s)
+        inside[y] |= (x >= left[y, None] + EDGE) & (x <= right[y, None] - EDGE)
+    flagged = (dq & int(Flag.DARK_PIXEL | Flag.HOT_PIXEL)) > 0
+    dark = inside & (ccd.response < DARK)
+    yield "dark pixels found, part", float(flagged[dark].mean())
+    yield "false dark or hot pixels", float((flagged & inside & ~dark).sum())
 
 
 def wavelengths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
@@ -125,7 +158,16 @@ def compare_images(folder: Path, name: str, ifu: int, relative: bool) -> float:
     return float(np.median(ours - genuine))
 
 
-MEASURES = (read_noise, flat, traces, wavelengths, coordinates, twilight, line_spread)
+MEASURES = (
+    read_noise,
+    flat,
+    defects,
+    traces,
+    wavelengths,
+    coordinates,
+    twilight,
+    line_spread,
+)
 """What is compared with the truth."""
 
 

@@ -71,6 +71,8 @@ class ArcSlices:
     ----------
     size
         Instrument size.
+    numbers : int64[n]
+        The slices that have been traced, from 1.
     catalogue
         All lines.
     search
@@ -82,9 +84,12 @@ class ArcSlices:
         From left to right.
     """
 
-    def __init__(self, size: Size, catalogue: ArcLines, search: Search) -> None:
+    def __init__(
+        self, size: Size, numbers: NDArray[np.int64], catalogue: ArcLines, search: Search
+    ) -> None:
         self.size, self.catalogue, self.search = size, catalogue, search
-        self.slices = [SliceLines() for _ in range(size.n_slices)]
+        self.numbers = numbers
+        self.slices = [SliceLines() for _ in numbers]
 
     def take(self, lamp: ArcLamp, image: ArcImage) -> None:
         """Find, recognise and measure the lines of a lamp; the richest lamp comes first.
@@ -98,8 +103,8 @@ class ArcSlices:
         lines = self.catalogue.take(chosen)
         known: list[NDArray[np.bool_]] = []
         before: Dispersion | None = None
-        for number, (state, strip) in enumerate(
-            zip(self.slices, image.strips(), strict=True), start=1
+        for number, state, strip in zip(
+            self.numbers.tolist(), self.slices, image.strips(), strict=True
         ):
             found = self._detect(strip)
             if len(found.row) < FEWEST:

@@ -170,8 +170,7 @@ def calibrated(
     noise = read_noises(raw.header, bias.header) if read_noise else (0.0,) * 4
     scale = 1.0
     if dark is not None:
-        check_setup(raw, dark, _BINNING)
-        scale = _exposure_time(raw) / _exposure_time(dark)
+        scale = dark_scale(raw, dark)
     found = bad_pixel_list(bad_pixels, raw.ifu, size)
     return CalibratedFrame(
         raw, size, level, gain, noise, True, bias, dark, scale, bad_pixels=found
@@ -228,6 +227,12 @@ def check_setup(raw: RawFrame, master: ImageFrame, keywords: Sequence[str]) -> N
                 keyword=keyword,
                 remedy=f"give a {master.tag} of the same setup and chip",
             )
+
+
+def dark_scale(raw: RawFrame, dark: ImageFrame) -> float:
+    """Return what a master dark of the same setup is multiplied by for an exposure."""
+    check_setup(raw, dark, _BINNING)
+    return _exposure_time(raw) / _exposure_time(dark)
 
 
 def _exposure_time(frame: RawFrame | ImageFrame) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.trace_products import report_lost
 from pipeline.spec import BadInput, TableFrame
 
 ORIGIN_MARGIN = 20
@@ -64,35 +65,61 @@ def slice_map(
 ) -> SliceMap:
     """Return the map of an IFU from its calibration tables.
 
-    Without a geometry table all slices lie at the origin: enough for spectra.
+    Slices without trace or wavelengths are left out, with a warning. Without a geometry
+    table all slices lie at the origin: enough for spectra.
 
     Raises
     ------
     BadInput
-        If a table lacks a slice or holds a polynomial that is not finite.
+        If a table lacks a slice that the trace table has, or the geometry a place.
     """
     edges = trace.read().columns
     numbers = _column(trace, edges, "SliceNo").astype(np.int64)
     left = _coefficients(trace, edges, r"tc1_(\d\d)")
     right = _coefficients(trace, edges, r"tc2_(\d\d)")
     dispersion = wavecal.read().columns
-    rows = _matching_rows(wavecal, _column(wavecal, dispersion, "SliceNo"), numbers)
-    wave = _surface(wavecal, dispersion)[rows]
+    waves, solved = _surface(wavecal, dispersion), _column(wavecal, dispersion, "SliceNo")
+    traced = _finite(left) & _finite(right)
+    report_lost(trace, np.flatnonzero(~traced) + 1)
+    rows = _matching_rows(wavecal, solved, numbers[traced])
+    known = _finite(waves[rows])
+    report_lost(wavecal, numbers[traced][~known])
+    kept = np.flatnonzero(traced)[known]
+    numbers, left, right, wave = numbers[kept], left[kept], right[kept], waves[rows[known]]
+    if len(kept) == 0:
+        raise BadInput(
+            f"IFU {ifu} has no slice with a trace and wavelengths",
+            file=wavecal.name,
+            keyword="SliceNo",
+            remedy=f"make {trace.tag} and {wavecal.tag} again or use older ones",
+        )
     if geometry is None:
         place = np.tile([0.0, 0.0, 1.0, 0.0, 1.0], (len(numbers), 1))
     else:
         place = _places(geometry, ifu, numbers)
-    solutions = ((trace, left), (trace, right), (wavecal, wave), (geometry, place))
-    for frame, values in solutions:
-        bad = ~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1)
-        if bad.any() and frame is not None:
-            raise BadInput(
-                f"IFU {ifu} has no solution for slice {numbers[bad][0]}",
-                file=frame.name,
-                keyword="SliceNo",
-                remedy=f"make {frame.tag} again or use one of another night",
-            )
+    if geometry is not None and not _finite(place).all():
+        raise BadInput(
+            f"IFU {ifu} has no place for slice {numbers[~_finite(place)][0]}",
+            file=geometry.name,
+            keyword="SliceCCD",
+            remedy=f"make {geometry.tag} again or use one of another night",
+        )
     return SliceMap(ifu, shape, numbers, left, right, wave, place)
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which slices, the first axis, have finite numbers only."""
+    return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+
+
+def nearest_slices(numbers: NDArray[np.int64], n_slices: int) -> NDArray[np.int64]:
+    """Return, for each slice of the instrument, the index of the nearest that is known.
+
+    What must exist for all slices is taken from a neighbour where one was lost; there are
+    no pixels of it.
+    """
+    every = np.arange(1, n_slices + 1)
+    return np.asarray(np.abs(every[:, None] - numbers).argmin(axis=1), np.int64)
 
 
 def _column(frame: TableFrame, columns: Mapping[str, NDArray[Any]], name: str) -> Any:

@@ -54,13 +54,16 @@ def full_width(profile: Floats, step: float) -> float:
     return float((high - low) * step)
 
 
-def width_qc(profiles: Floats, step: float) -> Iterator[tuple[str, float]]:
+def width_qc(
+    profiles: Floats, step: float, numbers: NDArray[np.int64]
+) -> Iterator[tuple[str, float]]:
     """Yield the QC LSF keywords (manual, 9.5.5), without ``QC LSF``.
 
-    ``profiles``: float64[n_slices, n_wavelengths, n_offsets].
+    ``profiles``: float64[n_slices, n_wavelengths, n_offsets]; ``numbers``: the slices, from
+    1, that were measured.
     """
-    for number, rows in enumerate(profiles, start=1):
-        widths = np.array([full_width(row, step) for row in rows])
+    for number in numbers:
+        widths = np.array([full_width(row, step) for row in profiles[number - 1]])
         for key, value in (
             ("MEAN", widths.mean()),
             ("STDEV", widths.std(ddof=1)),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.combination import METHODS, CombineParams, efficiency
 from pipeline.algorithms.detector import CalibratedFrame
+from pipeline.algorithms.statistics import FIRST, WIDTH, StackStatistics
 from pipeline.kernels.raw_stack import combine_raw
 from pipeline.spec import Planes
 
@@ -50,7 +51,11 @@ class Stack:
         return np.stack([exposure.raw.read(there) for exposure in self.exposures])
 
     def combine(
-        self, rows: slice, raw: NDArray[np.uint16] | None = None
+        self,
+        rows: slice,
+        raw: NDArray[np.uint16] | None = None,
+        out: Planes | None = None,
+        statistics: StackStatistics | None = None,
     ) -> tuple[Planes, NDArray[np.int64]]:
         """Combine some rows of one half of the detector.
 
@@ -60,6 +65,10 @@ class Stack:
             Trimmed rows.
         raw
             What `raw` returned for them, if it was called.
+        out
+            Takes the combination, if given.
+        statistics
+            Takes in the exposures, calibrated and multiplied.
 
         Returns
         -------
@@ -72,8 +81,10 @@ class Stack:
         shape = rows.stop - rows.start, self.size.shape[1]
         bias = first.bias_rows(rows)
         first.flag_known(bias.dq, rows.start)
-        data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        out = Planes(data, np.empty(shape, np.uint32), stat)
+        if out is None:
+            data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
+            out = Planes(data, np.empty(shape, np.uint32), stat)
+        described = statistics or StackStatistics(0)
         saturated = np.zeros(len(exposures) + 1, np.int64)
         combine_raw(
             self.raw(rows) if raw is None else raw,
@@ -91,6 +102,10 @@ class Stack:
             self._efficiency,
             *out,
             saturated,
+            FIRST,
+            WIDTH,
+            described.sums,
+            described.histograms,
         )
         return out, saturated
 

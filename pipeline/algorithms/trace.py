@@ -5,76 +5,70 @@ fitted in every cut and described by polynomials of the row. Positions follow th
 tables of the genuine pipeline: trimmed pixels, 1-based.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from pipeline.algorithms.slice_search import MOST_LOST, locate_slices
 from pipeline.instrument import Size
+from pipeline.kernels.cuts import average_rows
 from pipeline.kernels.edges import follow_edges
 from pipeline.spec import BadInput, Planes
 
 Floats = NDArray[np.float64]
 
-BRIDGED = 3
-"""Dark columns inside a slice that do not cut it in two [pix]; gaps are wider than 6."""
 REJECTION = 5.0
 """Deviation beyond which an edge is left out of the fit [robust standard deviations]."""
 SMALLEST_SCATTER = 0.003
 """Scatter of the edges assumed at least, so that perfect data lose none [pix]."""
 MEASURED = 0.8
 """Part of the cuts in which a slice must be found."""
+LARGEST_END = 0.1
+"""Part of the rows at either end into which polynomials may be extrapolated; the ends lie
+beyond the filter."""
 MAX_ROUNDS = 10
 
 
+@dataclass(frozen=True)
 class Cuts:
-    """Averages of groups of rows, gathered as the rows of an image come by.
+    """Averages of groups of rows of an image.
 
     Parameters
     ----------
-    shape : (int, int)
+    shape
         Rows and columns of the image [pix].
-    n_sum : int
-        Rows in a group; a last group of less than half of that is left out.
-
-    Attributes
-    ----------
-    light : float32[n_cuts, nx]
-        Mean of the unflagged pixels of each column [count]; NaN where there is none.
     y : float64[n_cuts]
         Mean row of each cut [pix, 1-based].
+    light : float32[n_cuts, nx]
+        Mean of the good pixels of each column [count]; NaN where there is none.
     """
 
-    def __init__(self, shape: tuple[int, int], n_sum: int) -> None:
-        self.shape = shape
-        ny, nx = shape
-        starts = np.arange(0, ny, n_sum)
-        stops = np.minimum(starts + n_sum, ny)
-        if len(starts) > 1 and stops[-1] - starts[-1] < n_sum / 2:
-            starts, stops = starts[:-1], stops[:-1]
-        self.y = (starts + stops + 1) / 2
-        self._group = np.full(ny, -1)
-        for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-            self._group[start:stop] = number
-        self._sum = np.zeros((len(starts), nx))
-        self._n = np.zeros((len(starts), nx), np.int64)
+    shape: tuple[int, int]
+    y: Floats
+    light: NDArray[np.float32]
 
-    def add(self, rows: slice, planes: Planes) -> None:
-        """Take in some rows of the image."""
-        for group, data, dq in zip(self._group[rows], planes.data, planes.dq, strict=True):
-            if group >= 0:
-                good = (dq == 0) & np.isfinite(data)
-                self._sum[group] += np.where(good, data, 0.0)
-                self._n[group] += good
 
-    @property
-    def light(self) -> NDArray[np.float32]:
-        """Mean of the unflagged pixels, float32[n_cuts, nx]."""
-        mean = np.full(self._sum.shape, np.nan)
-        np.divide(self._sum, self._n, out=mean, where=self._n > 0)
-        return mean.astype(np.float32)
+def cut_rows(image: Planes, n_sum: int) -> Cuts:
+    """Average groups of rows; flagged and defective pixels are left out.
+
+    Parameters
+    ----------
+    image
+        A flat-field exposure, whole.
+    n_sum
+        Rows in a group; a last group of less than half of that is left out.
+    """
+    ny, nx = image.data.shape
+    starts = np.arange(0, ny, n_sum)
+    stops = np.minimum(starts + n_sum, ny)
+    if len(starts) > 1 and stops[-1] - starts[-1] < n_sum / 2:
+        starts, stops = starts[:-1], stops[:-1]
+    light = np.empty((len(starts), nx), np.float32)
+    average_rows(image.data, image.dq, starts, stops, light)
+    return Cuts((ny, nx), (starts + stops + 1) / 2, light)
 
 
 @dataclass(frozen=True)
@@ -90,9 +84,11 @@ class Trace:
     edges : float64[n_slices, n_cuts, 2]
         Left and right edges [pix, 1-based]; NaN where there is none.
     coefficients : float64[n_slices, 3, order + 1]
-        Centre, left and right edge [pix] in powers of the 1-based row.
+        Centre, left and right edge [pix] in powers of the 1-based row; NaN if lost.
     mse : float64[n_slices, 3]
-        Mean square residuals of the three fits [pix**2].
+        Mean square residuals of the three fits [pix**2]; NaN if lost.
+    lost : dict of int to str
+        The slices that could not be traced, by number from 1, and why.
     """
 
     shape: tuple[int, int]
@@ -100,11 +96,20 @@ class Trace:
     edges: Floats
     coefficients: Floats
     mse: Floats
+    lost: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def traced(self) -> NDArray[np.bool_]:
+        """Which slices have been traced."""
+        return np.asarray(np.isfinite(self.coefficients).all(axis=(1, 2)))
 
     @property
     def widths(self) -> Floats:
-        """Mean width of each slice [pix]."""
-        return np.asarray(np.nanmean(self.edges[:, :, 1] - self.edges[:, :, 0], axis=1))
+        """Mean width of each slice [pix]; NaN if lost."""
+        widths = np.full(len(self.edges), np.nan)
+        across = self.edges[self.traced, :, 1] - self.edges[self.traced, :, 0]
+        widths[self.traced] = np.nanmean(across, axis=1)
+        return widths
 
     def at(self, row: float | Floats) -> Floats:
         """Return centre, left and right [pix] at rows, float64[n_slices, 3, ...]."""
@@ -136,87 +141,64 @@ def trace_slices(
     file
         Name of the exposure, for messages.
 
+    Returns
+    -------
+    Trace
+        Slices that cannot be followed, or have another width than slices have, are lost:
+        NaN takes the place of their polynomials.
+
     Raises
     ------
     BadInput
-        If there are not as many slices as the instrument has, or the edges of one
-        cannot be followed.
+        If more than `MOST_LOST` of the slices are lost.
     """
     light = cuts.light
     start = len(light) // 2
     left, right = locate_slices(light[start], size, file)
     inwards = NormalDist().inv_cdf(edge_fraction)
     edges = follow_edges(light, start, left, right, inwards) + 1.0
-    fits = [_fit_slice(cuts.y, edges[s], order) for s in range(size.n_slices)]
-    for number, fit in enumerate(fits, start=1):
-        if fit is None:
-            raise BadInput(
-                f"the edges of slice {number} cannot be followed along the detector",
-                file=file,
-                remedy="look at the flat; use that of another night, or change edgefrac",
-            )
-    found = [fit for fit in fits if fit is not None]
-    return Trace(
-        cuts.shape,
-        cuts.y,
-        edges,
-        np.stack([coefficients for coefficients, _ in found]),
-        np.stack([mse for _, mse in found]),
-    )
-
-
-def locate_slices(
-    cut: NDArray[np.float32], size: Size, file: str = ""
-) -> tuple[Floats, Floats]:
-    """Return left and right edges of the slices in one cut, to a pixel [0-based].
-
-    Parameters
-    ----------
-    cut : float32[nx]
-        Light along a row [count].
-    size
-        Instrument size.
-    file
-        Name of the exposure, for messages.
-
-    Raises
-    ------
-    BadInput
-        If the number of slices or the width of one is not that of the instrument.
-    """
-    known = np.nan_to_num(cut, nan=0.0)
-    bright = known > 0.5 * np.percentile(known, 60)
-    steps = np.diff(np.concatenate([[0], bright.astype(np.int8), [0]]))
-    starts, stops = (
-        np.flatnonzero(steps == 1).tolist(),
-        np.flatnonzero(steps == -1).tolist(),
-    )
-    joined: list[tuple[int, int]] = []
-    for start, stop in zip(starts, stops, strict=True):
-        if joined and start - joined[-1][1] <= BRIDGED:
-            joined[-1] = (joined[-1][0], stop)
-        else:
-            joined.append((start, stop))
-    slices = [run for run in joined if run[1] - run[0] > size.slice_width_min / 2]
-    if len(slices) != size.n_slices:
+    coefficients = np.full((size.n_slices, 3, order + 1), np.nan)
+    mse = np.full((size.n_slices, 3), np.nan)
+    lost: dict[int, str] = {}
+    for s in range(size.n_slices):
+        fit = _fit_slice(cuts.y, edges[s], order)
+        problem = _problem(left[s], cuts.y, edges[s], fit, size)
+        if problem:
+            lost[s + 1] = problem
+        elif fit is not None:
+            coefficients[s], mse[s] = fit
+    if len(lost) > MOST_LOST * size.n_slices:
+        number, problem = next(iter(lost.items()))
         raise BadInput(
-            f"{len(slices)} slices instead of {size.n_slices} in the middle row",
+            f"{len(lost)} of {size.n_slices} slices cannot be traced, the first is slice "
+            f"{number}: {problem}",
             file=file,
             keyword="ESO DPR TYPE",
-            remedy="give lamp flats (FLAT,LAMP) in which the lamp was on",
+            remedy="look at the flats for a dead port or a weak lamp; use those of another "
+            "night",
         )
-    for number, (start, stop) in enumerate(slices, start=1):
-        width = stop - start
-        if not size.slice_width_min - 1 <= width <= size.slice_width_max + 1:
-            raise BadInput(
-                f"slice {number} is {width} pixels wide, not "
-                f"{size.slice_width_min:g} to {size.slice_width_max:g}",
-                file=file,
-                keyword="ESO DPR TYPE",
-                remedy="give well exposed lamp flats of the same instrument",
-            )
-    left, right = np.array(slices, np.float64).T
-    return left - 0.5, right - 0.5
+    return Trace(cuts.shape, cuts.y, edges, coefficients, mse, lost)
+
+
+def _problem(
+    left: float, y: Floats, edges: Floats, fit: tuple[Floats, Floats] | None, size: Size
+) -> str:
+    """Return why a slice is lost; nothing if it is not."""
+    if np.isnan(left):
+        return "it is not seen in the middle row, whole and apart from its neighbours"
+    found = np.isfinite(edges).all(axis=1)
+    if not found.any():
+        return "its edges are not found"
+    if fit is None:
+        there = y[found]
+        return (
+            f"its edges are found in {len(there)} of {len(y)} groups of rows, from row "
+            f"{there[0]:.0f} to {there[-1]:.0f}"
+        )
+    width = float(np.mean(edges[found, 1] - edges[found, 0]))
+    if not size.slice_width_min <= width <= size.slice_width_max:
+        return f"it is {width:.1f} pix wide"
+    return ""
 
 
 def _fit_slice(y: Floats, edges: Floats, order: int) -> tuple[Floats, Floats] | None:
@@ -237,6 +219,8 @@ def _fit_slice(y: Floats, edges: Floats, order: int) -> tuple[Floats, Floats] | 
         if (kept == good).all():
             break
         good = kept
+    if np.abs(unit[good][[0, -1]] - [-1.0, 1.0]).max() > 2 * LARGEST_END:
+        return None
     plain = [
         chebyshev.Chebyshev(column, domain).convert(kind=np.polynomial.Polynomial).coef
         for column in scaled.T

@@ -1,6 +1,8 @@
 """What tracing leaves behind: the tables and the QC of a `Trace`."""
 
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 from pipeline.algorithms.trace import Trace, evaluate
 from pipeline.instrument import Size
 from pipeline.spec import BadInput, Table, TableFrame
+
+log = logging.getLogger(__name__)
 
 
 def trace_table(trace: Trace) -> Table:
@@ -42,28 +46,41 @@ def samples_table(trace: Trace) -> Table:
 
 
 def trace_qc(trace: Trace, size: Size) -> Iterator[tuple[str, float]]:
-    """Yield the QC TRACE keywords (manual, 9.3.5), without ``QC TRACE``."""
+    """Yield the QC TRACE keywords (manual, 9.3.5), without ``QC TRACE``.
+
+    Lost slices have none, and the gaps beside them do not count.
+    """
     ny = trace.shape[0]
     middle = trace.at(ny // 2)
     ends = trace.at(np.array([1.0, ny]))[:, 0]
     tilt = np.degrees(np.arctan((ends[:, 1] - ends[:, 0]) / (ny - 1)))
     for name, s in (("SLICE_L", 0), ("SLICE_R", -1)):
-        yield f"{name} XPOS", float(middle[s, 0])
-        yield f"{name} TILT", float(tilt[s])
-    powers = np.arange(1, trace.coefficients.shape[2])
-    slopes = evaluate(trace.coefficients[:, :, 1:] * powers, np.arange(1.0, ny + 1))
+        if trace.traced[s]:
+            yield f"{name} XPOS", float(middle[s, 0])
+            yield f"{name} TILT", float(tilt[s])
     corners = corner_slices(size)
-    for s, slope in enumerate(slopes.reshape(len(slopes), -1)):
-        yield f"SLICE{s + 1} MAXSLOPE", float(slope[np.argmax(np.abs(slope))])
-        if s + 1 in corners:
-            yield f"SLICE{s + 1} WIDTH", float(trace.widths[s])
+    for s, slope in enumerate(steepest_slopes(trace)):
+        if trace.traced[s]:
+            yield f"SLICE{s + 1} MAXSLOPE", float(slope)
+            if s + 1 in corners:
+                yield f"SLICE{s + 1} WIDTH", float(trace.widths[s])
     gaps = np.array([b[1] - a[2] for a, b in pairwise(middle)])
-    for name, values in (("GAPS", gaps), ("WIDTHS", trace.widths)):
+    for name, every in (("GAPS", gaps), ("WIDTHS", trace.widths)):
+        values = every[np.isfinite(every)]
         yield f"{name} MEDIAN", float(np.median(values))
         yield f"{name} MEAN", float(values.mean())
         yield f"{name} STDEV", float(values.std(ddof=1))
         yield f"{name} MIN", float(values.min())
         yield f"{name} MAX", float(values.max())
+
+
+def steepest_slopes(trace: Trace) -> NDArray[np.float64]:
+    """Return the steepest slope of the three curves of each slice; NaN if lost."""
+    powers = np.arange(1, trace.coefficients.shape[2])
+    rows = np.arange(1.0, trace.shape[0] + 1)
+    slopes = evaluate(trace.coefficients[:, :, 1:] * powers, rows)
+    flat = slopes.reshape(len(slopes), -1)
+    return np.asarray(flat[np.arange(len(flat)), np.argmax(np.abs(flat), axis=1)])
 
 
 def corner_slices(size: Size) -> tuple[int, ...]:
@@ -74,18 +91,32 @@ def corner_slices(size: Size) -> tuple[int, ...]:
     return tuple(sorted(places) + sorted(last + place for place in places))
 
 
-def trace_curves(frame: TableFrame) -> NDArray[np.float64]:
-    """Read a TRACE_TABLE.
+@dataclass(frozen=True)
+class TracedSlices:
+    """The slices of a TRACE_TABLE that have been traced.
 
-    Returns
-    -------
-    float64[n_slices, 3, n]
+    Parameters
+    ----------
+    numbers : int64[n]
+        Their numbers, from 1.
+    curves : float64[n, 3, k]
         Centre, left and right edge [pix] in powers of the 1-based row.
+    n_slices
+        Number of slices in the table, lost ones included.
+    """
+
+    numbers: NDArray[np.int64]
+    curves: NDArray[np.float64]
+    n_slices: int
+
+
+def traced_slices(frame: TableFrame) -> TracedSlices:
+    """Read a TRACE_TABLE; slices that were lost are left out with a warning.
 
     Raises
     ------
     BadInput
-        If a column is missing or a slice was not traced.
+        If a column is missing or no slice was traced.
     """
     columns = frame.read().columns
     powers = sorted(name[4:] for name in columns if name.startswith("tc0_"))
@@ -100,12 +131,26 @@ def trace_curves(frame: TableFrame) -> NDArray[np.float64]:
         )
     stacked = [[np.asarray(columns[name], np.float64) for name in group] for group in names]
     curves = np.ascontiguousarray(np.moveaxis(np.array(stacked), 2, 0))
-    bad = np.flatnonzero(~np.isfinite(curves).all(axis=(1, 2)))
-    if len(bad):
+    traced = np.isfinite(curves).all(axis=(1, 2)) & curves.any(axis=(1, 2))
+    if not traced.any():
         raise BadInput(
-            f"slice {bad[0] + 1} was not traced",
+            "holds no traced slice",
             file=frame.name,
             keyword="SliceNo",
-            remedy="make the TRACE_TABLE again or use that of another night",
+            remedy=f"make {frame.tag} again or use that of another night",
         )
-    return curves
+    report_lost(frame, np.flatnonzero(~traced) + 1)
+    return TracedSlices(np.flatnonzero(traced) + 1, curves[traced], len(curves))
+
+
+def report_lost(frame: TableFrame, numbers: NDArray[np.int64]) -> None:
+    """Warn of slices that a table has no solution for."""
+    if len(numbers):
+        log.warning(
+            "%s: no solution for slice %s of IFU %s [SliceNo]: left out. Remedy: make %s "
+            "again or use that of another night",
+            frame.name,
+            ", ".join(map(str, numbers.tolist())),
+            frame.ifu,
+            frame.tag,
+        )

@@ -112,7 +112,7 @@ def _fit(
     errors: Floats | None,
 ) -> Surface:
     """Fit one slice and see whether its lines suffice."""
-    n_rows = arcs.size.shape[0]
+    n_rows, number = arcs.size.shape[0], arcs.numbers[s]
     rough = settings.consensus and errors is None
     surface = fit_wavelengths(
         places[s],
@@ -127,17 +127,18 @@ def _fit(
     )
     if surface is None:
         n_lines = n_distinct(places[s].line)
-        raise _insufficient(lamps, f"{n_lines} lines in slice {s + 1} do not determine")
+        raise _insufficient(lamps, f"{n_lines} lines in slice {number} do not determine")
     inside, end = gaps(places[s].y[surface.used], n_rows)
     if inside > LARGEST_GAP * n_rows or end > LARGEST_END * n_rows:
         raise _insufficient(
             lamps,
-            f"{inside:.0f} rows inside and {end:.0f} at an end of slice {s + 1} without "
+            f"{inside:.0f} rows inside and {end:.0f} at an end of slice {number} without "
             "a line do not allow",
         )
     if not np.sqrt(surface.mse) < LARGEST_SCATTER:
         raise _insufficient(
-            lamps, f"lines in slice {s + 1} scatter by {np.sqrt(surface.mse):.2f} A around"
+            lamps,
+            f"lines in slice {number} scatter by {np.sqrt(surface.mse):.2f} A around",
         )
     return surface
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.trace import evaluate
+from pipeline.algorithms.trace_products import TracedSlices
 from pipeline.algorithms.wavelength import Places, Surface, n_distinct
 from pipeline.spec import Table
 
@@ -26,30 +27,41 @@ REFERENCE = 5
 """Quality of bright isolated lines, whose width tells the resolution (genuine pipeline)."""
 
 
-def wavelength_table(surfaces: Sequence[Surface]) -> Table:
-    """Return the WAVECAL_TABLE (manual, A.3.7)."""
+def wavelength_table(surfaces: Sequence[Surface], trace: TracedSlices) -> Table:
+    """Return the WAVECAL_TABLE (manual, A.3.7); slices without trace have NaN."""
     columns: dict[str, NDArray[np.generic]] = {
-        "SliceNo": np.arange(1, len(surfaces) + 1, dtype=np.int32)
+        "SliceNo": np.arange(1, trace.n_slices + 1, dtype=np.int32)
     }
+
+    def column(values: Sequence[float]) -> Floats:
+        every = np.full(trace.n_slices, np.nan)
+        every[trace.numbers - 1] = values
+        return every
+
     units = {"SliceNo": "No"}
     n_x, n_y = surfaces[0].coefficients.shape
     for i in range(n_x):
         for j in range(n_y):
             name = f"wlc{i}{j}"
-            columns[name] = np.array([s.coefficients[i, j] for s in surfaces])
+            columns[name] = column([s.coefficients[i, j] for s in surfaces])
             units[name] = "Angstrom"
-    columns["MSE"] = np.array([s.mse for s in surfaces])
+    columns["MSE"] = column([s.mse for s in surfaces])
     return Table(columns, units)
 
 
-def residuals_table(surfaces: Sequence[Surface], places: Sequence[Places]) -> Table:
-    """Return the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8)."""
+def residuals_table(
+    surfaces: Sequence[Surface], places: Sequence[Places], numbers: NDArray[np.int64]
+) -> Table:
+    """Return the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8).
+
+    ``numbers``: the slices.
+    """
     total = sum(len(done.places) for surface in surfaces for done in surface.rounds)
     columns: dict[str, NDArray[np.generic]] = {
         name: np.empty(total, kind) for name, kind in _RESIDUALS.items()
     }
     start = 0
-    for number, (surface, there) in enumerate(zip(surfaces, places, strict=True), start=1):
+    for number, surface, there in zip(numbers, surfaces, places, strict=True):
         for iteration, done in enumerate(surface.rounds, start=1):
             rows = slice(start, start + len(done.places))
             start = rows.stop

@@ -144,7 +144,7 @@ def follow_edges(
     start : int
         Cut where the search starts.
     left, right : float64[n_slices]
-        Edges in that cut, good to a pixel [pix, 0-based].
+        Edges in that cut, good to a pixel [pix, 0-based]; NaN for a slice to be left out.
     level : float
         Position of the edge in widths inwards of half light; 0 for half light.
 
@@ -157,6 +157,8 @@ def follow_edges(
     edges = np.full((n_slices, n_cuts, 2), np.nan)
     p = np.empty(N_PARAMETERS)
     for s in range(n_slices):
+        if math.isnan(left[s]) or math.isnan(right[s]):
+            continue
         for end in range(2):
             side = 1 - 2 * end
             for direction in range(2):

@@ -11,6 +11,7 @@ from pipeline.flags import Flag
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.combine import combine
 from pipeline.kernels.detector import calibrate
+from pipeline.kernels.statistics import add_row, fold_columns, row_space
 
 _SATURATED = np.uint32(Flag.AD_SATURATED)
 
@@ -36,6 +37,10 @@ def combine_raw(
     out_dq: NDArray[np.uint32],
     out_stat: NDArray[np.float32],
     saturated: NDArray[np.int64],
+    first: float,
+    width: float,
+    sums: NDArray[np.float64],
+    histograms: NDArray[np.int32],
 ) -> None:
     """Combine raw rows of one half of the detector.
 
@@ -65,12 +70,17 @@ def combine_raw(
         Combined values, flags and variances.
     saturated : int64[n_frames + 1]
         Saturated pixels by exposure and, last, of the result are added to it.
+    first, width, sums, histograms
+        See `pipeline.kernels.statistics.add_to_statistics`; of each exposure, [n_frames,
+        ...], or empty if no statistics are wanted.
     """
     n_frames = raw.shape[0]
     n_rows, nx = out.shape
     data = np.empty((n_frames, 1, nx), np.float32)
     dq = np.empty((n_frames, 1, nx), np.uint32)
     stat = np.empty((n_frames, 1, nx), np.float32)
+    n_described = sums.shape[0]
+    columns, extremes, bins = row_space(n_described, nx)
     for y in range(n_rows):
         row = slice(y, y + 1)
         for i in range(n_frames):
@@ -91,6 +101,9 @@ def combine_raw(
             if factor[i] != np.float32(1.0):
                 _scale(data[i, 0], stat[i, 0], factor[i])
             saturated[i] += _n_saturated(dq[i, 0])
+            if i < n_described:
+                values = data[i, 0]
+                add_row(values, first, width, histograms[i], columns[i], extremes[i], bins)
         combine(
             data,
             dq,
@@ -109,6 +122,8 @@ def combine_raw(
         if shared > 0.0:
             _add_shared(out_stat[y], bias_stat[y], gain[0], shared)
         saturated[n_frames] += _n_saturated(out_dq[y])
+    for i in range(n_described):
+        fold_columns(columns[i], extremes[i], sums[i])
 
 
 @kernel

@@ -12,7 +12,7 @@ def add_to_statistics(
     first: float,
     width: float,
     sums: NDArray[np.float64],
-    histogram: NDArray[np.int64],
+    histogram: NDArray[np.int32],
 ) -> None:
     """Add pixels to running sums and a histogram.
 
@@ -24,26 +24,66 @@ def add_to_statistics(
         Lower limit and width of the bins.
     sums : float64[5]
         Number, sum, sum of squares, smallest and largest value, updated in place.
-    histogram : int64[n_bins]
+    histogram : int32[n_bins]
         Number of values in each bin, updated in place; the outermost bins take what
         lies beyond.
     """
-    last = histogram.shape[0] - 1
-    n, total, squares = 0, 0.0, 0.0
-    low, high = sums[3], sums[4]
+    columns, limits, bins = row_space(1, data.shape[1])
     for y in range(data.shape[0]):
-        for x in range(data.shape[1]):
-            value = np.float64(data[y, x])  # float() would stay single precision
-            if value == value:
-                n += 1
-                total += value
-                squares += value * value
-                low, high = min(low, value), max(high, value)
-                histogram[int(min(max((value - first) / width, 0.0), last))] += 1
-    sums[0] += n
-    sums[1] += total
-    sums[2] += squares
-    sums[3], sums[4] = low, high
+        add_row(data[y], first, width, histogram, columns[0], limits[0], bins)
+    fold_columns(columns[0], limits[0], sums)
+
+
+@kernel
+def row_space(
+    n_images: int, nx: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]:
+    """Return what `add_row` needs: sums and limits by image and column, and bins."""
+    limits = np.empty((n_images, 2, nx), np.float32)
+    limits[:, 0], limits[:, 1] = np.inf, -np.inf
+    return np.zeros((n_images, 3, nx)), limits, np.empty(nx, np.int32)
+
+
+@kernel
+def add_row(
+    row: NDArray[np.float32],
+    first: float,
+    width: float,
+    histogram: NDArray[np.int32],
+    columns: NDArray[np.float64],
+    limits: NDArray[np.float32],
+    bins: NDArray[np.int32],
+) -> None:
+    """Add a row to the histogram and to the sums and limits of its columns."""
+    last = histogram.shape[0] - 1
+    n, total, squares = columns[0], columns[1], columns[2]
+    low, high = limits[0], limits[1]
+    for x in range(row.shape[0]):  # no branches: the compiler takes several pixels at once
+        value = row[x]
+        known = value == value
+        wide = np.float64(value) if known else 0.0
+        n[x] += 1.0 if known else 0.0
+        total[x] += wide
+        squares[x] += wide * wide
+        low[x] = value if value < low[x] else low[x]
+        high[x] = value if value > high[x] else high[x]
+        place = (wide - first) / width
+        place = place if place > 0.0 else 0.0
+        bins[x] = np.int32(place) if place < last else last
+    for x in range(row.shape[0]):
+        if row[x] == row[x]:
+            histogram[bins[x]] += 1
+
+
+@kernel
+def fold_columns(
+    columns: NDArray[np.float64], limits: NDArray[np.float32], sums: NDArray[np.float64]
+) -> None:
+    """Add what `add_row` gathered to the sums of an image, see `add_to_statistics`."""
+    for x in range(columns.shape[1]):
+        for k in range(3):
+            sums[k] += columns[k, x]
+        sums[3], sums[4] = min(sums[3], limits[0, x]), max(sums[4], limits[1, x])
 
 
 @kernel

@@ -1,39 +1,44 @@
 """Master flat and slice traces of one IFU."""
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.algorithms.combination import CombineParams, combine
-from pipeline.algorithms.detector import CalibratedFrame, calibrated
+from pipeline.algorithms.combination import CombineParams
+from pipeline.algorithms.detector import CalibratedFrame, calibrated, dark_scale
+from pipeline.algorithms.flat_survey import FlatSurvey
 from pipeline.algorithms.overscan import OverscanParams
-from pipeline.algorithms.shared import SharedImage
-from pipeline.algorithms.statistics import ImageStatistics
-from pipeline.algorithms.trace import Cuts, Trace, trace_slices
-from pipeline.algorithms.trace_products import samples_table, trace_qc, trace_table
-from pipeline.flags import Flag
+from pipeline.algorithms.stack import Stack
+from pipeline.algorithms.trace import Trace, cut_rows, trace_slices
+from pipeline.algorithms.trace_products import (
+    samples_table,
+    steepest_slopes,
+    trace_qc,
+    trace_table,
+)
 from pipeline.instrument import size_of
 from pipeline.kernels.defects import flag_defects
 from pipeline.spec import (
     QC,
-    BadInput,
     Frames,
+    ImageFrame,
     Input,
     Outputs,
     Planes,
     Product,
-    Writer,
+    RawFrame,
     blocks,
     param,
     recipe,
 )
 
+log = logging.getLogger(__name__)
+
 N_ROWS = 64
 """Rows in hand at a time."""
-LEAST_LIGHT = 1.0
-"""Mean below which a flat shows no lamp [count]."""
-SLICE_WINDOW = 100
-"""Rows on either side of the middle over which slices are measured (genuine pipeline)."""
+STEEPEST = 0.015
+"""Slope of a slice from which it is suspicious (genuine pipeline)."""
 
 
 class FlatParams(CombineParams, OverscanParams):
@@ -123,140 +128,139 @@ def flat(frames: Frames, params: FlatParams, out: Outputs) -> None:
     Exposures are freed of overscan and bias, converted to counts and combined. Groups of
     rows are averaged, the edges of the slices fitted in each, and polynomials of the row
     describe them. In each row of a slice, pixels that deviate are flagged as dark or hot.
-    The exposures are read twice, so that no image is ever held in memory.
-    """
-    bias = SharedImage(frames["MASTER_BIAS"][0])
-    dark = next(iter(frames.get("MASTER_DARK", ())), None)
-    exposures = [
-        calibrated(raw, bias, params, dark=dark, bad_pixels=frames.get("BADPIX_TABLE", ()))
-        for raw in frames["FLAT"]
-    ]
-    first = exposures[0]
-    raw = frames["FLAT"][0]
-    cuts = Cuts(first.shape, params.nsum)
-    survey = _Survey(exposures, first.shape)
-    for rows in blocks(first.shape[0], N_ROWS):
-        stack = _stack(exposures, rows, scale=params.scale)
-        survey.add_inputs(stack)
-        planes = combine(stack, params)
-        survey.add_master(rows, planes)
-        cuts.add(rows, planes)
 
-    keywords = first.overscan.keywords
+    A slice that cannot be traced, as when it is vignetted, is named in a warning; its row
+    of the trace table holds no numbers, and later recipes leave it out. Below 7 degrees
+    this happens in IFU 6 (manual, 8.2): take the table of flats of about 8 degrees. When
+    more than a quarter of the slices are lost, the flats are refused.
+    """
+    (bias,), raws = frames["MASTER_BIAS"], frames["FLAT"]
+    bad = frames.get("BADPIX_TABLE", ())
+    exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in raws]
+    first, raw = exposures[0], raws[0]
+    survey = FlatSurvey(exposures)
+    factors = _time_factors(exposures) if params.scale else None
+    image = _combined(Stack(exposures, params, factors), survey)
+    for dark in frames.get("MASTER_DARK", ()):
+        _subtract_dark(image, dark, first)
+    survey.check()
+    mean = survey.master.mean
+
     trace = None
     if params.trace:
-        size = size_of(first.shape)
-        trace = trace_slices(
-            cuts, size, order=params.order, edge_fraction=params.edgefrac, file=first.name
-        )
-        table = out.table("TRACE_TABLE", like=raw, header=keywords)
-        table.write("", trace_table(trace))
-        table.qc.update({f"QC TRACE {name}": v for name, v in trace_qc(trace, size)})
-        if params.samples:
-            out.table("TRACE_SAMPLES", like=raw, header=keywords).write(
-                "", samples_table(trace)
-            )
-
-    mean = survey.master.mean
-    master = out.image("MASTER_FLAT", first.shape, unit="count", like=raw, header=keywords)
-    survey.report(master, trace)
-    if not mean > LEAST_LIGHT:
-        raise BadInput(
-            f"has no light: the mean of the combined flat is {mean:.1f} count",
-            file=first.name,
-            keyword="ESO DPR TYPE",
-            remedy="give lamp flats (FLAT,LAMP) in which the lamp was on",
-        )
-    factor = 1 / mean if params.normalize else 1.0
-    n_saturated = 0
-    for rows in blocks(first.shape[0], N_ROWS):
-        planes = combine(_stack(exposures, rows, scale=params.scale), params)
-        if trace is not None:
-            _flag(rows, planes, trace, params, mean)
-        n_saturated += _count_saturated(planes)
-        master.write(rows, _scaled(planes, factor))
-    master.qc["QC FLAT MASTER NSATURATED"] = n_saturated
+        trace = _trace(image, params, first)
+        _write_trace(trace, params, raw, first, out)
+        _flag(image, trace, params, mean)
+    master = out.image(
+        "MASTER_FLAT", first.shape, unit="count", like=raw, header=first.overscan.keywords
+    )
+    master.qc.update(survey.qc(trace))
+    if params.normalize:
+        _scale(image, 1 / mean)
+    master.write(slice(0, first.shape[0]), image)
 
 
-class _Survey:
-    """What is measured on the exposures and on the master while they pass by."""
-
-    def __init__(
-        self, exposures: Sequence[CalibratedFrame], shape: tuple[int, int]
-    ) -> None:
-        self.inputs = [ImageStatistics() for _ in exposures]
-        self.n_saturated = [0] * len(exposures)
-        self.master = ImageStatistics()
-        middle = shape[0] // 2
-        self._first = middle - SLICE_WINDOW - 1
-        self._window = np.zeros((2 * SLICE_WINDOW + 1, shape[1]), np.float32)
-        self._middle = middle
-
-    def add_inputs(self, stack: Sequence[Planes]) -> None:
-        """Take in some rows of the exposures."""
-        for number, planes in enumerate(stack):
-            self.inputs[number].add(planes.data)
-            self.n_saturated[number] += _count_saturated(planes)
-
-    def add_master(self, rows: slice, planes: Planes) -> None:
-        """Take in some rows of the master."""
-        self.master.add(planes.data)
-        place = np.arange(rows.start, rows.stop) - self._first
-        inside = (place >= 0) & (place < len(self._window))
-        self._window[place[inside]] = planes.data[inside]
-
-    def report(self, master: Writer, trace: Trace | None) -> None:
-        """Write the QC keywords of the master flat."""
-        for number, statistics in enumerate(self.inputs, start=1):
-            name = f"QC FLAT INPUT{number}"
-            master.qc.update({f"{name} {k}": v for k, v in statistics.keywords()})
-            master.qc[f"{name} NSATURATED"] = self.n_saturated[number - 1]
-        keywords = self.master.keywords(flux=True)
-        master.qc.update({f"QC FLAT MASTER {k}": v for k, v in keywords})
-        if trace is None:
-            return
-        for number, (_, left, right) in enumerate(trace.at(self._middle), start=1):
-            part = self._window[:, round(left) : round(right) - 1].astype(np.float64)
-            name = f"QC FLAT MASTER SLICE{number}"
-            master.qc[f"{name} MEAN"] = float(part.mean())
-            master.qc[f"{name} STDEV"] = float(part.std(ddof=1))
+def _combined(stack: Stack, survey: FlatSurvey) -> Planes:
+    """Return the combined exposures; survey them and their combination on the way."""
+    shape = stack.size.shape
+    image = Planes(
+        np.empty(shape, np.float32), np.empty(shape, np.uint32), np.empty(shape, np.float32)
+    )
+    for half in stack.halves():
+        for part in blocks(half.stop - half.start, N_ROWS):
+            rows = slice(half.start + part.start, half.start + part.stop)
+            here = Planes._make(plane[rows] for plane in image)
+            _, saturated = stack.combine(rows, out=here, statistics=survey.inputs)
+            survey.add(rows, here, saturated)
+    return image
 
 
-def _stack(
-    exposures: Sequence[CalibratedFrame], rows: slice, *, scale: bool
-) -> list[Planes]:
-    """Return some rows of all exposures, scaled to the exposure time of the first."""
-    stack = [exposure.read(rows) for exposure in exposures]
+def _subtract_dark(image: Planes, dark: ImageFrame, first: CalibratedFrame) -> None:
+    """Subtract a master dark, scaled to the exposure time of the first exposure.
+
+    All exposures have it in common when they are brought to the same exposure time, so it
+    may be subtracted after they have been combined.
+    """
+    scale = np.float32(dark_scale(first.raw, dark))
+    for rows in blocks(len(image.data), N_ROWS):
+        planes = dark.read(rows)
+        image.data[rows] -= scale * planes.data
+        image.dq[rows] |= planes.dq
+        image.stat[rows] += scale * scale * planes.stat
+
+
+def _time_factors(exposures: Sequence[CalibratedFrame]) -> list[float]:
+    """Return what brings exposures to the exposure time of the first."""
     times = [float(exposure.header.get("EXPTIME", 0.0)) for exposure in exposures]
-    if scale and min(times) > 0:
-        return [_scaled(p, times[0] / t) for p, t in zip(stack, times, strict=True)]
-    return stack
+    return [times[0] / time if min(times) > 0 else 1.0 for time in times]
 
 
-def _scaled(planes: Planes, factor: float) -> Planes:
-    """Multiply data by a factor, variance by its square."""
-    if factor == 1.0:
-        return planes
-    f = np.float32(factor)
-    return Planes(planes.data * f, planes.dq, planes.stat * (f * f))
+def _scale(planes: Planes, factor: float) -> None:
+    """Multiply data by a factor and variance by its square, in place."""
+    if factor != 1.0:
+        f = np.float32(factor)
+        np.multiply(planes.data, f, out=planes.data)
+        np.multiply(planes.stat, f * f, out=planes.stat)
 
 
-def _flag(
-    rows: slice, planes: Planes, trace: Trace, params: FlatParams, mean: float
+def _trace(image: Planes, params: FlatParams, frame: CalibratedFrame) -> Trace:
+    """Trace the slices; warn of those that are lost and of steep ones."""
+    trace = trace_slices(
+        cut_rows(image, params.nsum),
+        size_of(frame.shape),
+        order=params.order,
+        edge_fraction=params.edgefrac,
+        file=frame.name,
+    )
+    where = f"{frame.name}: slice %d of IFU {frame.ifu}"
+    temperature = frame.header.get("ESO INS TEMP4 VAL")
+    for number, problem in trace.lost.items():
+        log.warning(
+            f"{where} cannot be traced: %s [ESO INS TEMP4 VAL = %s]. Its row of the "
+            "TRACE_TABLE is empty, later recipes leave the slice out. Remedy: average more "
+            "rows (--nsum) if it is dim, look at it with --samples, or give later recipes "
+            "the TRACE_TABLE of flats taken at about 8 degrees",
+            number,
+            problem,
+            "?" if temperature is None else f"{float(temperature):.1f}",
+        )
+    for number, slope in enumerate(steepest_slopes(trace), start=1):
+        if abs(slope) > STEEPEST:
+            log.warning(
+                f"{where} is unusually steep: %.4f > %.4f [QC TRACE SLICE%d MAXSLOPE]. "
+                "Remedy: look at it with --samples, use flats of another night",
+                number,
+                abs(slope),
+                STEEPEST,
+                number,
+            )
+    return trace
+
+
+def _write_trace(
+    trace: Trace, params: FlatParams, raw: RawFrame, frame: CalibratedFrame, out: Outputs
 ) -> None:
+    """Write what tracing found."""
+    keywords = frame.overscan.keywords
+    table = out.table("TRACE_TABLE", like=raw, header=keywords)
+    table.write("", trace_table(trace))
+    size = size_of(frame.shape)
+    table.qc.update({f"QC TRACE {name}": v for name, v in trace_qc(trace, size)})
+    if params.samples:
+        samples = out.table("TRACE_SAMPLES", like=raw, header=keywords)
+        samples.write("", samples_table(trace))
+
+
+def _flag(image: Planes, trace: Trace, params: FlatParams, mean: float) -> None:
     """Flag deviant pixels of the master in place."""
-    _, left, right = np.moveaxis(trace.at(np.arange(rows.start, rows.stop) + 1.0), 1, 0)
+    edges = trace.at(np.arange(1.0, len(image.data) + 1))
+    left, right = (np.ascontiguousarray(edges[:, curve]) for curve in (1, 2))
     flag_defects(
-        planes.data,
-        planes.dq,
-        np.ascontiguousarray(left),
-        np.ascontiguousarray(right),
+        image.data,
+        image.dq,
+        left,
+        right,
         params.losigmabadpix,
         params.hisigmabadpix,
         mean,
     )
-
-
-def _count_saturated(planes: Planes) -> int:
-    """Return the number of saturated pixels."""
-    return int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))

@@ -10,7 +10,7 @@ from pipeline.algorithms.arc_lines import ArcLamp, ArcLines, group_by_lamp, read
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
 from pipeline.algorithms.flatfield import FlatFielded
-from pipeline.algorithms.geometry import SliceMap, slice_map
+from pipeline.algorithms.geometry import SliceMap, nearest_slices, slice_map
 from pipeline.algorithms.lsf_checks import (
     check_lines,
     check_number,
@@ -168,19 +168,21 @@ def lsf(frames: Frames, params: LsfParams, out: Outputs) -> None:
     check_lines(fit, lamps, frames["WAVECAL_TABLE"][0].name, (size.blue, size.red))
     check_slices(fit, raws[0])
 
+    nearest = nearest_slices(slices.numbers, size.n_slices)
     wavelength = np.linspace(size.blue, size.red, params.lambda_size)
     product = out.table("LSF_PROFILE", like=raws[0])
     if params.method == "hermit":
-        functions = _parametrise(fit, size, params)
+        found = _parametrise(fit, size, params)
+        functions = [found[s] for s in nearest]
         product.write("SLICE_PARAM", parameter_table(slices.ifu, functions))
         profiles = np.array([one.at(wavelength, FINE) for one in functions])
         step = FINE_STEP
     else:
         offsets = np.linspace(-params.lsf_range, params.lsf_range, params.lsf_size)
-        profiles = _profiles(fit, wavelength, offsets)
+        profiles = _profiles(fit, wavelength, offsets)[nearest]
         product.write("LSF_PROFILE", profile_cube(profiles, offsets, wavelength))
         step = float(offsets[1] - offsets[0])
-    for name, width in width_qc(profiles, step):
+    for name, width in width_qc(profiles, step, slices.numbers):
         product.qc[f"QC LSF {name}"] = width
     for number, n in enumerate(n_saturated, start=1):
         product.qc[f"QC WAVECAL INPUT{number} NSATURATED"] = n

@@ -25,7 +25,7 @@ from pipeline.algorithms.arc_maps import as_planes, resampled, wave_map
 from pipeline.algorithms.arc_slices import ArcSlices, Search, richest_first
 from pipeline.algorithms.skewness import skew_keywords
 from pipeline.algorithms.trace import evaluate
-from pipeline.algorithms.trace_products import trace_curves
+from pipeline.algorithms.trace_products import TracedSlices, traced_slices
 from pipeline.algorithms.wave_solution import FitSettings, solve
 from pipeline.algorithms.wavecal_products import (
     detection_qc,
@@ -231,12 +231,12 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
     """
     raws: Sequence[RawFrame] = frames["ARC"]
     size = size_of(raws[0].shape)
-    curves = trace_curves(frames["TRACE_TABLE"][0])
-    _check_trace(frames, curves, size)
+    trace = traced_slices(frames["TRACE_TABLE"][0])
+    _check_trace(frames, trace, size)
     catalogue = read_catalogue(frames["LINE_CATALOG"][0])
     lamps = group_by_lamp(raws)
-    exposures, image = ArcExposures(frames, params), ArcImage(size.shape, curves)
-    arcs = ArcSlices(size, catalogue, _search(params))
+    exposures, image = ArcExposures(frames, params), ArcImage(size.shape, trace.curves)
+    arcs = ArcSlices(size, trace.numbers, catalogue, _search(params))
     table = out.table("WAVECAL_TABLE", like=raws[0])
     readers = _lamp_readers(lamps, exposures, params, out, size)
     if params.lampwise:
@@ -257,17 +257,16 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
     fitted = [state.places[0] for state in arcs.slices]
     table.header.update(exposures.calibrated(lamps[0])[0].overscan.keywords)
     table.header.update(skew_keywords(fitted, places))
-    table.write("", wavelength_table(surfaces))
-    for number, state in enumerate(arcs.slices, start=1):
-        there, surface = places[number - 1], surfaces[number - 1]
+    table.write("", wavelength_table(surfaces, trace))
+    for s, (number, state) in enumerate(zip(trace.numbers, arcs.slices, strict=True)):
         for name, value in (
             *detection_qc(state.peaks, state.n_detected),
-            *fit_qc(there, surface, catalogue, curves[number - 1], size.shape[0]),
+            *fit_qc(places[s], surfaces[s], catalogue, trace.curves[s], size.shape[0]),
         ):
             table.qc[f"QC WAVECAL SLICE{number} {name}"] = value
     if params.residuals:
         residuals = out.table("WAVECAL_RESIDUALS", like=raws[0], header=dict(table.header))
-        residuals.write("", residuals_table(surfaces, places))
+        residuals.write("", residuals_table(surfaces, places, trace.numbers))
     if params.resample:
         if params.lampwise:
             again = [exposures.of_lamp(lamp) for lamp in lamps]
@@ -313,21 +312,21 @@ def _fit_settings(params: WavecalParams) -> FitSettings:
     )
 
 
-def _check_trace(frames: Frames, curves: Floats, size: Size) -> None:
+def _check_trace(frames: Frames, trace: TracedSlices, size: Size) -> None:
     """Refuse the trace table of another instrument size or with slices off the CCD."""
-    if len(curves) != size.n_slices:
+    if trace.n_slices != size.n_slices:
         raise BadInput(
-            f"{len(curves)} slices, the exposures have {size.n_slices}",
+            f"{trace.n_slices} slices, the exposures have {size.n_slices}",
             file=frames["TRACE_TABLE"][0].name,
             keyword="NAXIS2",
             remedy="give the TRACE_TABLE of the same instrument",
         )
     ny, nx = size.shape
-    middle = evaluate(curves, (1 + ny) / 2)[:, 0]
+    middle = evaluate(trace.curves, (1 + ny) / 2)[:, 0]
     lost = np.flatnonzero((middle < 1) | (middle > nx))
     if len(lost):
         raise BadInput(
-            f"slice {lost[0] + 1} lies outside the detector",
+            f"slice {trace.numbers[lost[0]]} lies outside the detector",
             file=frames["TRACE_TABLE"][0].name,
             keyword="SliceNo",
             remedy="make the TRACE_TABLE again or use that of another night",
@@ -400,8 +399,9 @@ def _write_map(
 
 def _lamp_qc(qc: MutableMapping[str, Value], arcs: ArcSlices, lamp: ArcLamp) -> None:
     """Write the QC of the lines of one lamp in the slice in the middle of a stack."""
-    number = max(round(LAMP_SLICE / 48 * arcs.size.n_slices), 1)
-    peaks = arcs.slices[number - 1].peaks[-1]
+    wanted = max(round(LAMP_SLICE / 48 * arcs.size.n_slices), 1)
+    nearest = int(np.argmin(np.abs(arcs.numbers - wanted)))
+    number, peaks = arcs.numbers[nearest], arcs.slices[nearest].peaks[-1]
     if len(peaks) > 0:
         name = f"QC WAVECAL SLICE{number} LAMP{lamp.numbers[0]} LINES PEAK"
         qc.update({f"{name} {key}": value for key, value in peak_qc(peaks)})

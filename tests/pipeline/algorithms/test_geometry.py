@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pipeline.algorithms.geometry import slice_map
+from pipeline.algorithms.geometry import nearest_slices, slice_map
 from pipeline.instrument import MINI
 from pipeline.spec import BadInput
 from tests.pipeline.mini_tables import geometry_table, trace_table, wavecal_table
@@ -43,11 +43,37 @@ def test_missing_ifu_names_the_table():
         slice_map(3, MINI.shape, trace_table(), wavecal_table(), geometry_table((1, 2)))
 
 
-def test_lost_slice_is_named():
-    broken = wavecal_table()
-    broken.tables[""].columns["wlc01"][6] = np.nan
-    with pytest.raises(BadInput, match="no solution for slice 7"):
-        slice_map(1, MINI.shape, trace_table(), broken, geometry_table())
+def test_lost_slices_are_left_out_with_a_warning(caplog):
+    trace, wavecal = trace_table(), wavecal_table()
+    trace.tables[""].columns["tc1_00"][2] = np.nan
+    wavecal.tables[""].columns["wlc01"][6] = np.nan
+    slices = slice_map(1, MINI.shape, trace, wavecal, geometry_table())
+    assert slices.numbers.tolist() == [1, 2, 4, 5, 6, 8, 9, 10, 11, 12]
+    whole = slice_map(1, MINI.shape, trace_table(), wavecal_table(), geometry_table())
+    kept = slices.numbers - 1
+    for name in ("left", "right", "wave", "place"):
+        assert_allclose(getattr(slices, name), getattr(whole, name)[kept])
+    assert "no solution for slice 3 of IFU 1" in caplog.text
+    assert "no solution for slice 7 of IFU 1" in caplog.text
+
+
+def test_neighbours_stand_in_for_lost_slices():
+    numbers = np.array([1, 3, 4])
+    assert nearest_slices(numbers, 5).tolist() == [0, 0, 1, 2, 2]
+
+
+def test_a_table_without_any_solution_is_refused():
+    wavecal = wavecal_table()
+    wavecal.tables[""].columns["wlc00"][:] = np.nan
+    with pytest.raises(BadInput, match="no slice with a trace and wavelengths"):
+        slice_map(1, MINI.shape, trace_table(), wavecal)
+
+
+def test_a_slice_without_a_place_is_named():
+    geometry = geometry_table()
+    geometry.tables[""].columns["x"][4] = np.nan
+    with pytest.raises(BadInput, match="no place for slice"):
+        slice_map(1, MINI.shape, trace_table(), wavecal_table(), geometry)
 
 
 def test_missing_column_is_named():

@@ -15,6 +15,7 @@ from pipeline.algorithms.line_errors import (
     skew_correction,
     spread_over_columns,
 )
+from pipeline.algorithms.trace_products import TracedSlices
 from pipeline.algorithms.wave_solution import gaps
 from pipeline.algorithms.wavecal_products import residuals_table, wavelength_table
 from pipeline.algorithms.wavelength import Places, fit_wavelengths
@@ -70,17 +71,21 @@ def test_outliers_are_rejected():
     assert not surface.used[::97].any()
     assert np.abs(deviation(surface)).max() < 0.006
     assert len(surface.rounds[0].places) == len(there.x) > len(surface.rounds[-1].places)
-    table = residuals_table([surface], [there]).columns
+    table = residuals_table([surface], [there], np.array([4])).columns
+    assert (table["slice"] == 4).all()
     assert len(table["x"]) == sum(len(done.places) for done in surface.rounds)
 
 
 def test_the_table_holds_plain_powers():
     surface = fit(places())
-    columns = wavelength_table([surface, surface]).columns
+    trace = TracedSlices(np.array([1, 3]), np.zeros((2, 3, 6)), 3)
+    columns = wavelength_table([surface, surface], trace).columns
     x, y = 512.0, 333.0
-    value = sum(columns[f"wlc{i}{j}"][1] * x**i * y**j for i in range(3) for j in range(7))
+    value = sum(columns[f"wlc{i}{j}"][2] * x**i * y**j for i in range(3) for j in range(7))
     assert value == pytest.approx(float(surface.at(x, y)), abs=1e-6)
-    assert columns["SliceNo"].tolist() == [1, 2]
+    assert columns["SliceNo"].tolist() == [1, 2, 3]
+    for name in ("wlc00", "wlc26", "MSE"):
+        assert np.isnan(columns[name]).tolist() == [False, True, False]
 
 
 def test_too_few_lines_give_no_surface():

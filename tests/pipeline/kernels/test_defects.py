@@ -7,12 +7,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.flags import Flag
-from pipeline.kernels.defects import flag_defects, median
+from pipeline.kernels.defects import flag_defects, median, median_near
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6)))
 def test_median_equals_numpy(values):
     assert median(values.copy(), len(values)) == pytest.approx(np.median(values))
+
+
+@given(
+    arrays(np.float32, st.integers(1, 40), elements=st.floats(-1e6, 1e6, width=32)),
+    st.floats(-1e6, 1e6),
+    st.floats(0, 1e6),
+)
+def test_median_near_any_guess_equals_numpy(values, guess, window):
+    found = median_near(values, guess, window, np.empty(len(values)))
+    assert found == pytest.approx(np.median(values.astype(float)))
 
 
 def flags_of(data, *, left=10.4, right=49.6, sigma=5.0):
@@ -64,3 +74,8 @@ def test_the_dark_rim_of_a_slice_is_no_defect(flat):
 def test_pixels_without_light_are_flagged_everywhere(flat):
     flat[3, 5], flat[4, 5], flat[5, 5] = 0.0, -1.0, np.nan
     assert (flags_of(flat)[3:6, 5] == Flag.BAD_OTHER).all()
+
+
+def test_a_lost_slice_has_no_defects(flat):
+    flat[4, 30] = 700.0
+    assert not flags_of(flat, left=np.nan, right=np.nan).any()

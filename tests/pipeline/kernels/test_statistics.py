@@ -11,7 +11,7 @@ FIRST, WIDTH, N_BINS = -10.0, 0.5, 60
 
 def gathered(*blocks):
     sums = np.array([0.0, 0.0, 0.0, np.inf, -np.inf])
-    histogram = np.zeros(N_BINS, np.int64)
+    histogram = np.zeros(N_BINS, np.int32)
     for block in blocks:
         add_to_statistics(block, FIRST, WIDTH, sums, histogram)
     return sums, histogram

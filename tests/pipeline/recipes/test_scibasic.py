@@ -250,3 +250,18 @@ def test_a_flat_of_another_mode_is_refused_but_for_an_illumination(calibration, 
     frames["OBJECT"] = [raw(scene[2], 1, **own)]
     frames["ILLUM"] = [raw(scene[2], 2, tag="ILLUM")]
     assert "PIXTABLE_OBJECT" in reduce(frames)
+
+
+def test_a_slice_without_trace_is_left_out(calibration, scene, product, caplog):
+    (trace,) = calibration["TRACE_TABLE"]
+    table = trace.tables[""]
+    columns = {name: np.array(values) for name, values in table.columns.items()}
+    columns["tc1_00"][4] = np.nan
+    broken = replace(trace, tables={"": table._replace(columns=columns)})
+    frames = {"OBJECT": [raw(scene[2], 1)], **calibration, "TRACE_TABLE": [broken]}
+    pixels = reduce(frames)["PIXTABLE_OBJECT"].pixels
+    assert "no solution for slice 5" in caplog.text
+    whole = product["PIXTABLE_OBJECT"].pixels
+    others = (whole.origin & 0x3F) != 5
+    assert (pixels.origin == whole.origin[others]).all()
+    assert np.allclose(pixels.data, whole.data[others], rtol=1e-3, atol=0.1)
