@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 LARGEST_ERRORS = {"x": 0.90, "y": 0.10, "angle": 0.07, "width": 0.25}
 """Values with larger errors are replaced [pix, pix, deg, pix] (genuine pipeline)."""
 QC_NAMES = {"x": "NX", "y": "NY", "angle": "NANGLE", "width": "NWIDTH"}
-CERTAIN = 5.0
+CERTAIN = 3.0
 """Deviations of more than so many errors are real."""
 MANY = 3
 """More replaced values in one stack are worth a warning (genuine pipeline)."""

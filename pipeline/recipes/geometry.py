@@ -99,7 +99,7 @@ class GeometryParams(Params):
     )
     keepreal: bool = param(
         True,
-        doc="Smooth no deviation of more than five times its error, since it is real; the "
+        doc="Smooth no deviation of more than three times its error, since it is real; the "
         "genuine pipeline (false) smooths all.",
     )
     level: Literal["beside", "around"] = param(

@@ -43,7 +43,8 @@ def test_slices_are_where_the_truth_puts_them(out, tag):
     assert len(away["x"]) == len(IFUS) * MINI.n_slices
     assert rms(away["x"]) < 0.02
     assert rms(away["y"]) < 0.02
-    assert rms(away["angle"]) < 0.01
+    # three holes of the mini instrument are 20 pixels apart, not 50: smoothing does more
+    assert rms(away["angle"]) < {"GEOMETRY_TABLE": 0.015}.get(tag, 0.01)
     assert rms(away["width"]) < 0.05
 
 
@@ -142,7 +143,8 @@ def test_a_saturated_exposure_is_told_and_gives_no_wrong_place(caplog):
     given = frames(ifus=(2,))
     raws = given["MASK"]
     bad = next(k for k, raw in enumerate(raws) if raw is mini_mask.raw(25, 2))
-    raws[bad] = replace(raws[bad], data=np.full_like(raws[bad].data, 65535))
+    counts = np.where(raws[bad].data > 2500, 65535, raws[bad].data).astype(np.uint16)
+    raws[bad] = replace(raws[bad], data=counts)
     with caplog.at_level(logging.WARNING):
         out = run(given, smooth=0.0)
     assert "saturated" in caplog.text and raws[bad].name in caplog.text
