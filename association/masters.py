@@ -23,10 +23,10 @@ CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Raw calibrations and the recipes that reduce them, in the order of need."""
 
-LONG_SERIES = 15
+LONG_SERIES = 45
 """Arcs of one template that give a line spread function, too, as a series of ARC_LSF does:
-five of each lamp, the standard set of ESO's calibration plan. Where there is none, the
-static one is used."""
+fifteen of each lamp, the number that ESO builds it from. A standard night of five of each
+does not; there, the static one is used."""
 
 BY_HAND = {"MASK": "muse_geometry", "MASK_CHECK": "muse_geometry"}
 """Raw calibrations, about monthly, whose recipe makes a static: run with the astrometry of

@@ -180,7 +180,7 @@ def lsf_of_science(made: Plan) -> dict[int | None, str]:
     return {choice.ifu: choice.record.block for choice in found.chosen}
 
 
-@pytest.mark.parametrize(("tag", "n"), [("ARC_LSF", 2), ("ARC", 5)])
+@pytest.mark.parametrize(("tag", "n"), [("ARC_LSF", 2), ("ARC", 15)])
 def test_a_long_series_of_arcs_gives_a_line_spread_function(tag: str, n: int) -> None:
     series = arcs(START + 0.6, n=n, tag=tag)
     made = planned([*FULL, *series])
@@ -194,7 +194,8 @@ def test_a_long_series_of_arcs_gives_a_line_spread_function(tag: str, n: int) ->
 
 
 def test_without_a_long_series_the_static_function_is_used() -> None:
-    made = planned(FULL)
+    standard_night = arcs(START + 0.6, n=5)
+    made = planned([*FULL, *standard_night])
     assert "ARC_LSF" not in by_tag(made)
     assert lsf_of_science(made) == {None: ""}
 
