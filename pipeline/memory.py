@@ -70,6 +70,14 @@ class MemoryImage:
         return _slab(self.planes, rows)
 
 
+class MemorySpool(MemoryImage):
+    """An image that is not finished."""
+
+    def write(self, rows: slice, planes: Planes) -> None:
+        """Keep some rows."""
+        _store(self.planes, rows, planes, None)
+
+
 @dataclass
 class MemoryTable:
     """A file of table extensions, by name."""
@@ -315,6 +323,11 @@ class MemoryOutputs:
         )
         self._add(product)
         return product
+
+    @contextmanager
+    def spool(self, shape: tuple[int, int]) -> Iterator[MemorySpool]:
+        """Return where rows are kept that are not finished."""
+        yield MemorySpool(_empty(shape))
 
     def table(
         self,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from pipeline.formats.cards import Keywords
@@ -17,6 +18,7 @@ from pipeline.formats.image import ImageProduct
 from pipeline.formats.mask import MapProduct, MaskProduct
 from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.formats.product import ProductFile
+from pipeline.formats.spool import SpooledImage
 from pipeline.formats.tables import TableProduct
 from pipeline.provenance import Origin, file_name
 from pipeline.spec import QC, Frame, Header, Kind, Product, Recipe, Value
@@ -81,6 +83,12 @@ class FileOutputs:
             return ImageProduct(path, words, shape, unit=unit, spare=spare)
 
         return self._add(tag, "image", make, header, like, number)
+
+    @contextmanager
+    def spool(self, shape: tuple[int, int]) -> Iterator[SpooledImage]:
+        """Return where rows are kept that are not finished; gone when the context ends."""
+        with TemporaryFile(dir=self.folder, buffering=0) as file:
+            yield SpooledImage(file.fileno(), shape)
 
     def table(
         self,

@@ -156,6 +156,19 @@ class ImageWriter(Writer, Protocol):
         """Store DQ of some rows."""
 
 
+class ImageSpool(Protocol):
+    """Rows of an image that are not finished, kept out of the memory."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
+
+    def write(self, rows: slice, planes: Planes) -> None:
+        """Keep some rows; those that are there already are replaced."""
+
+    def read(self, rows: slice) -> Planes:
+        """Return DATA, DQ and STAT of some rows that were written."""
+
+
 class TableWriter(Writer, Protocol):
     """A file of table extensions."""
 
@@ -210,6 +223,9 @@ class Outputs(Protocol):
         number: int | None = None,
     ) -> ImageWriter:
         """Open an image product."""
+
+    def spool(self, shape: tuple[int, int]) -> AbstractContextManager[ImageSpool]:
+        """Return where rows are kept that are not finished; gone when the context ends."""
 
     def table(
         self,

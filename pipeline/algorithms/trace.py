@@ -16,7 +16,7 @@ from pipeline.algorithms.slice_search import MOST_LOST, locate_slices
 from pipeline.instrument import Size
 from pipeline.kernels.cuts import average_rows
 from pipeline.kernels.edges import follow_edges
-from pipeline.spec import BadInput, Planes
+from pipeline.spec import BadInput, ImageSpool
 
 Floats = NDArray[np.float64]
 
@@ -51,23 +51,25 @@ class Cuts:
     light: NDArray[np.float32]
 
 
-def cut_rows(image: Planes, n_sum: int) -> Cuts:
+def cut_rows(image: ImageSpool, n_sum: int) -> Cuts:
     """Average groups of rows; flagged and defective pixels are left out.
 
     Parameters
     ----------
     image
-        A flat-field exposure, whole.
+        A flat-field exposure.
     n_sum
         Rows in a group; a last group of less than half of that is left out.
     """
-    ny, nx = image.data.shape
+    ny, nx = image.shape
     starts = np.arange(0, ny, n_sum)
     stops = np.minimum(starts + n_sum, ny)
     if len(starts) > 1 and stops[-1] - starts[-1] < n_sum / 2:
         starts, stops = starts[:-1], stops[:-1]
     light = np.empty((len(starts), nx), np.float32)
-    average_rows(image.data, image.dq, starts, stops, light)
+    for cut, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        data, dq, _ = image.read(slice(int(start), int(stop)))
+        average_rows(data, dq, starts[:1], stops[cut : cut + 1] - start, light[cut:][:1])
     return Cuts((ny, nx), (starts + stops + 1) / 2, light)
 
 

@@ -125,7 +125,7 @@ class StreamedFits:
         for first in range(0, len(words), _CACHED):
             some = words[first : first + _CACHED]
             total += words_sum(some)
-            _write_all(self._fd, _big_endian(some), position + 4 * first)
+            write_all(self._fd, _big_endian(some), position + 4 * first)
         with self._lock:
             self._sums[i] += total
 
@@ -137,7 +137,7 @@ class StreamedFits:
         """Complete the headers and bring everything to the disk."""
         for extension in self._tail:
             stored = extension.stored()
-            _write_all(self._fd, stored, self._length)
+            write_all(self._fd, stored, self._length)
             self._length += len(stored)
         if "DATAMD5" in self.parts[0].keywords:
             self.parts[0].keywords["DATAMD5"] = self._data_md5()
@@ -147,7 +147,7 @@ class StreamedFits:
                 self._make_room(self._starts[i], len(block) - self._room[i])
                 self._room[i] = len(block)
                 self._starts, _ = self._layout()
-            _write_all(self._fd, block, self._starts[i] - self._room[i])
+            write_all(self._fd, block, self._starts[i] - self._room[i])
         os.fsync(self._fd)
         os.close(self._fd)
 
@@ -175,7 +175,7 @@ class StreamedFits:
         while stop > position:
             start = max(position, stop - _CHUNK)
             data = os.pread(self._fd, stop - start, start)
-            _write_all(self._fd, data, start + amount)
+            write_all(self._fd, data, start + amount)
             stop = start
         self._length += amount
 
@@ -190,7 +190,7 @@ def _padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def _write_all(fd: int, data: bytes | NDArray[Any], position: int) -> None:
+def write_all(fd: int, data: bytes | NDArray[Any], position: int) -> None:
     """Write data whole: the system may take less than it is given."""
     view = memoryview(data if isinstance(data, bytes) else data.data).cast("B")
     while view:

@@ -22,7 +22,8 @@ from pipeline.kernels.defects import flag_defects
 from pipeline.spec import (
     QC,
     Frames,
-    ImageFrame,
+    ImageSpool,
+    ImageWriter,
     Input,
     Outputs,
     Planes,
@@ -140,53 +141,44 @@ def flat(frames: Frames, params: FlatParams, out: Outputs) -> None:
     first, raw = exposures[0], raws[0]
     survey = FlatSurvey(exposures)
     factors = _time_factors(exposures) if params.scale else None
-    image = _combined(Stack(exposures, params, factors), survey)
-    for dark in frames.get("MASTER_DARK", ()):
-        _subtract_dark(image, dark, first)
-    survey.check()
-    mean = survey.master.mean
-
-    trace = None
-    if params.trace:
-        trace = _trace(image, params, first)
-        _write_trace(trace, params, raw, first, out)
-        _flag(image, trace, params, mean)
-    master = out.image(
-        "MASTER_FLAT", first.shape, unit="count", like=raw, header=first.overscan.keywords
-    )
-    master.qc.update(survey.qc(trace))
-    if params.normalize:
-        _scale(image, 1 / mean)
-    master.write(slice(0, first.shape[0]), image)
+    with out.spool(first.shape) as image:
+        _combine(Stack(exposures, params, factors), survey, frames, image)
+        survey.check()
+        trace = None
+        if params.trace:
+            trace = _trace(image, params, first)
+            _write_trace(trace, params, raw, first, out)
+        keywords = first.overscan.keywords
+        master = out.image(
+            "MASTER_FLAT", first.shape, unit="count", like=raw, header=keywords
+        )
+        master.qc.update(survey.qc(trace))
+        _write_master(image, trace, params, survey.master.mean, master)
 
 
-def _combined(stack: Stack, survey: FlatSurvey) -> Planes:
-    """Return the combined exposures; survey them and their combination on the way."""
-    shape = stack.size.shape
-    image = Planes(
-        np.empty(shape, np.float32), np.empty(shape, np.uint32), np.empty(shape, np.float32)
-    )
+def _combine(stack: Stack, survey: FlatSurvey, frames: Frames, image: ImageSpool) -> None:
+    """Combine the exposures; survey them and their combination, then subtract the dark."""
+    first = stack.exposures[0]
+    darks = [(dark, dark_scale(first.raw, dark)) for dark in frames.get("MASTER_DARK", ())]
     for half in stack.halves():
         for part in blocks(half.stop - half.start, N_ROWS):
             rows = slice(half.start + part.start, half.start + part.stop)
-            here = Planes._make(plane[rows] for plane in image)
-            _, saturated = stack.combine(rows, out=here, statistics=survey.inputs)
-            survey.add(rows, here, saturated)
-    return image
+            planes, saturated = stack.combine(rows, statistics=survey.inputs)
+            survey.add(rows, planes, saturated)
+            for dark, scale in darks:
+                _subtract_dark(planes, dark.read(rows), np.float32(scale))
+            image.write(rows, planes)
 
 
-def _subtract_dark(image: Planes, dark: ImageFrame, first: CalibratedFrame) -> None:
-    """Subtract a master dark, scaled to the exposure time of the first exposure.
+def _subtract_dark(planes: Planes, dark: Planes, scale: np.float32) -> None:
+    """Subtract a master dark that is scaled to the exposure time of the first exposure.
 
     All exposures have it in common when they are brought to the same exposure time, so it
     may be subtracted after they have been combined.
     """
-    scale = np.float32(dark_scale(first.raw, dark))
-    for rows in blocks(len(image.data), N_ROWS):
-        planes = dark.read(rows)
-        image.data[rows] -= scale * planes.data
-        image.dq[rows] |= planes.dq
-        image.stat[rows] += scale * scale * planes.stat
+    np.subtract(planes.data, scale * dark.data, out=planes.data)
+    np.bitwise_or(planes.dq, dark.dq, out=planes.dq)
+    np.add(planes.stat, scale * scale * dark.stat, out=planes.stat)
 
 
 def _time_factors(exposures: Sequence[CalibratedFrame]) -> list[float]:
@@ -203,7 +195,7 @@ def _scale(planes: Planes, factor: float) -> None:
         np.multiply(planes.stat, f * f, out=planes.stat)
 
 
-def _trace(image: Planes, params: FlatParams, frame: CalibratedFrame) -> Trace:
+def _trace(image: ImageSpool, params: FlatParams, frame: CalibratedFrame) -> Trace:
     """Trace the slices; warn of those that are lost and of steep ones."""
     trace = trace_slices(
         cut_rows(image, params.nsum),
@@ -251,16 +243,27 @@ def _write_trace(
         samples.write("", samples_table(trace))
 
 
-def _flag(image: Planes, trace: Trace, params: FlatParams, mean: float) -> None:
-    """Flag deviant pixels of the master in place."""
-    edges = trace.at(np.arange(1.0, len(image.data) + 1))
-    left, right = (np.ascontiguousarray(edges[:, curve]) for curve in (1, 2))
-    flag_defects(
-        image.data,
-        image.dq,
-        left,
-        right,
-        params.losigmabadpix,
-        params.hisigmabadpix,
-        mean,
-    )
+def _write_master(
+    image: ImageSpool,
+    trace: Trace | None,
+    params: FlatParams,
+    mean: float,
+    master: ImageWriter,
+) -> None:
+    """Flag deviant pixels, divide by the mean and write the master."""
+    edges = None if trace is None else trace.at(np.arange(1.0, image.shape[0] + 1))
+    for rows in blocks(image.shape[0], N_ROWS):
+        planes = image.read(rows)
+        if edges is not None:
+            flag_defects(
+                planes.data,
+                planes.dq,
+                np.ascontiguousarray(edges[:, 1, rows]),
+                np.ascontiguousarray(edges[:, 2, rows]),
+                params.losigmabadpix,
+                params.hisigmabadpix,
+                mean,
+            )
+        if params.normalize:
+            _scale(planes, 1 / mean)
+        master.write(rows, planes)

@@ -14,7 +14,7 @@ from pipeline.algorithms.trace_products import (
     traced_slices,
 )
 from pipeline.instrument import FULL, MINI
-from pipeline.memory import MemoryTable
+from pipeline.memory import MemorySpool, MemoryTable
 from pipeline.spec import BadInput, Planes
 
 
@@ -40,7 +40,7 @@ def flat(*, noise=0.003, seed=2):
 
 def cuts_of(image, dq=None, n_sum=32):
     dq = np.zeros(image.shape, np.uint32) if dq is None else dq
-    return cut_rows(Planes(image, dq, image), n_sum)
+    return cut_rows(MemorySpool(Planes(image, dq, image)), n_sum)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Tests of the master flat on simulated mini exposures."""
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,11 @@ from numpy.testing import assert_allclose
 
 from pipeline.flags import Flag
 from pipeline.instrument import MINI
-from pipeline.memory import MemoryOutputs
+from pipeline.memory import MemoryImage, MemoryOutputs
 from pipeline.recipes.flat import FlatParams, flat
 from pipeline.simulator.detector import detector
 from pipeline.simulator.optics import optics
-from pipeline.spec import BadInput
+from pipeline.spec import BadInput, Planes
 from tests.pipeline.mini_calibrations import arcs, flats, master_bias
 
 
@@ -112,3 +113,48 @@ def test_a_dark_lamp_is_no_flat_even_untraced():
     frames = [replace(raw, data=np.full_like(raw.data, 1000)) for raw in flats()]
     with pytest.raises(BadInput, match="no light"):
         make(frames, trace=False)
+
+
+def test_a_dark_is_subtracted_after_the_survey():
+    frames = [replace(f, header={**f.header, "EXPTIME": 4.0}) for f in flats()]
+    shape = MINI.shape
+    dq = np.zeros(shape, np.uint32)
+    dq[5, 7] = Flag.HOT_PIXEL
+    planes = Planes(np.full(shape, 6, np.float32), dq, np.full(shape, 8, np.float32))
+    dark = MemoryImage(planes, {**master_bias().header, "EXPTIME": 2.0}, "MASTER_DARK")
+    found = []
+    for darks in ([], [dark]):
+        out = MemoryOutputs()
+        inputs = {"FLAT": frames, "MASTER_BIAS": [master_bias()], "MASTER_DARK": darks}
+        flat.run(inputs, FlatParams(normalize=False, trace=False), out)
+        found.append(out["MASTER_FLAT"])
+    without, dark_free = (master.planes for master in found)
+    assert_allclose(without.data - dark_free.data, 12.0, atol=0.01)
+    assert_allclose(dark_free.stat - without.stat, 32.0, rtol=1e-3)
+    assert dark_free.dq[5, 7] == without.dq[5, 7] | Flag.HOT_PIXEL
+    assert found[0].qc == found[1].qc
+
+
+@pytest.mark.parametrize("nsum", [32, 100])
+def test_few_rows_are_in_hand_at_a_time(nsum):
+    most = 0
+
+    class Outputs(MemoryOutputs):
+        @contextmanager
+        def spool(self, shape):
+            with super().spool(shape) as image:
+                read = image.read
+
+                def counted(rows):
+                    nonlocal most
+                    most = max(most, rows.stop - rows.start)
+                    return read(rows)
+
+                image.read = counted
+                yield image
+
+    out = Outputs()
+    inputs = {"FLAT": flats(), "MASTER_BIAS": [master_bias()]}
+    flat.run(inputs, FlatParams(nsum=nsum), out)
+    assert 0 < most <= max(nsum, 64)
+    assert len(out["MASTER_FLAT"].rows) == MINI.shape[0]
