@@ -7,7 +7,9 @@ voxels wherever the cube is cut, so several are made at once and memory stays bo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil
+from operator import or_
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -100,18 +102,19 @@ class PlacedExposure:
 
     def extent(self, tangent: tuple[float, float]) -> Extent:
         """Return the extent of the pixels in the plane that touches at ``tangent``."""
-        total: Extent | None = None
         turn = change_of_tangent(self.tangent, tangent)
-        for window in self.pixels.windows():
+
+        def extent(window: Pixels) -> Extent:
             pixels = run_steps(window, self.steps)
             x, y = apply(turn, *(a.astype(np.float64) for a in self._on_plane(pixels)))
             wavelength = pixels.wavelength.astype(np.float64) * self.stretch
             ranges = ((float(a.min()), float(a.max())) for a in (x, y, wavelength))
-            extent = Extent(*ranges)
-            total = extent if total is None else total | extent
-        if total is None:
+            return Extent(*ranges)
+
+        extents = list(self.pixels.windows(extent))
+        if not extents:
             raise ValueError("a pixel table without segments")
-        return total
+        return reduce(or_, extents)
 
     def _on_plane(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return coordinates in the exposure's tangent plane [arcsec]."""

@@ -7,6 +7,7 @@ is read is checked at both ends, so that no pixel can be missed.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from pipeline.kernels.pixels import keep_good
 from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
+
+Result = TypeVar("Result")
 
 Step = Callable[[Pixels], Pixels]
 """One step of a reduction; it may change the arrays it is given."""
@@ -62,22 +65,28 @@ class Sampled:
     def samples(self) -> Sequence[_Samples]:
         """Samples of all segments, taken once."""
         if not self._known:
-            self._known[:] = [samples for samples, _ in self._look()]
+            look = map_ordered(self._sample, self.table.segments)
+            self._known[:] = [samples for samples, _ in look]
         return self._known
 
-    def windows(self) -> Iterator[Pixels]:
-        """Yield the pixels of the sampled windows of each segment, cut."""
-        known = []
-        for samples, pixels in self._look():
-            known.append(samples)
-            inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
-            if inside.any():
-                yield Pixels._make(column[inside] for column in pixels)
-        self._known[:] = known
+    def windows(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
+        """Yield what ``use`` makes of the sampled windows of each segment, in threads.
 
-    def _look(self) -> Iterator[tuple[_Samples, Pixels]]:
-        """Yield the samples of each segment and their pixels; threads read them."""
-        return map_ordered(self._sample, self.table.segments)
+        It gets their pixels within the limits of wavelength, where there are any.
+        """
+
+        def look(segment: Segment) -> tuple[_Samples, list[Result]]:
+            samples, pixels = self._sample(segment)
+            inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
+            if not inside.any():
+                return samples, []
+            return samples, [use(Pixels._make(column[inside] for column in pixels))]
+
+        known = []
+        for samples, results in map_ordered(look, self.table.segments):
+            known.append(samples)
+            yield from results
+        self._known[:] = known
 
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""

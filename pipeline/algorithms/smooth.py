@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.spectrum import local_cubic
+from pipeline.kernels.spectrum import local_cubic, running_moments
 
 Method = Literal["none", "median", "ppoly"]
 
@@ -65,11 +65,8 @@ def smooth_spectrum(
         weight = 1.0 / np.maximum(e, 1e-3 * np.median(e) + 1e-12) ** 2
         y, scatter = local_cubic(x, y, weight, CUBIC_REACH, KAPPA, N_ROUNDS)
         e = np.hypot(e, scatter)
-        ranges = windows(x, RUNNING_REACH)
-        result.values[used] = [y[a:b].mean() for a, b in ranges]
-        result.errors[used] = [
-            np.hypot(error, y[a:b].std()) for error, (a, b) in zip(e, ranges, strict=True)
-        ]
+        mean, deviation = running_moments(y, *window_limits(x, RUNNING_REACH))
+        result.values[used], result.errors[used] = mean, np.hypot(e, deviation)
     else:
         ranges = windows(x, RUNNING_REACH)
         middle = [float(np.median(y[a:b])) for a, b in ranges]
@@ -83,6 +80,12 @@ def smooth_spectrum(
 
 def windows(x: NDArray[np.float64], reach: float) -> list[tuple[int, int]]:
     """Return the range of points within ``reach`` of each point."""
-    low = np.searchsorted(x, x - reach, "left")
-    high = np.searchsorted(x, x + reach, "right")
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+    first, stop = window_limits(x, reach)
+    return list(zip(first.tolist(), stop.tolist(), strict=True))
+
+
+def window_limits(
+    x: NDArray[np.float64], reach: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first point within ``reach`` of each point and the one after the last."""
+    return np.searchsorted(x, x - reach, "left"), np.searchsorted(x, x + reach, "right")

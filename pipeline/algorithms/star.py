@@ -6,8 +6,10 @@ wavelength, out to 8 arcsec; where the field cuts the star, its roundness stands
 the missing part. The spectrum is the fit of that profile in each bin.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,11 @@ from pipeline.kernels.star import (
     radial_places,
     radial_sums,
     reject_deviant,
+    spectrum_sums,
     star_spectrum,
     windowed_moments,
 )
+from pipeline.parallel import map_ordered
 from pipeline.spec import BadInput, Pixels
 
 BAND = 300.0
@@ -38,6 +42,9 @@ BAND = 300.0
 
 START_SIGMA, N_CENTRING = 3.0, 5
 """First width of the window that finds the centre [pix] and the rounds."""
+
+N_PARTS = 8
+"""Parts of the pixels that threads work on; sums over them are added in order."""
 
 N_ROUNDS = 3
 """Rounds of spectrum, profile, rejection."""
@@ -135,21 +142,22 @@ def measure_star(
     bands = (first - step / 2, n_bins * step / n_bands, n_bands)
     centre, moments = locate(pixels, bands)
     radii = seen_radii(np.hypot(pixels.dx, pixels.dy))
-    place = radial_places(pixels.dx, pixels.dy, pixels.wavelength, bands, centre, radii)
-    columns = (place, pixels.wavelength, pixels.data)
+    places = in_parts(
+        radial_places, (pixels.dx, pixels.dy, pixels.wavelength), bands, centre, radii
+    )
+    columns = (np.concatenate(places), pixels.wavelength, pixels.data)
+    valued = (*columns, pixels.stat, pixels.used)
     profile = _gaussian_start(moments, radii)
     for _ in range(N_ROUNDS):
-        fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
+        fit = star_spectrum(sum(in_parts(spectrum_sums, valued, bins, bands, profile)))
         flux, sky = fit[:, 0].copy(), fit[:, 2].copy()
-        sums = radial_sums(*columns, pixels.used, bins, bands, flux, sky, radii.size)
-        profile = _solve_profile(sums)
-        reject_deviant(
-            *columns, pixels.stat, pixels.used, bins, bands, flux, sky, profile,
-            KAPPA, TOLERANCE,
-        )  # fmt: skip
+        model = (bins, bands, flux, sky)
+        sums = in_parts(radial_sums, (*columns, pixels.used), *model, radii.size)
+        profile = _solve_profile(sum(sums))
+        in_parts(reject_deviant, valued, *model, profile, KAPPA, TOLERANCE)
         profile = with_wings(profile, radii)
     profile = model_profile(profile, radii, kind)
-    fit = star_spectrum(*columns, pixels.stat, pixels.used, bins, bands, profile)
+    fit = star_spectrum(sum(in_parts(spectrum_sums, valued, bins, bands, profile)))
     wavelength = np.asarray(first + step * np.arange(n_bins), np.float64)
     middle = np.asarray(bands[0] + bands[1] * (np.arange(n_bands) + 0.5), np.float64)
     share = np.interp(wavelength, middle, window_share(profile, radii, kind))
@@ -164,6 +172,31 @@ def measure_star(
         profile,
         moments,
     )
+
+
+def in_parts(
+    function: Callable[..., Any], columns: Sequence[NDArray[Any]], *settings: Any
+) -> list[Any]:
+    """Call a kernel on `N_PARTS` equal parts of the pixels in threads.
+
+    Parameters
+    ----------
+    function
+        Kernel that takes columns of pixels and settings.
+    columns
+        Arrays [n_pixels]; a kernel may change them in place.
+
+    Returns
+    -------
+    list
+        What it returned, in the order of the parts, whatever the number of threads.
+    """
+    edges = np.linspace(0, len(columns[0]), N_PARTS + 1).astype(int).tolist()
+
+    def call(ends: tuple[int, int]) -> Any:
+        return function(*(column[slice(*ends)] for column in columns), *settings)
+
+    return list(map_ordered(call, pairwise(edges)))
 
 
 def locate(
@@ -202,10 +235,8 @@ def locate(
     centre = np.zeros((n_bands, 2))
     sigma = START_SIGMA
     for _ in range(N_CENTRING):
-        sums = windowed_moments(
-            pixels.dx, pixels.dy, pixels.wavelength, pixels.data, pixels.used,
-            bands, centre, sky, sigma,
-        )  # fmt: skip
+        columns = (pixels.dx, pixels.dy, pixels.wavelength, pixels.data, pixels.used)
+        sums = sum(in_parts(windowed_moments, columns, bands, centre, sky, sigma))
         light = sums[:, :1]
         if not (light > 0).all():
             raise BadInput(

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 
 ProfileKind = Literal["gaussian", "moffat", "smoffat", "circle", "square", "auto"]
 
@@ -152,6 +151,8 @@ def _fit(
     start: tuple[float, ...],
 ) -> NDArray[np.float64]:
     """Fit a function of radius to a profile, amplitude free; return its shape."""
+    from scipy.optimize import curve_fit  # costs 0.1 s, which the default does not need
+
     inside = radii <= FIT_RADIUS
     area = np.sqrt(np.gradient(radii) * np.maximum(radii, 0.25))[inside]
     found, _ = curve_fit(

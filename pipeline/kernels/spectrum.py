@@ -151,6 +151,38 @@ def local_cubic(
 
 
 @kernel
+def running_moments(
+    y: NDArray[np.float64], first: NDArray[np.int64], stop: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation (divided by n) of ranges of points.
+
+    Parameters
+    ----------
+    y : float64[n]
+        Points.
+    first, stop : int64[m]
+        Half-open ranges, none of them empty.
+
+    Returns
+    -------
+    mean, deviation : float64[m]
+    """
+    m = first.shape[0]
+    mean, deviation = np.empty(m), np.empty(m)
+    for i in range(m):
+        n = stop[i] - first[i]
+        total = 0.0
+        for k in range(first[i], stop[i]):
+            total += y[k]
+        mean[i] = total / n
+        square = 0.0
+        for k in range(first[i], stop[i]):
+            square += (y[k] - mean[i]) ** 2
+        deviation[i] = np.sqrt(square / n)
+    return mean, deviation
+
+
+@kernel
 def _normal_equations(
     x: NDArray[np.float64],
     y: NDArray[np.float64],

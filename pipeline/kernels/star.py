@@ -157,7 +157,7 @@ def windowed_moments(
 
 
 @kernel
-def star_spectrum(
+def spectrum_sums(
     place: NDArray[np.float32],
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],
@@ -167,7 +167,7 @@ def star_spectrum(
     bands: tuple[float, float, int],
     profile: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Fit flux and sky in every bin of wavelength, all pixels with equal weight.
+    """Sum what `star_spectrum` needs; sums over parts of the pixels add up.
 
     Parameters
     ----------
@@ -185,9 +185,9 @@ def star_spectrum(
 
     Returns
     -------
-    float64[n_bins, 4]
-        Flux, its variance, sky level, and the light of the profile that was seen
-        (sum of the profile over the fitted pixels).
+    float64[n_bins, 8]
+        Number of pixels, sums of the profile p, of p**2, of the data and p times the data,
+        of the variance and p and p**2 times it.
     """
     first, step, n_bins = bins
     blue, width, _ = bands
@@ -207,6 +207,25 @@ def star_spectrum(
         sums[j, 5] += stat[i]
         sums[j, 6] += p * stat[i]
         sums[j, 7] += p * p * stat[i]
+    return sums
+
+
+@kernel
+def star_spectrum(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit flux and sky in every bin of wavelength, all pixels with equal weight.
+
+    Parameters
+    ----------
+    sums : float64[n_bins, 8]
+        See `spectrum_sums`.
+
+    Returns
+    -------
+    float64[n_bins, 4]
+        Flux, its variance, sky level, and the light of the profile that was seen
+        (sum of the profile over the fitted pixels); NaN where that cannot be told.
+    """
+    n_bins = sums.shape[0]
     result = np.full((n_bins, 4), np.nan)
     for j in range(n_bins):
         n, p, pp, d, pd, v, pv, ppv = sums[j]
@@ -237,7 +256,7 @@ def radial_sums(
     Parameters
     ----------
     place, wavelength, data, used, bins, bands
-        See `star_spectrum`.
+        See `spectrum_sums`.
     flux, sky : float64[n_bins]
         Spectrum of the star and sky level.
     n_radii
@@ -291,7 +310,7 @@ def reject_deviant(
     Parameters
     ----------
     place, wavelength, data, stat, used, bins, bands, flux, sky, profile
-        See `star_spectrum`; ``used`` is changed.
+        See `spectrum_sums`; ``used`` is changed.
     kappa
         Limit in units of the pixel's error.
     tolerance

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.kernels.spectrum import at_wavelength, local_cubic, multiply_by_spectrum
+from pipeline.kernels.spectrum import (
+    at_wavelength,
+    local_cubic,
+    multiply_by_spectrum,
+    running_moments,
+)
 
 
 @given(st.floats(4000, 10000), st.integers(0, 1000))
@@ -63,3 +68,15 @@ def test_few_points_stay_as_they_are() -> None:
     smooth, rms = local_cubic(x, y, np.ones(3), 10.0, 3.0, 5)
     np.testing.assert_array_equal(smooth, y)
     np.testing.assert_array_equal(rms, 0)
+
+
+def test_running_moments_are_those_of_numpy() -> None:
+    y = 1e6 + np.random.default_rng(4).normal(size=50)
+    first = np.maximum(np.arange(50) - 4, 0)
+    stop = np.minimum(np.arange(50) + 3, 50)
+    mean, deviation = running_moments(y, first, stop)
+    parts = [y[a:b] for a, b in zip(first, stop, strict=True)]
+    np.testing.assert_allclose(mean, [p.mean() for p in parts], rtol=1e-14)
+    np.testing.assert_allclose(deviation, [p.std() for p in parts], rtol=1e-9)
+    alone = np.arange(50)
+    assert (running_moments(y, alone, alone + 1)[1] == 0).all()
