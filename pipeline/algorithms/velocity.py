@@ -55,7 +55,7 @@ def velocity(header: Header, frame: Frame) -> float:
     potential = _SUN / (_AU * float(np.linalg.norm(sun["p"]))) + _EARTH / radius
     lorentz = (1.0 - float(motion @ motion) / LIGHT_SPEED**2) ** -0.5
     ratio = lorentz * (1.0 + speed / LIGHT_SPEED) / (1.0 - potential / LIGHT_SPEED**2)
-    return (ratio - 1.0) * LIGHT_SPEED
+    return float((ratio - 1.0) * LIGHT_SPEED)
 
 
 def _telescope(header: Header, mjd: float) -> tuple[Vector, float]:
