@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from pipeline.formats.stream import Part, StreamedFits
 from pipeline.spec import Planes, Value
 
 
-class MaskProduct:
-    """A mask under way; implements `pipeline.spec.ImageWriter`: 1 where DATA is not 0."""
+class _PrimaryImage:
+    """An image under way in the primary unit; implements `pipeline.spec.ImageWriter`."""
+
+    kind: str
 
     def __init__(
         self, path: Path, header: Keywords, shape: tuple[int, int], *, spare: int = 0
@@ -23,7 +26,7 @@ class MaskProduct:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
         keywords = product_keywords(header, {})
-        self._file = StreamedFits(path, [Part(keywords, "i4", shape, spare=spare)])
+        self._file = StreamedFits(path, [Part(keywords, self.kind, shape, spare=spare)])
 
     def write(self, rows: slice, planes: Planes) -> None:
         """Store some rows."""
@@ -35,12 +38,15 @@ class MaskProduct:
         data: NDArray[np.float32],
         stat: NDArray[np.float32],  # noqa: ARG002
     ) -> None:
-        """Store some rows; masks have no variance."""
-        chosen = (np.isfinite(data) & (data != 0)).astype(np.int32)
-        self._file.write(0, rows.start or 0, chosen)
+        """Store some rows; there is no variance."""
+        self._file.write(0, rows.start or 0, self._stored(data))
 
     def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
-        """Do nothing: masks have no flags."""
+        """Do nothing: there are no flags."""
+
+    def _stored(self, data: NDArray[np.float32]) -> NDArray[Any]:
+        """Return values as the file holds them."""
+        return data
 
     def close(self) -> None:
         """Complete the file."""
@@ -52,8 +58,20 @@ class MaskProduct:
         self._file.abort()
 
 
-class MapProduct:
-    """An image of which only DATA counts; implements `pipeline.spec.ImageWriter`."""
+class MaskProduct(_PrimaryImage):
+    """A mask: 1 where DATA is not 0."""
+
+    kind = "i4"
+
+    def _stored(self, data: NDArray[np.float32]) -> NDArray[Any]:
+        """Return 1 for good values that are not 0."""
+        return np.asarray(np.isfinite(data) & (data != 0), np.int32)
+
+
+class MapProduct(_PrimaryImage):
+    """An image of which only DATA counts."""
+
+    kind = "f4"
 
     def __init__(
         self,
@@ -64,33 +82,5 @@ class MapProduct:
         unit: str,
         spare: int = 0,
     ) -> None:
-        self.path, self.header = path, header
         header["BUNIT"] = unit
-        self.qc: dict[str, Value] = {}
-        keywords = product_keywords(header, {})
-        self._file = StreamedFits(path, [Part(keywords, "f4", shape, spare=spare)])
-
-    def write(self, rows: slice, planes: Planes) -> None:
-        """Store some rows."""
-        self.write_values(rows, planes.data, planes.stat)
-
-    def write_values(
-        self,
-        rows: slice,
-        data: NDArray[np.float32],
-        stat: NDArray[np.float32],  # noqa: ARG002
-    ) -> None:
-        """Store some rows; maps have no variance."""
-        self._file.write(0, rows.start or 0, data)
-
-    def write_flags(self, rows: slice, dq: NDArray[np.uint32]) -> None:
-        """Do nothing: maps have no flags."""
-
-    def close(self) -> None:
-        """Complete the file."""
-        self._file.parts[0].keywords = product_keywords(self.header, self.qc)
-        self._file.close()
-
-    def abort(self) -> None:
-        """Give the file up."""
-        self._file.abort()
+        super().__init__(path, header, shape, spare=spare)
