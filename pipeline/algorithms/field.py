@@ -1,13 +1,14 @@
 """The field of view of one exposure in detector coordinates, before any astrometry."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.astrometry import Matrix, field_to_plane
 from pipeline.algorithms.dar import Refraction
 from pipeline.algorithms.exposure import MergedPixels
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
@@ -66,6 +67,28 @@ def refraction_step(header: Header, reference: float) -> tuple[Step, ...]:
 
 
 @dataclass(frozen=True)
+class SkyPosition:
+    """Where an exposure lies on the sky.
+
+    ``solution``: header of its astrometric solution; ``tangent``: RA and DEC [deg] of its
+    reference pixel.
+    """
+
+    solution: Header
+    tangent: tuple[float, float]
+
+    def of(self, field: "FieldExposure") -> tuple[Matrix, tuple[float, float]]:
+        """Return the map from the field [pix] to the tangent plane [arcsec], and where
+        that touches.
+        """  # noqa: D205
+        low, high = Sampled(field.pixels, field.low, field.high).extremes()
+        middle = 0.5 * (low + high)
+        place = float(middle[0]), float(middle[1])
+        matrix, _ = field_to_plane(field.pixels.header, self.solution, place)
+        return matrix, self.tangent
+
+
+@dataclass(frozen=True)
 class FieldExposure:
     """One exposure, what is to be done with its pixels, and the wavelengths of interest.
 
@@ -77,12 +100,19 @@ class FieldExposure:
         Applied to pixels as read.
     low, high
         Wavelengths to keep [Angstrom].
+    position
+        Where it lies on the sky, for masks with celestial axes.
     """
 
     pixels: MergedPixels
     steps: tuple[Step, ...]
     low: float
     high: float
+    position: SkyPosition | None = None
+
+    def after(self, *steps: Step) -> "FieldExposure":
+        """Return the exposure with more steps."""
+        return replace(self, steps=(*self.steps, *steps))
 
     @cached_property
     def placed(self) -> PlacedExposure:

@@ -130,12 +130,6 @@ class ReducedExposure:
         return pixels._replace(xpos=phi, ypos=depth, wavelength=wavelength)
 
 
-def _ends(window: Pixels) -> list[list[np.float32]]:
-    """Return the lowest and the highest coordinates, each x and y."""
-    x, y = window.xpos, window.ypos
-    return [[x.min(), y.min()], [x.max(), y.max()]]
-
-
 def place_exposure(
     pixels: MergedPixels,
     steps: tuple[Step, ...],
@@ -150,9 +144,7 @@ def place_exposure(
     The reference pixel is the middle of the extents before refraction is corrected.
     """
     sampled = Sampled(pixels, *limits)
-    ends = np.array(list(sampled.windows(_ends)), np.float64).reshape(-1, 2, 2)
-    low = ends[:, 0].min(axis=0, initial=np.inf)
-    high = ends[:, 1].max(axis=0, initial=-np.inf)
+    low, high = sampled.extremes()
     middle = 0.5 * (low + high)
     matrix, wcs = field_to_plane(
         pixels.header, solution, (float(middle[0]), float(middle[1]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.filters import white
@@ -84,6 +85,27 @@ def write_sky(
     rest.qc.update({f"QC {prefix} {name}": v for name, v in continuum_qc(columns).items()})
 
 
+def write_mask(
+    out: Outputs,
+    tag: str,
+    field: FieldExposure,
+    mask: NDArray[np.bool_],
+    limits: tuple[float, float],
+    *,
+    prefix: str,
+    number: int | None,
+) -> None:
+    """Write a mask of an exposure with the limits of brightness that made it."""
+    shape = (mask.shape[0], mask.shape[1])
+    words, like = field.grid.image_wcs(), field.pixels.tables[0]
+    image = out.image(tag, shape, unit="", header=words, like=like, number=number)
+    zero = np.zeros(shape, np.float32)
+    planes = Planes(mask.astype(np.float32), zero.astype(np.uint32), zero)
+    image.write(slice(0, shape[0]), planes)
+    low, high = limits
+    image.qc.update({f"QC {prefix} LOWLIMIT": low, f"QC {prefix} THRESHOLD": high})
+
+
 def _write_field(
     out: Outputs,
     field: FieldExposure,
@@ -93,14 +115,9 @@ def _write_field(
     number: int | None,
 ) -> None:
     """Write mask, image and spectrum."""
+    write_mask(out, "SKY_MASK", field, sky.mask, sky.limits, prefix=prefix, number=number)
     like, wcs = field.pixels.tables[0], field.grid.image_wcs()
     shape = (sky.image.shape[0], sky.image.shape[1])
-    rows = slice(0, shape[0])
-    mask = out.image("SKY_MASK", shape, unit="", header=wcs, like=like, number=number)
-    zero = np.zeros(shape, np.float32)
-    mask.write(rows, Planes(sky.mask.astype(np.float32), zero.astype(np.uint32), zero))
-    low, high = sky.limits
-    mask.qc.update({f"QC {prefix} LOWLIMIT": low, f"QC {prefix} THRESHOLD": high})
     band = white()
     words: dict[str, Value] = {
         **wcs,
@@ -110,7 +127,7 @@ def _write_field(
     if field.pixels.flat is not None:
         words[LAMP_RESTORED] = True
     image = out.image("SKY_IMAGE", shape, unit=unit, header=words, like=like, number=number)
-    image.write(rows, sky.planes)
+    image.write(slice(0, shape[0]), sky.planes)
     spectrum = out.table("SKY_SPECTRUM", like=like, number=number)
     units = {"lambda": "Angstrom", "data": unit, "stat": f"({unit})**2"}
     spectrum.write("", Table(sky.columns(), units))

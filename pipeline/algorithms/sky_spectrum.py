@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.field_mask import mask_on_field
 from pipeline.flags import Flag
 from pipeline.kernels.field_image import add_to_image, add_to_spectrum
 from pipeline.spec import BadInput, ImageFrame, Planes
@@ -129,24 +130,10 @@ def observe_sky(
     BadInput
         If no sky is left.
     """
-    low, high = field.grid.first, field.extent.wavelength[1]
-    bins = (low, sampling)
-    n_bins = int(np.floor((high - low) / sampling + 1e-6)) + 1
-    allowed = np.ones(field.grid.shape[1:], np.bool_)
-    if mask is not None:
-        allowed = _on_grid(mask, field)
-    chunks = (max(low, WHITE[0]), CHUNK, min(high, WHITE[1]))
-    n_chunks = max(int(np.ceil((chunks[2] - chunks[0]) / CHUNK)), 1)
-    nothing = np.zeros(n_bins)
-    level = np.zeros((n_chunks, *allowed.shape))
-    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, level)
-    if kappa[0] > 0:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = np.nan_to_num(sums[..., 1] / sums[..., 0])
-        level = means - _chunk_means(spectrum, bins, chunks, n_chunks)[:, None, None]
-        sums = _image_sums(field, bins, spectrum, chunks, level, kappa[0])
-    image = _white_light(sums, chunks)
-    image[~allowed] = np.nan
+    allowed = None if mask is None else mask_on_field(mask, field)
+    image = white_light(field, sampling, kappa[0], allowed)
+    if allowed is not None:
+        image[~allowed] = np.nan
     if not np.isfinite(image).any():
         raise BadInput(
             "no pixels are left to look for sky",
@@ -155,18 +142,68 @@ def observe_sky(
         )
     limits = sky_limits(image, ignore, fraction)
     chosen = np.isfinite(image) & (image >= limits[0]) & (image <= limits[1])
-    total = _spectrum_sums(field, chosen, bins, nothing, 0.0)
+    bins, n_bins = _bins(field, sampling)
+    total = _spectrum_sums(field, chosen, bins, np.zeros(n_bins), 0.0)
     if kappa[1] > 0:
         mean = np.nan_to_num(total[:, 1] / np.maximum(total[:, 0], 1))
         total = _spectrum_sums(field, chosen, bins, mean, kappa[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         data, stat = total[:, 1] / total[:, 0], total[:, 2] / total[:, 0] ** 2
-    wavelength = np.asarray(low + sampling * np.arange(n_bins), np.float64)
+    wavelength = np.asarray(bins[0] + sampling * np.arange(n_bins), np.float64)
     return FieldSky(image, chosen, limits, wavelength, data, stat)
 
 
 Chunks = tuple[float, float, float]
 Bins = tuple[float, float]
+
+
+def white_light(
+    field: FieldExposure,
+    sampling: float,
+    kappa: float,
+    allowed: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Return the white-light image of an exposure, made without resampling.
+
+    Two passes over the pixels: image and spectrum of everything, then the image without
+    pixels that deviate from both (cosmic rays).
+
+    Parameters
+    ----------
+    field
+        The exposure.
+    sampling
+        Bins of the spectrum [Angstrom].
+    kappa
+        Rejection limit [errors]; not positive for none.
+    allowed : bool[ny, nx]
+        Where the spectrum is taken; None for everywhere.
+
+    Returns
+    -------
+    float32[ny, nx]
+        NaN where there are no pixels.
+    """
+    if allowed is None:
+        allowed = np.ones(field.grid.shape[1:], np.bool_)
+    bins, n_bins = _bins(field, sampling)
+    high = field.extent.wavelength[1]
+    chunks = (max(bins[0], WHITE[0]), CHUNK, min(high, WHITE[1]))
+    n_chunks = max(int(np.ceil((chunks[2] - chunks[0]) / CHUNK)), 1)
+    level = np.zeros((n_chunks, *allowed.shape))
+    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, level)
+    if kappa > 0:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = np.nan_to_num(sums[..., 1] / sums[..., 0])
+        level = means - _chunk_means(spectrum, bins, chunks, n_chunks)[:, None, None]
+        sums = _image_sums(field, bins, spectrum, chunks, level, kappa)
+    return _white_light(sums, chunks)
+
+
+def _bins(field: FieldExposure, sampling: float) -> tuple[Bins, int]:
+    """Return the bins of a spectrum of an exposure, and their number."""
+    low, high = field.grid.first, field.extent.wavelength[1]
+    return (low, sampling), int(np.floor((high - low) / sampling + 1e-6)) + 1
 
 
 def _first_look(
@@ -239,22 +276,3 @@ def _chunk_means(
     inside = (number >= 0) & (number < n_chunks)
     total = np.bincount(number[inside], spectrum[inside], n_chunks)
     return np.asarray(total / np.maximum(np.bincount(number[inside], None, n_chunks), 1))
-
-
-def _on_grid(mask: ImageFrame, field: FieldExposure) -> NDArray[np.bool_]:
-    """Return a mask file on the grid of an exposure; outside of it nothing is allowed."""
-    planes = mask.read(slice(0, mask.shape[0]))
-    _, ny, nx = field.grid.shape
-    index = []
-    for axis, start, n, size in (
-        (1, field.grid.corner[0], nx, mask.shape[1]),
-        (2, field.grid.corner[1], ny, mask.shape[0]),
-    ):
-        reference = float(mask.header.get(f"CRVAL{axis}", start))
-        pixel = float(mask.header.get(f"CRPIX{axis}", 1.0))
-        place = np.floor(start + np.arange(n) - reference + pixel - 1 + 0.5)
-        index.append(np.where((place >= 0) & (place < size), place, -1).astype(np.int64))
-    columns, rows = index
-    chosen = (planes.data != 0) & np.isfinite(planes.data)
-    found = chosen[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
-    return np.asarray(found & (rows >= 0)[:, None] & (columns >= 0)[None, :])

@@ -88,6 +88,13 @@ class Sampled:
             yield from results
         self._known[:] = known
 
+    def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and the highest x and y of the windows, float64[2] each."""
+        ends = np.array(list(self.windows(_ends)), np.float64).reshape(-1, 2, 2)
+        return ends[:, 0].min(axis=0, initial=np.inf), ends[:, 1].max(
+            axis=0, initial=-np.inf
+        )
+
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
         last = max(segment.start, segment.stop - _WINDOW)
@@ -130,6 +137,12 @@ class Sampled:
             if (start, stop) == (rows.start, rows.stop):
                 return pixels
             rows = slice(start, stop)
+
+
+def _ends(window: Pixels) -> list[list[np.float32]]:
+    """Return the lowest and the highest coordinates, each x and y."""
+    x, y = window.xpos, window.ypos
+    return [[x.min(), y.min()], [x.max(), y.max()]]
 
 
 def run_steps(pixels: Pixels, steps: Sequence[Step]) -> Pixels:

@@ -7,12 +7,20 @@ from typing import Any, Literal
 from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
 from pipeline.algorithms.exposure import group_exposures, merge
+from pipeline.algorithms.exposure_autocal import KEYWORD as AUTOCAL
+from pipeline.algorithms.exposure_autocal import (
+    ExposureAutocal,
+    autocal_products,
+    autocal_qc,
+    exposure_autocal,
+    write_autocal,
+)
 from pipeline.algorithms.exposure_sky import (
     ExposureSky,
     SkySettings,
     exposure_sky,
 )
-from pipeline.algorithms.field import FieldExposure, refraction_step
+from pipeline.algorithms.field import FieldExposure, SkyPosition, refraction_step
 from pipeline.algorithms.flux_calibration import (
     LAMP_RESTORED,
     UNIT,
@@ -48,7 +56,7 @@ from pipeline.spec import (
 
 log = logging.getLogger(__name__)
 
-_SAVED = ("cube", "skymodel", "individual")
+_SAVED = ("cube", "autocal", "skymodel", "individual")
 
 
 class ScipostParams(CubeParams):
@@ -57,8 +65,8 @@ class ScipostParams(CubeParams):
     save: str = param(
         "cube,skymodel",
         doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
-        'sky that was subtracted), "individual" (the reduced pixel table of each '
-        "exposure).",
+        'sky that was subtracted), "autocal" (mask and factors of the autocalibration), '
+        '"individual" (the reduced pixel table of each exposure).',
     )
     crsigma: float = param(
         15.0,
@@ -76,7 +84,9 @@ class ScipostParams(CubeParams):
         "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."
     )
     autocalib: Literal["none", "deepfield", "user"] = param(
-        "none", doc="Autocalibration of the slices."
+        "none",
+        doc="Autocalibration of the slices by the level of the sky: deepfield measures it "
+        "on the exposure, which must show much blank sky; user applies AUTOCAL_FACTORS.",
     )
     raman_width: float = fixed(
         20.0, unit="Angstrom", doc="Width of the ranges around Raman lines."
@@ -150,7 +160,7 @@ class ScipostParams(CubeParams):
             n_max=1,
             per_ifu=False,
             optional=True,
-            doc="Only for autocalib=user, which is not supported.",
+            doc="Factors of the slices, for autocalib=user.",
         ),
         Input(
             "RAMAN_LINES",
@@ -176,15 +186,17 @@ class ScipostParams(CubeParams):
             numbered=True,
             optional=True,
         ),
+        *autocal_products(numbered=True, optional=True),
         *sky_products(numbered=True, optional=True),
     ],
-    qc=[*cube_qc("SCIPOST"), *sky_qc("SCIPOST", optional=True)],
+    qc=[*cube_qc("SCIPOST"), *autocal_qc(), *sky_qc("SCIPOST", optional=True)],
 )
 def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """Calibrate exposures in flux, subtract their sky and make a cube.
 
     Each exposure: its IFUs are merged; fluxes are calibrated by response, extinction and
-    telluric absorption; the sky is subtracted; differential refraction is taken out;
+    telluric absorption; differential refraction is taken out; slices are brought to one
+    level of the sky, if asked for; the sky is subtracted;
     wavelengths are brought to the barycentre of the solar system; the astrometric
     solution places the pixels on the sky. Then all are resampled together, slab by slab
     of wavelength, with cosmic rays rejected on the way.
@@ -197,8 +209,10 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     exposures = []
     for number, group in enumerate(groups, 1):
-        exposure, sky = _reduce(group, frames, params, offsets)
+        exposure, sky, autocal = _reduce(group, frames, params, offsets)
         exposures.append(exposure)
+        if autocal is not None and "autocal" in params.save:
+            write_autocal(out, autocal, number)
         if sky is not None and "skymodel" in params.save:
             _write_sky(out, sky, unit, number)
     if "individual" in params.save:
@@ -226,7 +240,6 @@ def _check(params: ScipostParams) -> None:
     """Refuse what is not supported."""
     wanted = [part.strip() for part in params.save.split(",")]
     for name, value, known in (
-        ("autocalib", params.autocalib, ("none",)),
         ("darcheck", params.darcheck, ("none",)),
         *(("save", part, _SAVED) for part in wanted),
     ):
@@ -274,8 +287,8 @@ def _reduce(
     frames: Frames,
     params: ScipostParams,
     offsets: Table | None,
-) -> tuple[ReducedExposure, ExposureSky | None]:
-    """Return one exposure with all steps of its reduction, and its sky."""
+) -> tuple[ReducedExposure, ExposureSky | None, ExposureAutocal | None]:
+    """Return one exposure with all steps of its reduction, its sky and its slices."""
     pixels = merge(tables)
     header = pixels.header
     steps: list[Step] = []
@@ -291,31 +304,36 @@ def _reduce(
     if refraction:
         keywords["ESO DRS MUSE PIXTABLE DAR CORRECT"] = params.lambdaref
     limits = (params.lambdamin, params.lambdamax)
-    sky = exposure_sky(
-        params.skymethod,
-        FieldExposure(pixels, tuple(steps), *limits),
-        frames,
-        params.sky_settings(),
+    solution = default_solution(header)
+    if params.astrometry and frames.get("ASTROMETRY_WCS"):
+        solution = frames["ASTROMETRY_WCS"][0].header
+    position = SkyPosition(solution, tangent_point(header, find_offset(offsets, header)))
+    field = FieldExposure(pixels, tuple(steps), *limits, position)
+    settings = params.sky_settings()
+    autocal = exposure_autocal(
+        params.autocalib, field, frames, settings.sampling, settings.kappa[0]
     )
+    if autocal is not None:
+        steps.append(autocal.step)
+        field = field.after(autocal.step)
+        keywords[AUTOCAL] = autocal.method
+    sky = exposure_sky(params.skymethod, field, frames, settings)
     if sky is not None:
         steps.append(sky.step)
         keywords["ESO DRS MUSE PIXTABLE SKYSUB"] = True
     speed = velocity(header, params.rvcorr)
     keywords["ESO DRS MUSE PIXTABLE RVCORR"] = speed
     keywords["SPECSYS"] = SPECSYS[params.rvcorr]
-    solution = default_solution(header)
-    if params.astrometry and frames.get("ASTROMETRY_WCS"):
-        solution = frames["ASTROMETRY_WCS"][0].header
     exposure = place_exposure(
         pixels,
         tuple(steps),
         solution,
-        tangent_point(header, find_offset(offsets, header)),
+        position.tangent,
         stretch(speed),
         limits,
         keywords,
     )
-    return exposure, sky
+    return exposure, sky, autocal
 
 
 def _flux_calibration(header: Header, frames: Frames, *, lamp: bool) -> FluxCalibration:

@@ -76,9 +76,10 @@ def _table(light, tag, ifu, wavelength, rng, read_noise):
         segments.append(Segment(0, ifu, number, start, start + x.size))
         start += x.size
     x, y, lam, data, stat = (np.concatenate(column) for column in columns)
-    origin = np.concatenate(
-        [np.full(s.stop - s.start, ifu << 6 | s.slice, np.uint32) for s in segments]
-    )
+    column = np.tile(np.arange(n_x), wavelength.size)
+    row = np.repeat(np.arange(wavelength.size) % 2048, n_x)
+    place = (column << 24 | row << 11).astype(np.uint32)
+    origin = np.concatenate([place | np.uint32(ifu << 6 | s.slice) for s in segments])
     header = {**HEADER, "ESO DRS MUSE FLAT FLUX SKY": 2e6 if ifu == 2 else 1e6}
     grid = np.arange(5350, 7100, 1.25)
     flat = Table({"lambda": grid, "data": lamp(grid)}, {"lambda": "Angstrom"})

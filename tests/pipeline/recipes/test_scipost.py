@@ -131,7 +131,6 @@ def test_archive_keywords(tables):
     [
         ("resample", "renka"),
         ("format", "Euro3D"),
-        ("autocalib", "user"),
         ("pixfrac", "0.8,x"),
         ("save", "stacked"),
         ("sky_crsigma", "15"),
