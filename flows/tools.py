@@ -6,7 +6,7 @@ genuine tools (``muse_...``), with long names beside them.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -213,13 +213,13 @@ def badpix_from_ascii(
     existing: Path | None,
     reference: Path | None,
     trimmed: bool,
-    size: str,
+    size: Literal["full", "mini"],
 ) -> None:
     """Turn lines of x, y and flag into a BADPIX_TABLE."""
-    from pipeline.instrument import FULL, MINI
+    from pipeline.instrument import SIZES
     from pipeline.tools.badpix import from_list
 
-    table, n_outside = from_list(text, FULL if size == "full" else MINI, trimmed)
+    table, n_outside = from_list(text, SIZES[size], trimmed)
     _write(table, n_outside, ifu, output, existing, reference)
 
 
@@ -240,11 +240,11 @@ def badpix_from_region(
     existing: Path | None,
     reference: Path | None,
     trimmed: bool,
-    size: str,
+    size: Literal["full", "mini"],
 ) -> None:
     """Turn a region of the detector and a flag into a BADPIX_TABLE."""
-    from pipeline.instrument import FULL, MINI
+    from pipeline.instrument import SIZES
     from pipeline.tools.badpix import from_region
 
-    table, n_outside = from_region(region, flag, FULL if size == "full" else MINI, trimmed)
+    table, n_outside = from_region(region, flag, SIZES[size], trimmed)
     _write(table, n_outside, ifu, output, existing, reference)
