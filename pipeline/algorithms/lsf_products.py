@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.geometry import SliceMap
-from pipeline.algorithms.lsf_fit import LampFit, LineFit
+from pipeline.algorithms.lsf_fit import LineFit
+from pipeline.algorithms.lsf_lamp import LampFit
 from pipeline.kernels.line_profile import subtract_lines
 from pipeline.spec import Pixels, Table, Value
 
@@ -89,18 +90,7 @@ def subtracted_pixels(
     taken &= np.isfinite(variance)
     rest = light.copy()
     background = np.zeros(len(light), np.float32)
-    subtract_lines(
-        samples,
-        fit.illumination[index],
-        lamp.catalogue(),
-        fit.profiles_of(lamp, index),
-        fit.knots.grid,
-        lamp.shift[index],
-        lamp.order(),
-        lamp.solution[index],
-        rest,
-        background,
-    )
+    subtract_lines(samples, fit.model(lamp, index), lamp.solution[index], rest, background)
     at = lamp.lines.reference_wavelength[number]
     row = lamp.samples.rows_of_slice(index) + 1
     centre = np.polynomial.polynomial.polyval(row, (slices.left + slices.right)[index] / 2)

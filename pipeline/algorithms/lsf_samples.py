@@ -8,21 +8,11 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.geometry import SliceMap
-from pipeline.kernels.line_samples import count_samples, gather_samples
+from pipeline.kernels.line_samples import Samples, count_samples, gather_samples
 from pipeline.kernels.pixels import line_spans
 from pipeline.spec import Planes
 
 Floats = NDArray[np.float64]
-Samples = tuple[
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.int16],
-    NDArray[np.int16],
-]
-"""Distance from the line [Angstrom], light [count], its variance, detector column
-[0-based] and number of the reference line; [n] each."""
-
 SAMPLE_TYPES = ("f4", "f4", "f4", "i2", "i2")
 
 

@@ -8,14 +8,81 @@ profile is, interval by interval between two knots.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
+from pipeline.kernels.line_samples import Samples
 
 N_PAIRS = 10
 """Products of the four splines of an interval with each other."""
+CORE = 2.5
+"""Half width of the core of a line [Angstrom] (ours)."""
+
+
+class LineModel(NamedTuple):
+    """What is assumed of the lines of a lamp in a slice; all but the fluxes.
+
+    Parameters
+    ----------
+    wavelength : float64[n_lines]
+        Of all lines [Angstrom], rising.
+    references : int64[n_ref]
+        Which of them are the reference lines.
+    near : int64[n_ref, 2]
+        First and last line + 1 that may reach the pixels of each of these.
+    profiles : float64[n_lines, n_intervals + 3]
+        Profile of each line [1/Angstrom].
+    first_knot, knot_step : float
+        First knot and distance of the knots [Angstrom].
+    shift : float64[n_ref]
+        Displacement of the reference lines [Angstrom].
+    illumination : float64[nx]
+        Relative illumination of the detector columns.
+    flux_order : int64[n_lines]
+        Places of the fluxes among the unknowns.
+    back_order : int64[n_background]
+        Places of the background at equidistant wavelengths.
+    first_back, back_step : float
+        First of these wavelengths and their distance [Angstrom].
+    """
+
+    wavelength: NDArray[np.float64]
+    references: NDArray[np.int64]
+    near: NDArray[np.int64]
+    profiles: NDArray[np.float64]
+    first_knot: float
+    knot_step: float
+    shift: NDArray[np.float64]
+    illumination: NDArray[np.float64]
+    flux_order: NDArray[np.int64]
+    back_order: NDArray[np.int64]
+    first_back: float
+    back_step: float
+
+
+class ProfileSums(NamedTuple):
+    """What the pixels of a slice say of the profiles of its lines.
+
+    Parameters
+    ----------
+    pairs, sums : float64[n_ref, n_intervals, N_PAIRS], float64[n_ref, n_intervals, 4]
+        Normal equations of the four splines of each interval.
+    moved : float64[n_ref, 2]
+        Numerator and denominator of the correction of the shift.
+    core : float64[n_ref, 2]
+        Number of good and of all pixels nearer to the line than `CORE`.
+    columns : float64[nx, 2]
+        Numerator and denominator of the illumination of the columns.
+    """
+
+    pairs: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    moved: NDArray[np.float64]
+    core: NDArray[np.float64]
+    columns: NDArray[np.float64]
 
 
 @kernel
@@ -62,21 +129,22 @@ def profile_at(
 
 
 @kernel
+def background_place(where: float, model: LineModel) -> tuple[int, float]:
+    """Return between which wavelengths of the background a pixel lies.
+
+    The number of the lower one, and how far the pixel is on the way to the upper one.
+    """
+    last = model.back_order.shape[0] - 1.000001
+    t = min(max((where - model.first_back) / model.back_step, 0.0), last)
+    q = int(t)
+    return q, t - q
+
+
+@kernel
 def flux_equations(
-    samples: tuple[
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.int16],
-        NDArray[np.int16],
-    ],
-    illumination: NDArray[np.float64],
-    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
-    profiles: NDArray[np.float64],
-    knots: tuple[float, float],
-    shift: NDArray[np.float64],
+    samples: Samples,
+    model: LineModel,
     used: NDArray[np.bool_],
-    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
     doubt: tuple[float, float],
     solution: NDArray[np.float64],
     matrix: NDArray[np.float64],
@@ -88,22 +156,10 @@ def flux_equations(
     ----------
     samples
         As `pipeline.kernels.line_samples.gather_samples` gives them.
-    illumination : float64[nx]
-        Relative illumination of the detector columns.
-    lines : (float64[n_lines], int64[n_ref], int64[n_ref, 2])
-        Wavelengths of all lines [Angstrom], rising; which of them are the reference
-        lines; first and last line + 1 that may reach the pixels of each of these.
-    profiles : float64[n_lines, n_intervals + 3]
-        Profile of each line [1/Angstrom].
-    knots : (float, float)
-        First knot and distance of knots [Angstrom].
-    shift : float64[n_ref]
-        Displacement of the reference lines [Angstrom].
+    model
+        Profiles and layout of the unknowns.
     used : bool[n_ref, n_intervals]
         Which pixels count, by reference line and interval.
-    order : (int64[n_lines], int64[n_background], float, float)
-        Place of the unknowns in the equations: fluxes, and background at equidistant
-        wavelengths, of which follow the first and the distance [Angstrom].
     doubt : (float, float)
         Error of the model relative to the light, and rejection limit [sigma].
     solution : float64[n_unknowns]
@@ -114,33 +170,33 @@ def flux_equations(
         Right-hand side.
     """
     offset, light, variance, place, number = samples
-    wavelength, references, near = lines
-    flux_order, back_order, back_first, back_step = order
-    n_lines, n_back = wavelength.shape[0], back_order.shape[0]
+    wavelength, references, near = model.wavelength, model.references, model.near
+    profiles, first, step = model.profiles, model.first_knot, model.knot_step
+    flux_order, back_order = model.flux_order, model.back_order
+    n_lines = wavelength.shape[0]
     index, value = np.empty(n_lines + 2, np.int64), np.empty(n_lines + 2)
     for p in range(offset.shape[0]):
         j = number[p]
         if not math.isfinite(variance[p]):
             continue
-        interval = math.floor((offset[p] - knots[0]) / knots[1])
+        interval = math.floor((offset[p] - first) / step)
         if not used[j, min(max(interval, 0), used.shape[1] - 1)]:
             continue
         where = wavelength[references[j]] + offset[p]
-        factor = illumination[place[p]]
+        factor = model.illumination[place[p]]
         n, expected, bright = 0, 0.0, 0.0
         for k in range(near[j, 0], near[j, 1]):
             distance = where - wavelength[k]
             if k == references[j]:
-                distance -= shift[j]
-            share = profile_at(distance, profiles[k], knots[0], knots[1])
+                distance -= model.shift[j]
+            share = profile_at(distance, profiles[k], first, step)
             if share != 0.0:
                 index[n], value[n] = flux_order[k], factor * share
                 bright += solution[index[n]] * value[n]
                 n += 1
-        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
-        q = int(t)
-        index[n], value[n] = back_order[q], 1.0 - (t - q)
-        index[n + 1], value[n + 1] = back_order[q + 1], t - q
+        q, part = background_place(where, model)
+        index[n], value[n] = back_order[q], 1.0 - part
+        index[n + 1], value[n + 1] = back_order[q + 1], part
         expected = bright + solution[index[n]] * value[n]
         expected += solution[index[n + 1]] * value[n + 1]
         n += 2
@@ -205,70 +261,50 @@ def solve_band(
 
 @kernel
 def profile_equations(
-    samples: tuple[
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.int16],
-        NDArray[np.int16],
-    ],
-    illumination: NDArray[np.float64],
-    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
-    profiles: NDArray[np.float64],
-    knots: tuple[float, float],
-    shift: NDArray[np.float64],
-    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
+    samples: Samples,
+    model: LineModel,
     doubt: tuple[float, float],
     solution: NDArray[np.float64],
-    pairs: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    moved: NDArray[np.float64],
-    core: NDArray[np.float64],
-    columns: NDArray[np.float64],
+    out: ProfileSums,
 ) -> None:
     """Add the pixels of a slice to the normal equations of the profiles.
 
     Parameters
     ----------
-    samples, illumination, lines, profiles, knots, shift, order, doubt
+    samples, model, doubt
         As in `flux_equations`.
     solution : float64[n_unknowns]
         Fluxes and background.
-    pairs, sums : float64[n_ref, n_intervals, N_PAIRS], float64[n_ref, n_intervals, 4]
-        Normal equations of the four splines of each interval; increased.
-    moved : float64[n_ref, 2]
-        Numerator and denominator of the correction of the shift; increased.
-    core : float64[n_ref, 2]
-        Number of good and of all pixels nearer to the line than 2.5 Angstrom; increased.
-    columns : float64[nx, 2]
-        Numerator and denominator of the illumination of the columns; increased.
+    out
+        What the pixels say is added to it.
     """
     offset, light, variance, place, number = samples
-    wavelength, references, near = lines
-    flux_order, back_order, back_first, back_step = order
-    n_back, n_intervals = back_order.shape[0], sums.shape[1]
+    wavelength, references, near = model.wavelength, model.references, model.near
+    profiles, first, step = model.profiles, model.first_knot, model.knot_step
+    flux_order, back_order = model.flux_order, model.back_order
+    pairs, sums, moved, core, columns = out
+    n_intervals = sums.shape[1]
     weights = np.empty(4)
     for p in range(offset.shape[0]):
         j = number[p]
         middle = references[j]
-        inside = abs(offset[p]) < 2.5
+        inside = abs(offset[p]) < CORE
         core[j, 1] += inside
         if not math.isfinite(variance[p]):
             continue
         core[j, 0] += inside
         where = wavelength[middle] + offset[p]
-        factor = illumination[place[p]]
+        factor = model.illumination[place[p]]
         others = 0.0
         for k in range(near[j, 0], near[j, 1]):
             if k != middle:
                 others += solution[flux_order[k]] * profile_at(
-                    where - wavelength[k], profiles[k], knots[0], knots[1]
+                    where - wavelength[k], profiles[k], first, step
                 )
-        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
-        q = int(t)
-        background = solution[back_order[q]] * (1.0 - (t - q))
-        background += solution[back_order[q + 1]] * (t - q)
-        t = (offset[p] - shift[j] - knots[0]) / knots[1]
+        q, part = background_place(where, model)
+        background = solution[back_order[q]] * (1.0 - part)
+        background += solution[back_order[q + 1]] * part
+        t = (offset[p] - model.shift[j] - first) / step
         i = math.floor(t)
         if i < 0 or i >= n_intervals:
             continue
@@ -298,7 +334,7 @@ def profile_equations(
             + (1.5 * u - 2.0) * u * profiles[middle, i + 1]
             + (1.5 * v * v - 2.0 * v) * -1.0 * profiles[middle, i + 2]
             + 0.5 * u * u * profiles[middle, i + 3]
-        ) / knots[1]
+        ) / step
         steep = -gain * slope
         moved[j, 0] += steep * rest / total
         moved[j, 1] += steep * steep / total
@@ -308,19 +344,8 @@ def profile_equations(
 
 @kernel
 def subtract_lines(
-    samples: tuple[
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.int16],
-        NDArray[np.int16],
-    ],
-    illumination: NDArray[np.float64],
-    lines: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
-    profiles: NDArray[np.float64],
-    knots: tuple[float, float],
-    shift: NDArray[np.float64],
-    order: tuple[NDArray[np.int64], NDArray[np.int64], float, float],
+    samples: Samples,
+    model: LineModel,
     solution: NDArray[np.float64],
     rest: NDArray[np.float32],
     background: NDArray[np.float32],
@@ -329,7 +354,7 @@ def subtract_lines(
 
     Parameters
     ----------
-    samples, illumination, lines, profiles, knots, shift, order
+    samples, model
         As in `flux_equations`.
     solution : float64[n_unknowns]
         Fluxes and background.
@@ -339,9 +364,9 @@ def subtract_lines(
         Becomes the background [count].
     """
     offset, _, _, place, number = samples
-    wavelength, references, near = lines
-    flux_order, back_order, back_first, back_step = order
-    n_back = back_order.shape[0]
+    wavelength, references, near = model.wavelength, model.references, model.near
+    profiles, first, step = model.profiles, model.first_knot, model.knot_step
+    flux_order, back_order = model.flux_order, model.back_order
     for p in range(offset.shape[0]):
         j = number[p]
         where = wavelength[references[j]] + offset[p]
@@ -349,11 +374,10 @@ def subtract_lines(
         for k in range(near[j, 0], near[j, 1]):
             distance = where - wavelength[k]
             if k == references[j]:
-                distance -= shift[j]
-            share = profile_at(distance, profiles[k], knots[0], knots[1])
+                distance -= model.shift[j]
+            share = profile_at(distance, profiles[k], first, step)
             light += solution[flux_order[k]] * share
-        t = min(max((where - back_first) / back_step, 0.0), n_back - 1.000001)
-        q = int(t)
-        background[p] = solution[back_order[q]] * (1.0 - (t - q))
-        background[p] += solution[back_order[q + 1]] * (t - q)
-        rest[p] -= illumination[place[p]] * light
+        q, part = background_place(where, model)
+        background[p] = solution[back_order[q]] * (1.0 - part)
+        background[p] += solution[back_order[q + 1]] * part
+        rest[p] -= model.illumination[place[p]] * light

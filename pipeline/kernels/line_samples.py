@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.pixels import polynomial, row_terms
 
+Samples = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.int16],
+    NDArray[np.int16],
+]
+"""Distance from the line [Angstrom], light [count], its variance (infinite for a flagged
+pixel), detector column [0-based] and number of the reference line; [n] each."""
+
 
 @kernel
 def _nearest(wavelength: float, references: NDArray[np.float64], start: int) -> int:
@@ -113,13 +123,7 @@ def gather_samples(
     references: NDArray[np.float64],
     reach: float,
     planes: tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.float32]],
-    out: tuple[
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.float32],
-        NDArray[np.int16],
-        NDArray[np.int16],
-    ],
+    out: Samples,
 ) -> None:
     """Store the pixels near reference lines in some rows of the detector.
 
@@ -132,8 +136,7 @@ def gather_samples(
     planes : (float32[n_rows, nx], uint32[n_rows, nx], float32[n_rows, nx])
         Light [count], flags and variance [count**2] of these rows.
     out
-        Distance from the line [Angstrom], light, variance (infinite for a flagged pixel),
-        detector column [0-based] and number of the line, each [n]; filled in place.
+        The pixels; filled in place.
     """
     first, last = spans
     data, dq, stat = planes

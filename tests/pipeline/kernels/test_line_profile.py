@@ -6,6 +6,8 @@ from scipy.interpolate import BSpline
 
 from pipeline.kernels.line_profile import (
     N_PAIRS,
+    LineModel,
+    ProfileSums,
     flux_equations,
     profile_at,
     profile_equations,
@@ -22,6 +24,7 @@ REFERENCES, NEAR = np.array([0, 2]), np.array([[0, 2], [1, 3]])
 ORDER = np.array([1, 2, 3]), np.array([0, 4]), 5990.0, 40.0
 BACKGROUND = 12.0, 20.0
 PRIOR = 1e-12
+TRUE = np.array([BACKGROUND[0], *FLUXES, BACKGROUND[1]])
 
 
 def coefficients(sigma=1.1, centre=0.0):
@@ -29,8 +32,15 @@ def coefficients(sigma=1.1, centre=0.0):
     return bell / bell.sum() / STEP
 
 
-PROFILES = np.tile(coefficients(), (3, 1))
-FREE = (np.zeros(2), np.ones((2, N), bool))
+EVERYWHERE = np.ones((2, N), bool)
+
+
+def model(shift=0.0):
+    """Return the lines without their fluxes, all displaced alike."""
+    moved = np.full(len(REFERENCES), shift)
+    profiles = np.tile(coefficients(), (3, 1))
+    lines = LINES, REFERENCES, NEAR
+    return LineModel(*lines, profiles, -REACH, STEP, moved, np.ones(4), *ORDER)
 
 
 def spline(distance):
@@ -52,15 +62,12 @@ def simulate(rng, n=1500):
     return offset, noisy, variance.astype(np.float32), place, number
 
 
-def solve(samples, doubt=(0.0, np.inf), used=FREE[1], solution=None):
+def solve(samples, doubt=(0.0, np.inf), used=EVERYWHERE, solution=None):
     """Return the unknowns in the order background, three lines, background."""
     matrix, vector = np.zeros((5, 5)), np.zeros(5)
     matrix[:, 0] = PRIOR
     before = np.zeros(5) if solution is None else solution
-    flux_equations(
-        samples, np.ones(4), (LINES, REFERENCES, NEAR), PROFILES, (-REACH, STEP),
-        FREE[0], used, ORDER, doubt, before, matrix, vector,
-    )  # fmt: skip
+    flux_equations(samples, model(), used, doubt, before, matrix, vector)
     full = np.array([[matrix[max(i, j), abs(i - j)] for j in range(5)] for i in range(5)])
     right, variance = vector.copy(), np.empty(5)
     assert solve_band(matrix, vector, variance)
@@ -122,23 +129,17 @@ def test_outliers_and_unused_parts_do_not_count():
     assert abs(solve(dirty)[0][3] / FLUXES[2] - 1) > 0.05
 
 
-def equations(samples, solution, shift):
-    pairs, sums = np.zeros((2, N, N_PAIRS)), np.zeros((2, N, 4))
-    moved, core, columns = np.zeros((2, 2)), np.zeros((2, 2)), np.zeros((4, 2))
-    profile_equations(
-        samples, np.ones(4), (LINES, REFERENCES, NEAR), PROFILES, (-REACH, STEP),
-        shift, ORDER, (0.0, np.inf), solution, pairs, sums, moved, core, columns,
-    )  # fmt: skip
-    return pairs, sums, moved, core, columns
-
-
-TRUE = np.array([BACKGROUND[0], *FLUXES, BACKGROUND[1]])
+def equations(samples, solution=TRUE, shift=0.0):
+    shapes = (2, N, N_PAIRS), (2, N, 4), (2, 2), (2, 2), (4, 2)
+    out = ProfileSums(*(np.zeros(shape) for shape in shapes))
+    profile_equations(samples, model(shift), (0.0, np.inf), solution, out)
+    return out
 
 
 def test_profiles_follow_from_the_pixels_with_honest_errors():
     rng, pulls = np.random.default_rng(8), []
     for _ in range(100):
-        pairs, sums, *_ = equations(simulate(rng, 3000), TRUE, np.zeros(2))
+        pairs, sums, *_ = equations(simulate(rng, 3000))
         matrix, vector, k = np.zeros((N + 3, N + 3)), np.zeros(N + 3), 0
         for a in range(4):
             vector[a : a + N] += sums.sum(axis=0)[:, a]
@@ -156,7 +157,7 @@ def test_profiles_follow_from_the_pixels_with_honest_errors():
 
 def test_a_displaced_line_is_noticed():
     samples = simulate(np.random.default_rng(9))
-    moved = equations(samples, TRUE, np.full(2, -0.05))[2]
+    moved = equations(samples, shift=-0.05).moved
     error = 1 / np.sqrt(moved[:, 1])
     assert np.all(np.abs(moved[:, 0] / moved[:, 1] - 0.05) < 5 * error + 2e-3)
 
@@ -164,7 +165,7 @@ def test_a_displaced_line_is_noticed():
 def test_flagged_pixels_count_as_lost():
     samples = simulate(np.random.default_rng(10))
     variance = np.where(np.abs(samples[0]) < 1, np.inf, samples[2]).astype(np.float32)
-    core = equations((*samples[:2], variance, *samples[3:]), TRUE, np.zeros(2))[3]
+    core = equations((*samples[:2], variance, *samples[3:])).core
     for j in range(2):
         near = np.abs(samples[0][samples[4] == j])
         assert tuple(core[j]) == (np.sum((near >= 1) & (near < 2.5)), np.sum(near < 2.5))
@@ -178,10 +179,7 @@ def test_no_light_has_no_solution():
 def test_subtraction_leaves_the_background():
     samples = simulate(np.random.default_rng(11))
     rest, background = samples[1].copy(), np.zeros(len(samples[1]), np.float32)
-    subtract_lines(
-        samples, np.ones(4), (LINES, REFERENCES, NEAR), PROFILES, (-REACH, STEP),
-        np.zeros(2), ORDER, TRUE, rest, background,
-    )  # fmt: skip
+    subtract_lines(samples, model(), TRUE, rest, background)
     where = LINES[REFERENCES[samples[4]]] + samples[0]
     assert np.allclose(background, np.interp(where, [5990, 6030], BACKGROUND), atol=1e-3)
     pull = (rest - background) / np.sqrt(samples[2])
