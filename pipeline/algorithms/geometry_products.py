@@ -10,9 +10,10 @@ from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.mask_sequence import MaskSequence
 from pipeline.algorithms.passages import Passages
 from pipeline.algorithms.slice_places import Places
+from pipeline.algorithms.smooth_places import QC_NAMES
 from pipeline.algorithms.spots import Spots
 from pipeline.instrument import Size
-from pipeline.spec import Table, Value
+from pipeline.spec import QC, Table, Value
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +44,30 @@ GEOMETRY_UNITS = {
     "angleerr": "deg",
     "widtherr": "pix",
 }
+
+
+def declared_qc() -> Iterator[QC]:
+    """Yield the declarations of the QC keywords of muse_geometry."""
+    spots, tables = "SPOTS_TABLE", ("GEOMETRY_UNSMOOTHED", "GEOMETRY_TABLE")
+    for key, text in (("MEAN", "Mean"), ("MEDIAN", "Median"), ("STDEV", "Scatter")):
+        about = f"{text} FWHM of bright spots in exposure #."
+        yield QC(f"QC GEO EXP# FWHM {key}", spots, "pix", about, True)
+    yield QC("QC GEO FWHM MEAN", spots, "pix", "Mean of the mean FWHM.", True)
+    yield QC("QC GEO FWHM STDEV", spots, "pix", "Scatter of the mean FWHM.", True)
+    for tag in tables:
+        yield QC("QC GEO IFU# ANGLE", tag, "deg", "Median angle of the slices of IFU #.")
+        yield QC("QC GEO IFU# WLEN#", tag, "Angstrom", "Wavelength of line #.")
+        for key, text in (("MEAN", "Mean"), ("MEDIAN", "Median"), ("STDEV", "Scatter")):
+            about = f"{text} integrated flux of the spots of line #."
+            yield QC(f"QC GEO IFU# WLEN# FLUX {key}", tag, "count", about, True)
+        yield QC("QC GEO IFU# GAPPOS MEAN", tag, "pix", "Mean central gap of IFU #.", True)
+        yield QC("QC GEO GAPPOS MEAN", tag, "pix", "Mean of the central gaps.", True)
+        yield QC("QC GEO GAPPOS STDEV", tag, "pix", "Scatter of these gaps.", True)
+        yield QC("QC GEO MASK ANGLE", tag, "deg", "Median angle of all slices.")
+        yield QC("QC GEO TABLE NBAD", tag, "", "Values that could not be measured.")
+    for name, key in QC_NAMES.items():
+        about = f"Values of {name} that smoothing changed; -1 without smoothing."
+        yield QC(f"QC GEO SMOOTH {key}", tables[1], "", about)
 
 
 def spots_table(
