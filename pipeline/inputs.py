@@ -86,7 +86,7 @@ def frames_of(
     frames: dict[str, list[Any]] = {declared.tag: [] for declared in recipe.inputs}
     for g in given:
         found = [f for i, f in g.frames.items() if ifu is None or i in (ifu, None)]
-        if not found and g.declared.raw:
+        if not found and g.declared.kind == "raw":
             raise BadInput(
                 f"has no data of IFU {ifu}",
                 file=g.path.name,
@@ -114,6 +114,7 @@ def _check_number(
 ) -> None:
     """Refuse too few or too many files of a tag; of tags per IFU, for any IFU."""
     files = [g for g in given if g.tag == declared.tag]
+    spared = declared.optional or any(g.tag == declared.unless for g in given)
     ifus = {i for g in files for i in g.frames} if ifu is None else {ifu, None}
     numbers: dict[int | None, int]
     if not declared.per_ifu or not files:
@@ -124,7 +125,7 @@ def _check_number(
         numbers = {ifu: sum(not ifus.isdisjoint(g.frames) for g in files)}
     for number, n in numbers.items():
         found = f"{f' of IFU {number}' if number is not None else ''}, not {n}"
-        if n < declared.n_min and not (declared.optional and n == 0):
+        if n < declared.n_min and not (spared and n == 0):
             raise BadInput(
                 f"{recipe.name} needs {declared.n_min} {declared.tag} or more{found}",
                 keyword=declared.tag,

@@ -273,7 +273,8 @@ class Input:
 
     ``per_ifu``: the frame belongs to one IFU (raw exposures, MASTER_BIAS ...);
     otherwise it serves all (EXTINCT_TABLE ...). ``raw``: listed as ``RAWi`` in the
-    provenance, else as ``CALi``. ``n_max``: 0 for no limit.
+    provenance, else as ``CALi``. ``n_max``: 0 for no limit. ``unless``: tag of the raw
+    frames with which it is not needed.
     """
 
     tag: str
@@ -284,6 +285,7 @@ class Input:
     per_ifu: bool = True
     optional: bool = False
     doc: str = ""
+    unless: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,9 @@ METHODS = {
 }
 
 
-class CombineParams(Params):
-    """How exposures are combined pixel by pixel."""
+class RejectionParams(Params):
+    """Which values are rejected when exposures are combined."""
 
-    combine: Literal["average", "median", "minmax", "sigclip"] = param(
-        "sigclip", doc="Type of image combination to use."
-    )
     nlow: int = param(1, doc="Number of minimum pixels to reject with minmax.", ge=0)
     nhigh: int = param(1, doc="Number of maximum pixels to reject with minmax.", ge=0)
     nkeep: int = param(1, doc="Number of pixels to keep with minmax.", ge=1)
@@ -32,6 +29,14 @@ class CombineParams(Params):
     )
     hsigma: float = param(
         3.0, unit="sigma", doc="High sigma for pixel rejection with sigclip.", gt=0
+    )
+
+
+class CombineParams(RejectionParams):
+    """How exposures are combined pixel by pixel."""
+
+    combine: Literal["average", "median", "minmax", "sigclip"] = param(
+        "sigclip", doc="Type of image combination to use."
     )
 
 

@@ -100,7 +100,7 @@ class CalibratedFrame:
         return Planes(zero, np.zeros(shape, np.uint32), zero)
 
     def shared_variance(self, rows: slice) -> NDArray[np.float32]:
-        """Return the part of STAT that comes from the master bias, [n_rows, nx].
+        """Return the part of STAT that comes from master bias and dark, [n_rows, nx].
 
         All exposures of one IFU have it in common, so it does not average out.
         """
@@ -110,6 +110,8 @@ class CalibratedFrame:
         for part, ports in ((first, (0, 1)), (slice(first.stop, None), (3, 2))):
             for port, half in zip(ports, np.hsplit(variance[part], 2), strict=True):
                 half *= np.float32(self.gain[port] ** 2)
+        if self.dark is not None:
+            variance += np.float32(self.dark_scale**2) * self.dark.read(rows).stat
         return variance
 
     def flag_known(self, dq: NDArray[np.uint32], start: int) -> None:

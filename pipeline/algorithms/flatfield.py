@@ -16,18 +16,21 @@ MODE = "ESO INS MODE"
 LAMP_FLUX = "ESO DRS MUSE FLAT FLUX LAMP"
 """Integrated flux of the lamp flat that was divided out [count]."""
 
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Row and column of pixels, int64[n] each, in order of the rows."""
+
 
 @dataclass
 class FlatFielded:
     """An image divided by a flat when it is read; a `pipeline.spec.ImageFrame`.
 
-    ``cosmics``: row and column of pixels to be flagged as cosmic rays, int64[n] each.
+    ``cosmics``: pixels to be flagged as cosmic rays.
     The flat must be of the same instrument mode.
     """
 
     image: ImageFrame
     flat: ImageFrame
-    cosmics: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    cosmics: Places | None = None
 
     def __post_init__(self) -> None:
         check_mode(self.image, self.flat)
@@ -42,10 +45,7 @@ class FlatFielded:
         """Return flat-fielded data, flags and variance of some rows."""
         planes = self.image.read(rows)
         if self.cosmics is not None:
-            y, x = self.cosmics
-            start, stop, _ = rows.indices(self.shape[0])
-            here = slice(*np.searchsorted(y, (start, stop)))
-            planes.dq[y[here] - start, x[here]] |= np.uint32(Flag.COSMIC_RAY)
+            flag_cosmics_at(self.cosmics, planes.dq, rows.indices(self.shape[0])[0])
         divide_by_flat(*planes, *self.flat.read(rows))
         return planes
 
@@ -70,10 +70,17 @@ def check_mode(image: ImageFrame, flat: ImageFrame) -> None:
         )
 
 
+def flag_cosmics_at(places: Places, dq: NDArray[np.uint32], start: int) -> None:
+    """Flag cosmic rays in ``dq``, whose first row is ``start`` of the image."""
+    y, x = places
+    here = slice(*np.searchsorted(y, (start, start + len(dq))))
+    dq[y[here] - start, x[here]] |= np.uint32(Flag.COSMIC_RAY)
+
+
 def find_cosmics(
     image: ImageFrame, box: tuple[int, int], n_passes: int, threshold: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return row and column of the cosmic rays in an image, in order of the rows.
+) -> Places:
+    """Return the cosmic rays in an image.
 
     Parameters
     ----------

@@ -1,13 +1,16 @@
 """muse_scibasic: raw exposures to pixel tables, one IFU at a time."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from pipeline.algorithms.detector import calibrated
-from pipeline.algorithms.flatfield import FlatFielded, find_cosmics
+from pipeline.algorithms.combination import CombineParams, RejectionParams
+from pipeline.algorithms.combined import CombinedImage, exposure_time_factors
+from pipeline.algorithms.detector import CalibratedFrame, calibrated
+from pipeline.algorithms.flatfield import FlatFielded, Places, find_cosmics
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import Illumination, measure_illumination
 from pipeline.algorithms.lamp_spectrum import cut_spectrum, lamp_spectrum
@@ -23,6 +26,8 @@ from pipeline.spec import (
     QC,
     BadInput,
     Frames,
+    Header,
+    ImageFrame,
     Input,
     Outputs,
     Product,
@@ -30,17 +35,21 @@ from pipeline.spec import (
     Table,
     Value,
     blocks,
-    fixed,
     param,
     recipe,
 )
 
+log = logging.getLogger(__name__)
+
 EXPOSURES = ("OBJECT", "STD", "SKY", "ASTROMETRY")
+REDUCED = "REDUCED"
+"""Tag of detector images that were reduced before."""
+
 SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
 _ROWS = 256
 
 
-class ScibasicParams(OverscanParams):
+class ScibasicParams(RejectionParams, OverscanParams):
     """Parameters of the first science reduction."""
 
     crop: bool = param(
@@ -78,13 +87,16 @@ class ScibasicParams(OverscanParams):
     dlambda: float = param(
         DISPERSION, unit="Angstrom", doc="Wavelength step of that image.", gt=0
     )
-    combine: str = fixed("none", doc="Type of combination of the raw exposures.")
-    nlow: int = fixed(1, doc="Number of minimum pixels to reject with minmax.")
-    nhigh: int = fixed(1, doc="Number of maximum pixels to reject with minmax.")
-    nkeep: int = fixed(1, doc="Number of pixels to keep with minmax.")
-    lsigma: float = fixed(3.0, doc="Low sigma for pixel rejection with sigclip.")
-    hsigma: float = fixed(3.0, doc="High sigma for pixel rejection with sigclip.")
-    scale: bool = fixed(True, doc="Scale exposures before combining.")
+    combine: Literal["none", "average", "median", "minmax", "sigclip"] = param(
+        "none",
+        doc="How to combine all exposures on the detector before the pixel table is made "
+        '("none": each has its own). Only sensible where the telescope did not move. '
+        "Exposures of several tags become one product of the first, in the order OBJECT, "
+        "STD, SKY, ASTROMETRY.",
+    )
+    scale: bool = param(
+        True, doc="Scale the exposures to the exposure time of the first to combine them."
+    )
     readnoise: bool = param(
         True,
         doc="Include the read-out noise of the exposure in the variance (not in the "
@@ -102,6 +114,11 @@ class ScibasicParams(OverscanParams):
         given = numbers("skyreject", self.skyreject)
         high, low, rounds = [*given, *(15.0, 15.0, 1.0)[len(given) :]][:3]
         return high, low, int(rounds)
+
+    def combination(self) -> CombineParams:
+        """Return how exposures are combined; not for ``none``."""
+        names = CombineParams.model_fields
+        return CombineParams(**{name: getattr(self, name) for name in names})
 
 
 def numbers(name: str, text: str) -> list[float]:
@@ -124,17 +141,17 @@ def numbers(name: str, text: str) -> list[float]:
 
 @dataclass(frozen=True)
 class _Calibrations:
-    """What all exposures of an IFU share."""
+    """What all exposures of an IFU share; ``lamp`` is None without a master flat."""
 
     frames: Frames
     params: ScibasicParams
     slices: SliceMap
-    lamp: Table
+    lamp: Table | None
     illumination: Illumination | None = None
     twilights: Sequence[Twilight] = ()
 
-    def apply(self, raw: RawFrame) -> FlatFielded:
-        """Return an exposure in counts, flat-fielded, read lazily."""
+    def counts(self, raw: RawFrame) -> tuple[CalibratedFrame, Places | None]:
+        """Return an exposure in counts, read lazily, and its cosmic rays if wanted."""
         params = self.params
         dark = self.frames.get("MASTER_DARK", ())
         image = calibrated(
@@ -145,11 +162,26 @@ class _Calibrations:
             bad_pixels=self.frames.get("BADPIX_TABLE", ()),
             read_noise=params.readnoise,
         )
-        cosmics = None
-        if params.cr == "dcr":
-            box = (params.xbox, params.ybox)
-            cosmics = find_cosmics(image, box, params.passes, params.thres)
+        if params.cr == "none":
+            return image, None
+        box = (params.xbox, params.ybox)
+        return image, find_cosmics(image, box, params.passes, params.thres)
+
+    def flat_fielded(self, raw: RawFrame) -> FlatFielded:
+        """Return an exposure divided by the master flat."""
+        image, cosmics = self.counts(raw)
         return FlatFielded(image, self.frames["MASTER_FLAT"][0], cosmics)
+
+    def combined(self, raws: Sequence[RawFrame]) -> FlatFielded:
+        """Return the combination of several exposures, divided by the master flat."""
+        params, images = self.params, [self.counts(raw) for raw in raws]
+        exposures = [image for image, _ in images]
+        factors = [1.0] * len(raws)
+        if params.scale:
+            factors = exposure_time_factors(exposures)
+        cosmics = [found for _, found in images]
+        image = CombinedImage(exposures, params.combination(), factors, cosmics)
+        return FlatFielded(image, self.frames["MASTER_FLAT"][0])
 
     def keywords(self) -> dict[str, Value]:
         """Return the keywords of the corrections."""
@@ -175,9 +207,29 @@ class _Calibrations:
         Input(
             "ILLUM", "raw", n_max=1, raw=True, optional=True, doc="Lamp flat of the night."
         ),
-        Input("MASTER_BIAS", "image", n_max=1, doc="Master bias."),
+        Input(
+            REDUCED,
+            "image",
+            raw=True,
+            optional=True,
+            doc="Detector image of an exposure (OBJECT_RED and the like) that becomes a "
+            "pixel table; all raw exposures are left out then.",
+        ),
+        Input(
+            "MASTER_BIAS",
+            "image",
+            n_max=1,
+            doc="Master bias; not needed for REDUCED.",
+            unless=REDUCED,
+        ),
         Input("MASTER_DARK", "image", n_max=1, optional=True, doc="Master dark."),
-        Input("MASTER_FLAT", "image", n_max=1, doc="Master flat."),
+        Input(
+            "MASTER_FLAT",
+            "image",
+            n_max=1,
+            doc="Master flat; not needed for REDUCED.",
+            unless=REDUCED,
+        ),
         Input("TRACE_TABLE", "table", n_max=1, doc="Edges of the slices."),
         Input("WAVECAL_TABLE", "table", n_max=1, doc="Wavelength solution."),
         Input(
@@ -189,9 +241,7 @@ class _Calibrations:
         Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
     ],
     products=[
-        product
-        for tag in EXPOSURES
-        for product in (
+        *(
             Product(
                 f"{tag}_RED",
                 "image",
@@ -199,39 +249,51 @@ class _Calibrations:
                 unit="count",
                 numbered=True,
                 optional=True,
-            ),
-            Product(
-                f"{tag}_RESAMPLED",
-                "image",
-                "Spectra of all slices side by side.",
-                unit="count",
-                numbered=True,
-                optional=True,
-            ),
-            Product(
-                f"PIXTABLE_{tag}",
-                "pixels",
-                "Pixel table.",
-                unit="count",
-                numbered=True,
-                optional=True,
-            ),
-        )
+            )
+            for tag in EXPOSURES
+        ),
+        *(
+            product
+            for tag in (*EXPOSURES, REDUCED)
+            for product in (
+                Product(
+                    f"{tag}_RESAMPLED",
+                    "image",
+                    "Spectra of all slices side by side.",
+                    unit="count",
+                    numbered=True,
+                    optional=True,
+                ),
+                Product(
+                    f"PIXTABLE_{tag}",
+                    "pixels",
+                    "Pixel table.",
+                    unit="count",
+                    numbered=True,
+                    optional=True,
+                ),
+            )
+        ),
     ],
     qc=[
-        entry
-        for tag in EXPOSURES
-        for entry in (
-            QC("QC SCIBASIC NSATURATED", f"{tag}_RED", "", "Saturated pixels.", True),
-            QC("QC SCIBASIC NSATURATED", f"PIXTABLE_{tag}", "", "Saturated pixels."),
-            QC(
-                "QC SCIBASIC LAMBDA SHIFT",
-                f"PIXTABLE_{tag}",
-                "Angstrom",
-                "Shift of the wavelengths from sky lines.",
-                True,
-            ),
-        )
+        *(
+            QC("QC SCIBASIC NSATURATED", f"{tag}_RED", "", "Saturated pixels.", True)
+            for tag in EXPOSURES
+        ),
+        *(
+            entry
+            for tag in (*EXPOSURES, REDUCED)
+            for entry in (
+                QC("QC SCIBASIC NSATURATED", f"PIXTABLE_{tag}", "", "Saturated pixels."),
+                QC(
+                    "QC SCIBASIC LAMBDA SHIFT",
+                    f"PIXTABLE_{tag}",
+                    "Angstrom",
+                    "Shift of the wavelengths from sky lines.",
+                    True,
+                ),
+            )
+        ),
     ],
 )
 def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
@@ -246,24 +308,24 @@ def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
 
     The exposure is read and the products are written block by block of detector rows.
     """
-    if not any(frames.get(tag) for tag in EXPOSURES):
+    if not any(frames.get(tag) for tag in (*EXPOSURES, REDUCED)):
         raise BadInput(
             "there is an ILLUM but no exposure",
             keyword="ILLUM",
             remedy=f"add {', '.join(EXPOSURES)} frames of the night",
         )
     calibrations = _prepare(frames, params)
-    for tag in EXPOSURES:
-        for number, raw in enumerate(frames.get(tag, ()), 1):
-            _reduce(raw, number, calibrations, out)
+    for number, like, image in _images(frames, params, calibrations):
+        _reduce(image, like, number, calibrations, out)
 
 
 def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
     """Read the tables and measure what is common to all exposures."""
-    flat = frames["MASTER_FLAT"][0]
+    reduced = frames.get(REDUCED, ())
+    detector = reduced[0] if reduced else frames["MASTER_FLAT"][0]
     slices = slice_map(
-        int(flat.ifu),
-        flat.shape,
+        int(detector.ifu),
+        detector.shape,
         frames["TRACE_TABLE"][0],
         frames["WAVECAL_TABLE"][0],
         frames["GEOMETRY_TABLE"][0],
@@ -271,19 +333,52 @@ def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
     twilights = [
         read_twilight(cube, slices.ifu) for cube in frames.get("TWILIGHT_CUBE", ())
     ]
-    bare = _Calibrations(
-        frames, params, slices, lamp_spectrum(flat, slices), None, twilights
-    )
-    for illum in frames.get("ILLUM", ()):
-        factors = measure_illumination(bare.apply(illum), slices)
+    lamp = None if reduced else lamp_spectrum(detector, slices)
+    bare = _Calibrations(frames, params, slices, lamp, None, twilights)
+    for illum in () if reduced else frames.get("ILLUM", ()):
+        factors = measure_illumination(bare.flat_fielded(illum), slices)
         return replace(bare, illumination=factors)
     return bare
 
 
-def _reduce(raw: RawFrame, number: int, calibrations: _Calibrations, out: Outputs) -> None:
+def _images(
+    frames: Frames, params: ScibasicParams, calibrations: _Calibrations
+) -> Iterator[tuple[int, RawFrame | ImageFrame, ImageFrame]]:
+    """Yield running number, origin and detector image of each pixel table to be made."""
+    raws = [raw for tag in EXPOSURES for raw in frames.get(tag, ())]
+    if frames.get(REDUCED):
+        for raw in raws:
+            log.warning(
+                "%s: left out, only REDUCED frames are used where there are any. Remedy: "
+                "process raw exposures without REDUCED frames",
+                raw.name,
+            )
+        for number, image in enumerate(frames[REDUCED], 1):
+            yield number, image, image
+    elif params.combine == "none":
+        for tag in EXPOSURES:
+            for number, raw in enumerate(frames.get(tag, ()), 1):
+                yield number, raw, calibrations.flat_fielded(raw)
+    else:
+        if len({raw.tag for raw in raws}) > 1:
+            log.warning(
+                "%s and %s, tags: combined into one product of the first. Remedy: give "
+                "the exposures of one tag, or --combine=none",
+                raws[0].name,
+                ", ".join(raw.name for raw in raws[1:]),
+            )
+        yield 1, raws[0], calibrations.combined(raws)
+
+
+def _reduce(
+    image: ImageFrame,
+    like: RawFrame | ImageFrame,
+    number: int,
+    calibrations: _Calibrations,
+    out: Outputs,
+) -> None:
     """Write the products of one exposure."""
     params, slices = calibrations.params, calibrations.slices
-    image = calibrations.apply(raw)
     lines = fit_sky_lines(
         image,
         slices,
@@ -294,32 +389,34 @@ def _reduce(raw: RawFrame, number: int, calibrations: _Calibrations, out: Output
         reject=params.clipping(),
     )
     shift = sky_shift(lines)
-    table = _table(raw, shift, calibrations)
+    table = _table(image.header, shift, calibrations)
     keywords = {
-        **image.header,
+        **({} if like is image else image.header),
         "ESO DRS MUSE PIXTABLE TYPE": "GEOFULL",
         **origin_keywords(slices),
         **calibrations.keywords(),
     }
     pixels = out.pixels(
-        f"PIXTABLE_{raw.tag}",
+        f"PIXTABLE_{like.tag}",
         table.n_rows,
         unit="count",
         header={k: v for k, v in keywords.items() if not k.startswith("ESO DRS MUSE OVSC")},
-        like=raw,
+        like=like,
         number=number,
     )
-    pixels.write_flat_spectrum(cut_spectrum(calibrations.lamp, *_limits(raw, params)))
+    if calibrations.lamp is not None:
+        limits = _limits(image.header, params)
+        pixels.write_flat_spectrum(cut_spectrum(calibrations.lamp, *limits))
     if params.sky_lines():
         pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift
     red = None
-    if params.saveimage:
+    if params.saveimage and like.tag != REDUCED:
         red = out.image(
-            f"{raw.tag}_RED",
+            f"{like.tag}_RED",
             image.shape,
             unit="count",
             header=image.header,
-            like=raw,
+            like=like,
             number=number,
         )
     check = SpectralImage(table, params.dlambda) if params.resample else None
@@ -338,26 +435,26 @@ def _reduce(raw: RawFrame, number: int, calibrations: _Calibrations, out: Output
             product.qc["QC SCIBASIC NSATURATED"] = n_saturated
     if check is not None:
         resampled = out.image(
-            f"{raw.tag}_RESAMPLED", check.shape, unit="count", like=raw, number=number
+            f"{like.tag}_RESAMPLED", check.shape, unit="count", like=like, number=number
         )
         resampled.header.update(check.keywords())
         for rows in blocks(check.shape[0], 256):
             resampled.write(rows, check.read(rows))
 
 
-def _limits(raw: RawFrame, params: ScibasicParams) -> tuple[float, float]:
+def _limits(header: Header, params: ScibasicParams) -> tuple[float, float]:
     """Return the wavelengths to keep [Angstrom]."""
     if not params.crop:
         return -np.inf, np.inf
-    low, high = useful_wavelengths(raw.header)
+    low, high = useful_wavelengths(header)
     margin = float(np.finfo(np.float32).eps)
     return low - margin, high + margin
 
 
-def _table(raw: RawFrame, shift: float, calibrations: _Calibrations) -> SlicePixels:
+def _table(header: Header, shift: float, calibrations: _Calibrations) -> SlicePixels:
     """Return the pixels of an exposure with all corrections."""
-    low, high = _limits(raw, calibrations.params)
-    corrections: list[Correction] = [*notch_filter(raw.header)]
+    low, high = _limits(header, calibrations.params)
+    corrections: list[Correction] = [*notch_filter(header)]
     if calibrations.illumination is not None:
         corrections.append(calibrations.illumination)
     corrections += calibrations.twilights

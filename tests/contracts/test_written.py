@@ -5,7 +5,7 @@ import re
 import pytest
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN, take_products
+from benchmarks.chain import CHAIN, Call, take_products
 from benchmarks.frames import simulate_frames
 from benchmarks.reduction import Reduction
 from pipeline.formats.headers import read_header
@@ -14,6 +14,27 @@ from pipeline.runner import load_recipes
 
 RECIPES = load_recipes()
 IFUS = (1, 2)
+REDUCED = ("TRACE_TABLE", "WAVECAL_TABLE", "GEOMETRY_TABLE", "TWILIGHT_CUBE")
+MASTERS = ("MASTER_BIAS", "MASTER_FLAT", *REDUCED)
+FURTHER = (
+    Call(
+        "scibasic combined",
+        "muse_scibasic",
+        ("OBJECT", "ILLUM"),
+        MASTERS,
+        options=("--combine=minmax", "--resample=true", "--cr=dcr"),
+    ),
+    Call(
+        "scibasic reduced",
+        "muse_scibasic",
+        ("REDUCED",),
+        REDUCED,
+        options=("--resample=true",),
+    ),
+)
+"""Calls of what the chain leaves out."""
+
+CALLS = (*CHAIN, *FURTHER)
 ALONE = {"muse_geometry"}
 """Recipes whose long sequences of frames only their own tests simulate."""
 
@@ -28,6 +49,9 @@ def products(tmp_path_factory):
     for call in CHAIN:
         written[call.label] = reduction.call(call)
         take_products(reduction.frames, folder / call.label.replace(" ", "_"))
+    given = {"REDUCED": reduction.frames["OBJECT_RED"][:2]}
+    for call in FURTHER:
+        written[call.label] = reduction.call(call, given=given)
     return written
 
 
@@ -46,7 +70,7 @@ def test_every_recipe_is_called():
     assert {call.recipe for call in CHAIN} | ALONE >= set(RECIPES)
 
 
-@pytest.mark.parametrize("call", CHAIN, ids=[call.label for call in CHAIN])
+@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
 def test_products_are_the_declared_ones(products, call):
     declared = RECIPES[call.recipe].products
     found = {read_header(path)["ESO PRO CATG"] for path in products[call.label]}
@@ -54,7 +78,7 @@ def test_products_are_the_declared_ones(products, call):
     assert found >= {product.tag for product in declared if not product.optional}
 
 
-@pytest.mark.parametrize("call", CHAIN, ids=[call.label for call in CHAIN])
+@pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
 def test_qc_keywords_are_the_declared_ones(products, call):
     for path in products[call.label]:
         tag, keywords = read_header(path)["ESO PRO CATG"], qc(path)
@@ -67,3 +91,14 @@ def test_qc_keywords_are_the_declared_ones(products, call):
             if not q.optional and not any(declared_as(q.name, k) for k in keywords)
         }
         assert not lacking, path.name
+
+
+def test_optional_products_come_when_they_are_asked_for(products):
+    tags = {
+        label: {read_header(path)["ESO PRO CATG"] for path in products[label]}
+        for label in ("scibasic combined", "scibasic reduced")
+    }
+    combined = {"OBJECT_RED", "OBJECT_RESAMPLED", "PIXTABLE_OBJECT"}
+    assert tags["scibasic combined"] == combined
+    assert len(products["scibasic combined"]) == len(combined) * len(IFUS)
+    assert tags["scibasic reduced"] == {"PIXTABLE_REDUCED", "REDUCED_RESAMPLED"}

@@ -46,6 +46,18 @@ def test_each_ifu_gets_its_own_and_the_common_frames():
     assert ifus_present(given(*GOOD)) == [1, 2]
 
 
+def test_reduced_images_are_one_file_per_ifu():
+    image = Input("READY", "image", raw=True)
+    declared = Recipe(
+        "test", "1", "ifu", (image,), (Product("OUT", "table", "x"),), (), Params, "", print
+    )
+    files = [
+        Given(Path(name), "READY", image, {i: SimpleNamespace(name=name, ifu=i, header={})})
+        for i, name in ((1, "one.fits"), (2, "two.fits"))
+    ]
+    assert [f.name for f in frames_of(declared, files, 2)["READY"]] == ["two.fits"]
+
+
 def test_masters_of_all_ifus_are_not_too_many():
     frames = frames_of(recipe("exposure"), given(*GOOD), None)
     assert len(frames["RAW"]) == 4 and len(frames["MASTER"]) == 2
@@ -68,6 +80,24 @@ def test_wrong_numbers_are_refused(ifu, files, problem):
 
 def test_what_is_optional_may_be_missing():
     assert frames_of(recipe("ifu"), given(*GOOD[:-1]), 1)["CURVE"] == []
+
+
+def test_a_master_is_spared_by_the_frames_that_need_none():
+    raws = Input("RAW", "raw", raw=True, optional=True)
+    ready = Input("READY", "image", raw=True, optional=True)
+    master = Input("MASTER", "table", unless="READY")
+    product = Product("OUT", "table", "x")
+    declared = Recipe(
+        "test", "1", "ifu", (raws, ready, master), (product,), (), Params, "", print
+    )
+
+    def file(tag):
+        frame = SimpleNamespace(name=f"{tag.tag}.fits", ifu=1, header={})
+        return Given(Path(frame.name), tag.tag, tag, {1: frame})
+
+    assert frames_of(declared, [file(ready)], 1)["MASTER"] == []
+    with pytest.raises(BadInput, match="needs 1 MASTER"):
+        frames_of(declared, [file(raws)], 1)
 
 
 def taken(recipe_tag, **keywords):

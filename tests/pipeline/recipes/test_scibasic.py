@@ -265,3 +265,68 @@ def test_a_slice_without_trace_is_left_out(calibration, scene, product, caplog):
     others = (whole.origin & 0x3F) != 5
     assert (pixels.origin == whole.origin[others]).all()
     assert np.allclose(pixels.data, whole.data[others], rtol=1e-3, atol=0.1)
+
+
+def test_combined_exposures_are_less_noisy(calibration, scene):
+    """Of 2 x 600 s and 1 x 300 s, a cosmic ray in one: as deep as their mean, no trace."""
+    exposures = [raw(scene[2], 1), raw(scene[2], 2), raw(scene[2] / 2, 3, EXPTIME=300.0)]
+    exposures[1].data[400, 100] += 5000
+    frames = {"OBJECT": exposures, **calibration}
+    for method in ("average", "sigclip"):
+        out = reduce(frames, combine=method)
+        pixels = out["PIXTABLE_OBJECT"].pixels
+        pull = (pixels.data - sky(pixels.wavelength.astype(float))) / np.sqrt(pixels.stat)
+        blank = abs(pixels.wavelength[:, None] - [5577.3, 6300.3]).min(axis=1) > 10
+        usual = blank & (pixels.dq == 0) & (abs(pull) < 10)
+        assert pull[usual].std() == pytest.approx(1.0, abs=0.03)
+        left = (abs(pull) > 10).sum()
+        assert (left == 0) == (method == "sigclip"), left
+    one = reduce({"OBJECT": exposures[:1], **calibration})["PIXTABLE_OBJECT"].pixels
+    assert np.median(one.stat) > 1.5 * np.median(pixels.stat)
+
+
+@pytest.mark.parametrize("method", ["median", "minmax"])
+def test_every_combination_keeps_the_flux(calibration, scene, method):
+    frames = {"OBJECT": [raw(scene[2], k) for k in (1, 2, 3)], **calibration}
+    pixels = reduce(frames, combine=method, saveimage=False)["PIXTABLE_OBJECT"].pixels
+    expected = sky(pixels.wavelength.astype(float))
+    good = pixels.dq == 0
+    ratio = pixels.data[good].sum(dtype=float) / expected[good].sum()
+    assert ratio == pytest.approx(1.0, abs=0.003)
+
+
+def test_exposures_of_several_tags_are_combined_under_the_first(calibration, scene, caplog):
+    frames = {"SKY": [raw(scene[2], 1, "SKY")], "OBJECT": [raw(scene[2], 2)], **calibration}
+    out = reduce(frames, combine="average", scale=False)
+    assert set(out.products) == {"PIXTABLE_OBJECT", "OBJECT_RED"}
+    assert "combined into one product of the first" in caplog.text
+
+
+def test_a_time_is_needed_to_scale(calibration, scene):
+    frames = {"OBJECT": [raw(scene[2], 1), raw(scene[2], 2, EXPTIME=0.0)], **calibration}
+    with pytest.raises(BadInput, match="EXPTIME"):
+        reduce(frames, combine="median")
+    assert "PIXTABLE_OBJECT" in reduce(frames, combine="median", scale=False)
+
+
+def test_a_reduced_image_becomes_the_same_pixel_table(calibration, scene, product):
+    tables = {t: calibration[t] for t in calibration if t.endswith("_TABLE")}
+    red = replace(product["OBJECT_RED"].frame(), tag="REDUCED", ifu=1)
+    out = reduce({"REDUCED": [red], **tables}, resample=True)
+    assert set(out.products) == {"PIXTABLE_REDUCED", "REDUCED_RESAMPLED"}
+    again = out["PIXTABLE_REDUCED"]
+    for ours, before in zip(again.pixels, product["PIXTABLE_OBJECT"].pixels, strict=True):
+        np.testing.assert_array_equal(ours, before)
+    assert again.flat is None
+    assert again.qc == product["PIXTABLE_OBJECT"].qc
+    flux = "ESO DRS MUSE FLAT FLUX LAMP"
+    assert again.header[flux] == product["PIXTABLE_OBJECT"].header[flux]
+
+
+def test_raw_exposures_beside_reduced_ones_are_left_out(
+    calibration, scene, product, caplog
+):
+    red = replace(product["OBJECT_RED"].frame(), tag="REDUCED", ifu=1)
+    frames = {"OBJECT": [raw(scene[2], 1)], "REDUCED": [red], **calibration}
+    assert set(reduce(frames).products) == {"PIXTABLE_REDUCED"}
+    assert "left out, only REDUCED frames" in caplog.text
