@@ -5,47 +5,58 @@ import numpy as np
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.pixels import SlicePixels
 from pipeline.instrument import DISPERSION
-from pipeline.spec import BadInput, ImageFrame, Table
+from pipeline.spec import BadInput, Planes, Table
 
 MARGIN = 2 * DISPERSION
 """Kept beyond the wavelengths of the data, for interpolation [Angstrom]."""
 
 
-def lamp_spectrum(flat: ImageFrame, slices: SliceMap) -> Table:
-    """Return the mean spectrum of a master flat over all slices.
+class LampSpectrum:
+    """The mean spectrum of a master flat over all slices, gathered row by row.
 
     Parameters
     ----------
-    flat
-        MASTER_FLAT of the IFU.
+    name
+        File name of the flat, for messages.
     slices
         Polynomials of the IFU.
-
-    Returns
-    -------
-    Table
-        Columns ``lambda`` [Angstrom] and ``data`` [count], float64, in steps of 1.25 A.
-
-    Raises
-    ------
-    BadInput
-        If the flat has no good pixel.
     """
-    pixels = SlicePixels(slices)
-    start = pixels.shortest
-    n_points = int(np.floor((pixels.longest - start) / DISPERSION)) + 2
-    sums = np.zeros((n_points, 2))
-    pixels.add_to_spectrum(flat, start, DISPERSION, sums)
-    grid = start + DISPERSION * np.arange(n_points)
-    used = sums[:, 0] > 0
-    if not used.any():
-        raise BadInput(
-            "has no good pixel inside the slices",
-            file=flat.name,
-            remedy="make the master flat again, with the trace table of the same flats",
-        )
-    columns = {"lambda": grid[used], "data": sums[used, 1] / sums[used, 0]}
-    return Table(columns, {"lambda": "Angstrom", "data": "count"})
+
+    def __init__(self, name: str, slices: SliceMap) -> None:
+        self._name, self._pixels = name, SlicePixels(slices)
+        self._start = self._pixels.shortest
+        length = self._pixels.longest - self._start
+        self._sums = np.zeros((int(np.floor(length / DISPERSION)) + 2, 2))
+
+    def add(self, rows: slice, planes: Planes) -> None:
+        """Take in some rows of the flat."""
+        self._pixels.add_to_spectrum(rows, planes, self._start, DISPERSION, self._sums)
+
+    def table(self) -> Table:
+        """Return the spectrum.
+
+        Returns
+        -------
+        Table
+            Columns ``lambda`` [Angstrom] and ``data`` [count], float64, in steps of
+            1.25 A.
+
+        Raises
+        ------
+        BadInput
+            If the flat has no good pixel.
+        """
+        weight, total = self._sums.T
+        used = weight > 0
+        if not used.any():
+            raise BadInput(
+                "has no good pixel inside the slices",
+                file=self._name,
+                remedy="make the master flat again, with the trace table of the same flats",
+            )
+        grid = self._start + DISPERSION * np.arange(len(weight))
+        columns = {"lambda": grid[used], "data": total[used] / weight[used]}
+        return Table(columns, {"lambda": "Angstrom", "data": "count"})
 
 
 def cut_spectrum(spectrum: Table, low: float, high: float) -> Table:

@@ -155,27 +155,29 @@ class SlicePixels:
                     yield index, self.take(index, rows, planes)
 
     def add_to_spectrum(
-        self, image: ImageFrame, start: float, step: float, sums: NDArray[np.float64]
+        self,
+        rows: slice,
+        planes: Planes,
+        start: float,
+        step: float,
+        sums: NDArray[np.float64],
     ) -> None:
-        """Share the good pixels of all lines between the points of a spectrum.
+        """Share the good pixels of some detector rows between the points of a spectrum.
 
         Shift, limits and corrections have no part in it; see
         `pipeline.kernels.pixels.add_rows_to_spectrum`.
         """
-        ny = self.slices.shape[0]
-        for rows in blocks(ny, 256):
-            planes = image.read(rows)
-            add_rows_to_spectrum(
-                (rows.start, rows.stop),
-                ny,
-                self._spans,
-                self.slices.wave,
-                planes.data,
-                planes.dq,
-                start,
-                step,
-                sums,
-            )
+        add_rows_to_spectrum(
+            (rows.start, rows.stop),
+            self.slices.shape[0],
+            self._spans,
+            self.slices.wave,
+            planes.data,
+            planes.dq,
+            start,
+            step,
+            sums,
+        )
 
     def _lines(self, rows: slice) -> tuple[int, int]:
         """Return the first line that holds some table rows and the one after the last."""

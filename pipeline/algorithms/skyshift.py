@@ -9,12 +9,13 @@ line by the same amount, which the arcs tell.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
+from pipeline.algorithms.curve_fit import CurveAt, fit_curve
 from pipeline.algorithms.geometry import SliceMap
 from pipeline.algorithms.pixels import COLUMN_TYPES, SlicePixels
 from pipeline.algorithms.skewness import skew_offset
@@ -179,10 +180,32 @@ def _spectrum(
     return sums
 
 
-def _profile(x: NDArray[Any], centre: float, sigma: float) -> NDArray[Any]:
-    """Return a Gaussian of unit area."""
-    z = (x - centre) / sigma
-    return np.asarray(np.exp(-0.5 * z * z) / (abs(sigma) * np.sqrt(2 * np.pi)))
+def _line(x: NDArray[Any], distance: float | None, p: NDArray[Any]) -> CurveAt:
+    """Return the light of a line and its derivatives by the parameters.
+
+    Parameters
+    ----------
+    x : float64[n]
+        Wavelengths [Angstrom].
+    distance
+        Of a fainter line with the same profile [Angstrom], if there is one.
+    p : float64[4] or float64[5]
+        Area, centre, sigma, level and, with ``distance``, the light of the other line
+        relative to the first.
+    """
+    area, centre, sigma = p[:3]
+    parts = [(1.0, 0.0)] if distance is None else [(1.0, 0.0), (p[4], distance)]
+    jacobian = np.zeros((x.size, p.size))
+    jacobian[:, 3] = 1.0
+    for share, offset in parts:
+        z = (x - centre - offset) / sigma
+        shape = np.exp(-0.5 * z * z) / (abs(sigma) * np.sqrt(2 * np.pi))
+        jacobian[:, 0] += share * shape
+        jacobian[:, 1] += share * area * shape * z / sigma
+        jacobian[:, 2] += share * area * shape * (z * z - 1.0) / sigma
+    if distance is not None:
+        jacobian[:, 4] = area * shape
+    return area * jacobian[:, 0] + p[3], jacobian
 
 
 def _fit_line(
@@ -201,22 +224,11 @@ def _fit_line(
     area = float(above.sum() * step)
     sigma = max(area / peak / np.sqrt(2 * np.pi), step)
     first = [area, float(x[np.argmax(above)]), sigma, level]
-
-    def one(x: Any, area: float, centre: float, sigma: float, level: float) -> Any:
-        return level + area * _profile(x, centre, sigma)
-
-    def two(
-        x: Any, area: float, centre: float, sigma: float, level: float, f: float
-    ) -> Any:
-        beside = f * area * _profile(x, centre + (distance or 0.0), sigma)
-        return one(x, area, centre, sigma, level) + beside
-
-    model, first = (one, first) if distance is None else (two, [*first, 0.0])
-    fit = least_squares(lambda p: model(x, *p) - flux, first, method="lm", x_scale="jac")
-    if not fit.success:
+    first += [] if distance is None else [0.0]
+    best = fit_curve(partial(_line, x, distance), np.array(first), flux)
+    if best is None:
         return None
-    best = fit.x
-    spread = _errors(fit.jac, error)
+    spread = _errors(_line(x, distance, best)[1], error)
     likely = (
         abs(best[1] - 0.5 * (x[0] + x[-1])) < LARGEST_SHIFT
         and 0.0 < abs(best[2]) < 0.25 * (x[-1] - x[0])

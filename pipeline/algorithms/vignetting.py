@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline.algorithms.polynomial_image import Image, Mask, polynomial_image
 from pipeline.kernels.twilight import median_filter
@@ -196,6 +195,8 @@ def _gaussian(known: Image, fwhm: float) -> Image:
     good = np.isfinite(known)
 
     def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        from scipy import ndimage  # costs 0.2 s, which muse_scibasic does not need
+
         along_x = ndimage.convolve1d(values, weights, axis=1, mode="constant")
         return np.asarray(ndimage.convolve1d(along_x, weights, axis=0, mode="constant"))
 

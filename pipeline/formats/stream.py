@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
-from pipeline.formats.checksum import fold, seal, words_sum
+from pipeline.formats.checksum import fold, seal
 from pipeline.formats.extension import Extension
+from pipeline.kernels.words import swap_and_sum
 
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
@@ -122,10 +123,11 @@ class StreamedFits:
         words = np.ascontiguousarray(values).reshape(-1).view(np.uint32)
         position = self._starts[i] + 4 * start * n_columns
         total = 0
+        swapped = np.empty(min(len(words), _CACHED), np.uint32)
         for first in range(0, len(words), _CACHED):
             some = words[first : first + _CACHED]
-            total += words_sum(some)
-            write_all(self._fd, _big_endian(some), position + 4 * first)
+            total += int(swap_and_sum(some, swapped))
+            write_all(self._fd, swapped[: len(some)], position + 4 * first)
         with self._lock:
             self._sums[i] += total
 
@@ -178,11 +180,6 @@ class StreamedFits:
             write_all(self._fd, data, start + amount)
             stop = start
         self._length += amount
-
-
-def _big_endian(words: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """Return words as they stand in a file; a cast does it ten times faster than a swap."""
-    return words.astype(">u4").view(np.uint8)
 
 
 def _padded(size: int) -> int:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -13,26 +14,29 @@ from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.flatfield import FlatFielded, Places, find_cosmics
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import Illumination, measure_illumination
-from pipeline.algorithms.lamp_spectrum import cut_spectrum, lamp_spectrum
+from pipeline.algorithms.lamp_spectrum import LampSpectrum, cut_spectrum
 from pipeline.algorithms.modes import notch_filter, useful_wavelengths
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels, origin_keywords
+from pipeline.algorithms.science_products import (
+    ScienceProducts,
+    science_products,
+    science_qc,
+    write_spectra,
+)
+from pipeline.algorithms.shared import SharedImage
 from pipeline.algorithms.skyshift import fit_sky_lines, sky_shift
 from pipeline.algorithms.spectral_image import SpectralImage
 from pipeline.algorithms.twilight import Twilight, read_twilight
-from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION
 from pipeline.spec import (
-    QC,
     BadInput,
     Frames,
     Header,
     ImageFrame,
     Input,
     Outputs,
-    Product,
     RawFrame,
-    Table,
     Value,
     blocks,
     param,
@@ -47,6 +51,8 @@ REDUCED = "REDUCED"
 
 SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
 _ROWS = 256
+_TOGETHER = 8
+"""Exposures that are reduced in one pass over the masters."""
 
 
 class ScibasicParams(RejectionParams, OverscanParams):
@@ -141,12 +147,11 @@ def numbers(name: str, text: str) -> list[float]:
 
 @dataclass(frozen=True)
 class _Calibrations:
-    """What all exposures of an IFU share; ``lamp`` is None without a master flat."""
+    """What all exposures of an IFU share."""
 
     frames: Frames
     params: ScibasicParams
     slices: SliceMap
-    lamp: Table | None
     illumination: Illumination | None = None
     twilights: Sequence[Twilight] = ()
 
@@ -189,6 +194,20 @@ class _Calibrations:
         for twilight in self.twilights:
             found[SKY_FLUX] = twilight.flux
         return found
+
+
+@dataclass(frozen=True)
+class _Exposure:
+    """A detector image, the running number of its products and where it comes from."""
+
+    number: int
+    like: RawFrame | ImageFrame
+    image: ImageFrame
+
+    @property
+    def new_keywords(self) -> Header:
+        """Keywords of the image beside those that products inherit."""
+        return {} if self.image is self.like else self.image.header
 
 
 @recipe(
@@ -240,61 +259,8 @@ class _Calibrations:
         ),
         Input("BADPIX_TABLE", "table", optional=True, doc="Known bad pixels."),
     ],
-    products=[
-        *(
-            Product(
-                f"{tag}_RED",
-                "image",
-                "Calibrated detector image.",
-                unit="count",
-                numbered=True,
-                optional=True,
-            )
-            for tag in EXPOSURES
-        ),
-        *(
-            product
-            for tag in (*EXPOSURES, REDUCED)
-            for product in (
-                Product(
-                    f"{tag}_RESAMPLED",
-                    "image",
-                    "Spectra of all slices side by side.",
-                    unit="count",
-                    numbered=True,
-                    optional=True,
-                ),
-                Product(
-                    f"PIXTABLE_{tag}",
-                    "pixels",
-                    "Pixel table.",
-                    unit="count",
-                    numbered=True,
-                    optional=True,
-                ),
-            )
-        ),
-    ],
-    qc=[
-        *(
-            QC("QC SCIBASIC NSATURATED", f"{tag}_RED", "", "Saturated pixels.", True)
-            for tag in EXPOSURES
-        ),
-        *(
-            entry
-            for tag in (*EXPOSURES, REDUCED)
-            for entry in (
-                QC("QC SCIBASIC NSATURATED", f"PIXTABLE_{tag}", "", "Saturated pixels."),
-                QC(
-                    "QC SCIBASIC LAMBDA SHIFT",
-                    f"PIXTABLE_{tag}",
-                    "Angstrom",
-                    "Shift of the wavelengths from sky lines.",
-                    True,
-                ),
-            )
-        ),
-    ],
+    products=science_products(EXPOSURES, REDUCED),
+    qc=science_qc(EXPOSURES, REDUCED),
 )
 def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
     """Remove the signature of the instrument and give each pixel its coordinates.
@@ -315,13 +281,19 @@ def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
             remedy=f"add {', '.join(EXPOSURES)} frames of the night",
         )
     calibrations = _prepare(frames, params)
-    for number, like, image in _images(frames, params, calibrations):
-        _reduce(image, like, number, calibrations, out)
+    waiting = _images(frames, params, calibrations)
+    together = 1 if params.resample else _TOGETHER  # a spectral image is large
+    while exposures := list(islice(waiting, together)):
+        _reduce(exposures, calibrations, out)
 
 
 def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
     """Read the tables and measure what is common to all exposures."""
     reduced = frames.get(REDUCED, ())
+    shared = {
+        tag: [SharedImage(image) for image in (() if reduced else frames.get(tag, ()))]
+        for tag in ("MASTER_BIAS", "MASTER_DARK", "MASTER_FLAT")
+    }
     detector = reduced[0] if reduced else frames["MASTER_FLAT"][0]
     slices = slice_map(
         int(detector.ifu),
@@ -333,8 +305,7 @@ def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
     twilights = [
         read_twilight(cube, slices.ifu) for cube in frames.get("TWILIGHT_CUBE", ())
     ]
-    lamp = None if reduced else lamp_spectrum(detector, slices)
-    bare = _Calibrations(frames, params, slices, lamp, None, twilights)
+    bare = _Calibrations({**frames, **shared}, params, slices, None, twilights)
     for illum in () if reduced else frames.get("ILLUM", ()):
         factors = measure_illumination(bare.flat_fielded(illum), slices)
         return replace(bare, illumination=factors)
@@ -343,8 +314,8 @@ def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
 
 def _images(
     frames: Frames, params: ScibasicParams, calibrations: _Calibrations
-) -> Iterator[tuple[int, RawFrame | ImageFrame, ImageFrame]]:
-    """Yield running number, origin and detector image of each pixel table to be made."""
+) -> Iterator[_Exposure]:
+    """Yield the detector images of which pixel tables are made."""
     raws = [raw for tag in EXPOSURES for raw in frames.get(tag, ())]
     if frames.get(REDUCED):
         for raw in raws:
@@ -354,11 +325,11 @@ def _images(
                 raw.name,
             )
         for number, image in enumerate(frames[REDUCED], 1):
-            yield number, image, image
+            yield _Exposure(number, image, image)
     elif params.combine == "none":
         for tag in EXPOSURES:
             for number, raw in enumerate(frames.get(tag, ()), 1):
-                yield number, raw, calibrations.flat_fielded(raw)
+                yield _Exposure(number, raw, calibrations.flat_fielded(raw))
     else:
         if len({raw.tag for raw in raws}) > 1:
             log.warning(
@@ -367,18 +338,43 @@ def _images(
                 raws[0].name,
                 ", ".join(raw.name for raw in raws[1:]),
             )
-        yield 1, raws[0], calibrations.combined(raws)
+        yield _Exposure(1, raws[0], calibrations.combined(raws))
 
 
 def _reduce(
-    image: ImageFrame,
-    like: RawFrame | ImageFrame,
-    number: int,
-    calibrations: _Calibrations,
-    out: Outputs,
+    exposures: Sequence[_Exposure], calibrations: _Calibrations, out: Outputs
 ) -> None:
-    """Write the products of one exposure."""
+    """Write the products of some exposures, all in one pass over the masters."""
+    products = [_open(exposure, calibrations, out) for exposure in exposures]
+    flats = calibrations.frames["MASTER_FLAT"]
+    lamp = LampSpectrum(flats[0].name, calibrations.slices) if flats else None
+    for rows in blocks(exposures[0].image.shape[0], _ROWS):
+        for product in products:
+            product.add(rows)
+        if lamp is not None:
+            lamp.add(rows, flats[0].read(rows))
+    for exposure, product in zip(exposures, products, strict=True):
+        product.complete()
+        if lamp is not None:
+            limits = _limits(exposure.image.header, calibrations.params)
+            product.pixels.write_flat_spectrum(cut_spectrum(lamp.table(), *limits))
+        if product.check is not None:
+            resampled = out.image(
+                f"{exposure.like.tag}_RESAMPLED",
+                product.check.shape,
+                unit="count",
+                like=exposure.like,
+                number=exposure.number,
+            )
+            write_spectra(product.check, resampled)
+
+
+def _open(
+    exposure: _Exposure, calibrations: _Calibrations, out: Outputs
+) -> ScienceProducts:
+    """Measure the wavelength shift of an exposure and open its products."""
     params, slices = calibrations.params, calibrations.slices
+    image, tag = exposure.image, exposure.like.tag
     lines = fit_sky_lines(
         image,
         slices,
@@ -390,56 +386,35 @@ def _reduce(
     )
     shift = sky_shift(lines)
     table = _table(image.header, shift, calibrations)
+    new = exposure.new_keywords
     keywords = {
-        **({} if like is image else image.header),
+        **{k: v for k, v in new.items() if not k.startswith("ESO DRS MUSE OVSC")},
         "ESO DRS MUSE PIXTABLE TYPE": "GEOFULL",
         **origin_keywords(slices),
         **calibrations.keywords(),
     }
     pixels = out.pixels(
-        f"PIXTABLE_{like.tag}",
+        f"PIXTABLE_{tag}",
         table.n_rows,
         unit="count",
-        header={k: v for k, v in keywords.items() if not k.startswith("ESO DRS MUSE OVSC")},
-        like=like,
-        number=number,
+        header=keywords,
+        like=exposure.like,
+        number=exposure.number,
     )
-    if calibrations.lamp is not None:
-        limits = _limits(image.header, params)
-        pixels.write_flat_spectrum(cut_spectrum(calibrations.lamp, *limits))
     if params.sky_lines():
         pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift
     red = None
-    if params.saveimage and like.tag != REDUCED:
+    if params.saveimage and tag != REDUCED:
         red = out.image(
-            f"{like.tag}_RED",
+            f"{tag}_RED",
             image.shape,
             unit="count",
-            header=image.header,
-            like=like,
-            number=number,
+            header=new,
+            like=exposure.like,
+            number=exposure.number,
         )
     check = SpectralImage(table, params.dlambda) if params.resample else None
-    n_saturated = 0
-    for rows in blocks(image.shape[0], _ROWS):
-        planes = image.read(rows)
-        n_saturated += int(np.count_nonzero(planes.dq & np.uint32(Flag.AD_SATURATED)))
-        if red is not None:
-            red.write(rows, planes)
-        for where, part in table.spread(rows, planes):
-            pixels.write(where, part)
-            if check is not None:
-                check.add(part)
-    for product in (pixels, red):
-        if product is not None:
-            product.qc["QC SCIBASIC NSATURATED"] = n_saturated
-    if check is not None:
-        resampled = out.image(
-            f"{like.tag}_RESAMPLED", check.shape, unit="count", like=like, number=number
-        )
-        resampled.header.update(check.keywords())
-        for rows in blocks(check.shape[0], 256):
-            resampled.write(rows, check.read(rows))
+    return ScienceProducts(image, table, pixels, red, check)
 
 
 def _limits(header: Header, params: ScibasicParams) -> tuple[float, float]:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.algorithms.lamp_spectrum import MARGIN, cut_spectrum, lamp_spectrum
+from pipeline.algorithms.lamp_spectrum import MARGIN, LampSpectrum, cut_spectrum
 from pipeline.flags import Flag
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage
-from pipeline.spec import BadInput, Planes
+from pipeline.spec import BadInput, Planes, blocks
 from tests.pipeline.mini_exposure import slices, wavelengths
 
 WAVELENGTH = wavelengths()[0]
@@ -23,6 +23,14 @@ def flat(signal=lamp):
     return MemoryImage(
         Planes(data, np.zeros(MINI.shape, np.uint32), 0.01 * np.ones_like(data))
     )
+
+
+def lamp_spectrum(image, polynomials):
+    """The spectrum of a whole image."""
+    spectrum = LampSpectrum(image.name, polynomials)
+    for rows in blocks(image.shape[0], 100):
+        spectrum.add(rows, image.read(rows))
+    return spectrum.table()
 
 
 def test_spectrum_of_the_lamp_is_found():

@@ -295,6 +295,35 @@ def test_every_combination_keeps_the_flux(calibration, scene, method):
     assert ratio == pytest.approx(1.0, abs=0.003)
 
 
+def test_noise_of_the_masters_does_not_average_out(calibration, scene):
+    bias = master(np.zeros(MINI.shape), "MASTER_BIAS", 40.0)
+    bias.header = calibration["MASTER_BIAS"][0].header
+    noisy = {**calibration, "MASTER_BIAS": [bias]}
+    exposures = {"OBJECT": [raw(scene[2], k) for k in range(4)]}
+
+    def variance(masters):
+        out = reduce({**exposures, **masters}, combine="average", saveimage=False)
+        return np.median(out["PIXTABLE_OBJECT"].pixels.stat.astype(float))
+
+    flat = np.nanmedian(lamp(scene[0])[np.isfinite(scene[0])])
+    expected = 40.0 * 1.175**2 / flat**2
+    assert variance(noisy) - variance(calibration) == pytest.approx(expected, rel=0.3)
+
+
+def test_an_illumination_flat_corrects_the_combination(calibration, scene):
+    wavelength, number, counts = scene
+    levels = np.concatenate([[1.0], np.random.default_rng(4).uniform(0.9, 1.1, 12)])
+    frames = {
+        "OBJECT": [raw(counts * levels[number], k) for k in (1, 2)],
+        "ILLUM": [raw(20000 * levels[number] * lamp(wavelength), 9, "ILLUM")],
+        **calibration,
+    }
+    table = reduce(frames, combine="average", saveimage=False)["PIXTABLE_OBJECT"]
+    slices = table.pixels.origin & 0x3F
+    medians = [np.median(table.pixels.data[slices == n]) for n in range(1, 13)]
+    assert np.std(medians) / np.mean(medians) < 4e-3
+
+
 def test_exposures_of_several_tags_are_combined_under_the_first(calibration, scene, caplog):
     frames = {"SKY": [raw(scene[2], 1, "SKY")], "OBJECT": [raw(scene[2], 2)], **calibration}
     out = reduce(frames, combine="average", scale=False)
