@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.bias_level import check_bias_level, check_ports
 from pipeline.algorithms.overscan import OverscanLevel, OverscanParams, overscan_level
+from pipeline.algorithms.overscan_pixels import NOWHERE, Places
 from pipeline.flags import Flag
 from pipeline.instrument import Size, size_of
 from pipeline.kernels.detector import calibrate
@@ -164,10 +165,11 @@ def calibrated(
         If the master was taken with another setup or made with another ``overscan``.
     """
     check_setup(raw, bias, _SETUP)
-    level = overscan_level(raw, params, bias.header)
+    size = size_of(raw.shape)
+    bad_scans = bad_scan_pixels(bad_pixels, raw.ifu, size)
+    level = overscan_level(raw, params, bias.header, bad_scans)
     check_ports(raw, level)
     check_bias_level(raw, bias, level, params)
-    size = size_of(raw.shape)
     gain = gains(raw.header, raw.name)
     noise = read_noises(raw.header, bias.header) if read_noise else (0.0,) * 4
     scale = 1.0
@@ -268,6 +270,22 @@ def bad_pixel_list(
                 flag = int(status) & 0xFFFFFFFF  # bit 31 makes it negative
                 found.append((*place, flag or int(Flag.BAD_OTHER)))
     return found
+
+
+def bad_scan_pixels(tables: Sequence[TableFrame], ifu: int | None, size: Size) -> Places:
+    """Return the known bad pixels in the pre- and overscans of a raw frame."""
+    found = [NOWHERE]
+    for table in tables:
+        if table.ifu in (None, ifu) and table.names:
+            columns = table.read().columns
+            places = np.stack([columns["ypos"], columns["xpos"]], axis=1).astype(np.intp)
+            found.append(places - 1)
+    y, x = np.concatenate(found).T
+    lit = np.zeros(len(y), bool)
+    for q in size.quadrants():
+        rows = (y >= q.raw_y.start) & (y < q.raw_y.stop)
+        lit |= rows & (x >= q.raw_x.start) & (x < q.raw_x.stop)
+    return np.stack([y, x], axis=1)[~lit]
 
 
 def _warn_of_outside(

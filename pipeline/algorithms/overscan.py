@@ -1,9 +1,10 @@
 """Bias level of each read-out port from its overscan.
 
 Follows ``overscan``, ``ovscreject``, ``ovscsigma`` and ``ovscignore`` of the genuine
-recipes. With ``vpoly`` a polynomial in the row describes the level that the vertical
-overscan shows; its order grows while the fit improves. The pixels of one row all have the
-same abscissa, so their mean carries all that a least-squares fit needs.
+recipes; `pipeline.algorithms.overscan_pixels` chooses the pixels. With ``vpoly`` a
+polynomial in the row describes the level that the vertical overscan shows; its order grows
+while the fit improves. The pixels of one row all have the same abscissa, so their mean
+carries all that a least-squares fit needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,19 @@ from numpy.polynomial import Legendre
 from numpy.polynomial.legendre import leg2poly, legvander
 from numpy.typing import NDArray
 
-from pipeline.instrument import Quadrant, Size, size_of
-from pipeline.kernels.overscan import level_and_scatter
-from pipeline.spec import BadInput, Params, RawFrame, Value, blocks, param
+from pipeline.algorithms.overscan_pixels import (
+    NOWHERE,
+    GapSearch,
+    Places,
+    overscan_pixels,
+)
+from pipeline.instrument import Size, size_of
+from pipeline.spec import BadInput, Params, RawFrame, Value, param
 
-COSMIC_SIGMA = 5.0
-"""Overscan pixels farther than this from the rest of their box are cosmic rays."""
-
-_BOX = 64
+GAPS = GapSearch(along=128, across=32, n_passes=3, threshold=2.5)
+"""How ``dcr`` finds cosmic rays unless told otherwise (genuine pipeline)."""
+FIT_SIGMA = 5.0
+"""Deviations beyond which ``fit`` clips unless told otherwise (genuine pipeline)."""
 
 
 class OverscanParams(Params):
@@ -38,9 +44,12 @@ class OverscanParams(Params):
     )
     ovscreject: str = param(
         "dcr",
-        doc='Rejection of overscan pixels: "none", "dcr" (cosmic rays) or "fit" '
-        '("fit:SIGMA", clipping around a constant).',
-        pattern=r"^(none|dcr(:[\d.,]+)?|fit(:[\d.]+)?)$",
+        doc='Rejection of overscan pixels: "none"; "dcr" or "dcr:ALONG,ACROSS,PASSES,'
+        'SIGMA" (128,32,3,2.5): in boxes of this size [pix], searched so often, pixels '
+        "above a gap in the histogram that is wider than this many deviations are cosmic "
+        'rays; "fit" or "fit:SIGMA" (5): a constant is fitted with clipping, for the '
+        "statistics only.",
+        pattern=r"^(none|dcr(:\d+(,\d+(,\d+(,[\d.]+)?)?)?)?|fit(:[\d.]+)?)$",
     )
     ovscsigma: float = param(
         30.0,
@@ -75,6 +84,33 @@ class OverscanParams(Params):
                 remedy='give factors above 1, as in "vpoly:15,1.00001,1.00001"',
             )
         return int(order or 15), *factors
+
+    def gap_search(self, size: Size) -> GapSearch | None:
+        """Return how cosmic rays are found in the overscan, None unless by ``dcr``.
+
+        Raises
+        ------
+        BadInput
+            If the boxes do not fit into the overscan, or nothing would be searched.
+        """
+        method, _, argument = self.ovscreject.partition(":")
+        if method != "dcr":
+            return None
+        words = argument.split(",") if argument else []
+        given = [
+            kind(word) for kind, word in zip((int, int, int, float), words, strict=False)
+        ]
+        largest = min(size.quadrant_nx, size.quadrant_ny), size.scan
+        usual = GAPS._replace(across=min(GAPS.across, size.scan))
+        search = GapSearch(*given, *usual[len(given) :])
+        if min(search) <= 0 or search.along > largest[0] or search.across > largest[1]:
+            raise BadInput(
+                f"{self.ovscreject!r} has boxes that do not fit into the overscan "
+                f"({largest[0]} x {largest[1]} pix) or searches nothing",
+                keyword="--ovscreject",
+                remedy='give smaller boxes, as in "dcr:128,32,3,2.5"',
+            )
+        return search
 
     @property
     def way(self) -> tuple[object, ...]:
@@ -111,7 +147,10 @@ class OverscanLevel:
 
 
 def overscan_level(
-    raw: RawFrame, params: OverscanParams, reference: Mapping[str, Value] | None = None
+    raw: RawFrame,
+    params: OverscanParams,
+    reference: Mapping[str, Value] | None = None,
+    bad_pixels: Places = NOWHERE,
 ) -> OverscanLevel:
     """Measure the overscan of a frame.
 
@@ -124,24 +163,24 @@ def overscan_level(
     reference
         Header with ``ESO DRS MUSE OVSCn MEAN`` to which ``offset`` adjusts the level:
         that of the master bias; without it nothing is subtracted.
+    bad_pixels
+        Known bad pixels, which are left out.
     """
     size = size_of(raw.shape)
     rows = np.zeros((size.shape[0], 2))
     mean, stdev = [], []
     keywords: dict[str, Value] = {}
-    middle = _middle_columns(raw, size)
-    for port in size.quadrants():
-        vertical = _vertical(middle, port, size, params)
-        horizontal = _clean(_horizontal(raw, port, params.ovscignore), params)
-        every = np.concatenate([vertical[~np.isnan(vertical)], horizontal])
-        mean.append(float(every.mean()))
-        stdev.append(float(every.std(ddof=1)))
+    search = params.gap_search(size)
+    for found in overscan_pixels(raw, params.ovscignore, search, bad_pixels):
+        port, statistics = found.port, _statistics(found.every, params)
+        mean.append(statistics[0])
+        stdev.append(statistics[1])
         name = f"ESO DRS MUSE OVSC{port.number}"
         keywords[f"{name} MEAN"] = np.float32(mean[-1]).item()
         keywords[f"{name} STDEV"] = np.float32(stdev[-1]).item()
         column = 0 if port.raw_x.start < size.raw_shape[1] // 2 else 1
         if params.overscan.startswith("vpoly"):
-            fit = _grow(vertical, _first_row(port) + 1.0, params)
+            fit = _grow(found.vertical, found.first_row + 1.0, params)
             trimmed = np.arange(port.raw_y.start, port.raw_y.stop) + 1.0
             rows[port.trim_y, column] = fit(trimmed)
             keywords.update(_coefficients(name, fit))
@@ -150,60 +189,22 @@ def overscan_level(
     return OverscanLevel(rows, tuple(mean), tuple(stdev), keywords)
 
 
-def _first_row(port: Quadrant) -> int:
-    """Return the first raw row of the vertical overscan."""
-    return int(min(port.raw_y.start, port.over_y.start))
+def _statistics(pixels: NDArray[np.float64], params: OverscanParams) -> tuple[float, float]:
+    """Return mean and standard deviation of the overscan [adu].
 
-
-def _middle_columns(raw: RawFrame, size: Size) -> NDArray[np.uint16]:
-    """Return the vertical overscan of all ports side by side, uint16[ny, 2 scan]."""
-    first = size.quadrant_nx + size.scan
-    pixels = np.empty((size.raw_shape[0], 2 * size.scan), np.uint16)
-    for rows in blocks(size.raw_shape[0], 128):
-        pixels[rows] = raw.read(rows, slice(first, first + 2 * size.scan))
-    return pixels
-
-
-def _vertical(
-    middle: NDArray[np.uint16], port: Quadrant, size: Size, params: OverscanParams
-) -> NDArray[np.float64]:
-    """Return the vertical overscan of a port, NaN where rejected, [n_rows, n_columns]."""
-    ignore, scan = params.ovscignore, size.scan
-    left = port.raw_x.start < size.raw_shape[1] // 2
-    columns = slice(ignore, scan) if left else slice(scan, 2 * scan - ignore)
-    start, stop = _first_row(port), max(port.raw_y.stop, port.over_y.stop)
-    pixels = middle[start:stop, columns].astype(float)
-    for rows in blocks(len(pixels), _BOX):
-        box = pixels[rows]
-        box[_outliers(box, params)] = np.nan
-    return pixels
-
-
-def _horizontal(raw: RawFrame, port: Quadrant, ignore: int) -> NDArray[np.float64]:
-    """Return the horizontal overscan [adu]."""
-    lower = port.raw_y.start < port.over_y.start
-    rows = slice(
-        port.over_y.start + (ignore if lower else 0),
-        port.over_y.stop - (0 if lower else ignore),
-    )
-    return raw.read(rows, port.raw_x).astype(float)
-
-
-def _clean(pixels: NDArray[np.float64], params: OverscanParams) -> NDArray[np.float64]:
-    """Return the pixels that are not rejected, [n]."""
-    return pixels[~_outliers(pixels, params)]
-
-
-def _outliers(pixels: NDArray[np.float64], params: OverscanParams) -> NDArray[np.bool_]:
-    """Mark rejected pixels: around the median, in units of a robust deviation."""
+    With ``fit`` both are those of a constant, fitted again without the pixels farther
+    than so many rms until there are none.
+    """
     method, _, argument = params.ovscreject.partition(":")
-    if method == "none":
-        return np.zeros(pixels.shape, bool)
-    sigma = COSMIC_SIGMA
-    if argument and method == "fit":
-        sigma = float(argument)
-    level, scatter = level_and_scatter(pixels.ravel())
-    return np.abs(pixels - level) > sigma * max(scatter, 0.3)
+    if method != "fit":
+        return float(pixels.mean()), float(pixels.std(ddof=1))
+    sigma = float(argument or FIT_SIGMA)
+    while True:
+        mean, rms = float(pixels.mean()), float(pixels.std())
+        near = np.abs(pixels - mean) <= sigma * rms
+        if near.all():
+            return mean, rms
+        pixels = pixels[near]
 
 
 def _grow(pixels: NDArray[np.float64], first: float, params: OverscanParams) -> Legendre:

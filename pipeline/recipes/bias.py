@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.bad_columns import flag_bad_columns
 from pipeline.algorithms.combination import CombineParams
-from pipeline.algorithms.detector import CalibratedFrame, bad_pixel_list, gains
+from pipeline.algorithms.detector import (
+    CalibratedFrame,
+    bad_pixel_list,
+    bad_scan_pixels,
+    gains,
+)
 from pipeline.algorithms.overscan import (
     OverscanParams,
     check_levels,
@@ -125,13 +130,17 @@ def _without_overscan(
     """Return the exposures in adu, free of their overscan level."""
     raws = frames["BIAS"]
     size = size_of(raws[0].shape)
-    levels = [overscan_level(raws[0], params)]
+    tables = frames.get("BADPIX_TABLE", ())
+    bad_scans = bad_scan_pixels(tables, raws[0].ifu, size)
+    levels = [overscan_level(raws[0], params, bad_pixels=bad_scans)]
     reference = levels[0].keywords
-    levels += map_ordered(lambda raw: overscan_level(raw, params, reference), raws[1:])
+    levels += map_ordered(
+        lambda raw: overscan_level(raw, params, reference, bad_scans), raws[1:]
+    )
     if params.overscan == "none":
         check_levels(levels, raws, params.ovscsigma)
     check_offsets(raws, noise, levels)
-    bad = bad_pixel_list(frames.get("BADPIX_TABLE", ()), raws[0].ifu, size)
+    bad = bad_pixel_list(tables, raws[0].ifu, size)
     sigma = tuple(port.noise for port in noise)
     return [
         CalibratedFrame(raw, size, level, (1.0,) * 4, sigma, photons=False, bad_pixels=bad)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.algorithms.detector import bad_pixel_list, calibrated
+from pipeline.algorithms.detector import bad_pixel_list, bad_scan_pixels, calibrated
 from pipeline.algorithms.overscan import OverscanParams, overscan_level
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage, MemoryRaw, MemoryTable
@@ -123,6 +123,27 @@ def test_saturation_and_bad_pixels_are_flagged():
     assert np.count_nonzero(dq) == 3
     other = MemoryTable({"CHAN02": Table(columns, {})}, ifu=2)
     assert bad_pixel_list([other], 1, MINI) == []
+
+
+def test_bad_pixels_of_the_overscan_take_no_part_in_the_level():
+    """Raw positions in the pre- and overscans; those of the data section are for DQ."""
+    raw = raw_frame()
+    clean = calibrated(raw, master_bias(), OverscanParams()).overscan
+    y, x = np.arange(20, 600, 30), 236  # second column of the overscan that is used
+    raw.data[y, x] -= 200  # no cosmic rays
+    columns = {"xpos": np.full(len(y) + 1, x + 1), "ypos": np.append(y + 1, 30)}
+    columns["xpos"][-1] = 100
+    columns["status"] = np.full(len(y) + 1, 256)
+    table = MemoryTable({"CHAN01": Table(columns, {})}, ifu=1)
+    spoiled = calibrated(raw, master_bias(), OverscanParams()).overscan
+    found = calibrated(raw, master_bias(), OverscanParams(), bad_pixels=[table])
+    assert abs(spoiled.mean[0] - clean.mean[0]) > 0.5
+    assert found.overscan.mean[0] == pytest.approx(clean.mean[0], abs=0.03)
+    assert np.abs(found.overscan.rows - clean.rows).max() < 0.4
+    assert found.bad_pixels == [(21, 91, 256)]
+    places = bad_scan_pixels([table], 1, MINI)
+    assert_array_equal(places, np.stack([y, np.full(len(y), x)], axis=1))
+    assert len(bad_scan_pixels([table], 2, MINI)) == 0
 
 
 def test_bad_pixels_outside_the_detector_are_warned_of(caplog):

@@ -105,18 +105,70 @@ def test_charge_that_trails_into_the_overscan_is_ignored():
     assert np.mean(every - clean) > 0.8
 
 
-@pytest.mark.parametrize("reject", ["dcr", "fit:4"])
-def test_cosmic_rays_in_the_overscan_are_rejected(reject):
+def struck(strength, seed=5, part=0.002):
+    """Return a frame with positive cosmic rays in both overscans."""
     raw = frame()
+    rng = np.random.default_rng(seed)
+    for q in MINI.quadrants():
+        for section in ((slice(None), q.over_x), (q.over_y, q.raw_x)):
+            pixels = raw.data[section]
+            pixels[rng.random(pixels.shape) < part] += np.uint16(strength)
+    return raw
+
+
+@pytest.mark.parametrize("reject", ["dcr", "dcr:40,8,3,2.5", "fit:4"])
+def test_statistics_leave_cosmic_rays_out(reject):
     params = OverscanParams(ovscreject=reject)
-    rng = np.random.default_rng(5)
-    middle = slice(MINI.quadrant_nx + MINI.scan, MINI.quadrant_nx + 3 * MINI.scan)
-    hits = rng.random((NY, 2 * MINI.scan)) < 0.002
-    raw.data[:, middle][hits] += 3000
-    found = overscan_level(raw, params)
+    clean, found = overscan_level(frame(), params), overscan_level(struck(3000), params)
+    assert_allclose(found.mean, clean.mean, atol=0.05)
+    assert_allclose(found.stdev, clean.stdev, rtol=0.03)
+    spoiled = overscan_level(struck(3000), OverscanParams(ovscreject="none"))
+    assert min(spoiled.stdev) > 100
+
+
+def test_polynomial_leaves_out_the_cosmic_rays_of_dcr_only():
+    found = overscan_level(struck(3000), OverscanParams())
     assert np.abs(found.rows - truth()).max() < 0.7
-    spoiled = overscan_level(raw, OverscanParams(ovscreject="none"))
-    assert np.abs(spoiled.rows - truth()).max() > 2.0
+    for reject in ("none", "fit:4"):
+        spoiled = overscan_level(struck(3000), OverscanParams(ovscreject=reject))
+        assert np.abs(spoiled.rows - truth()).max() > 2.0
+
+
+def test_width_of_the_gap_decides():
+    """Rays of 60 adu leave a gap of some 50 counts: 16, but not 30 deviations."""
+    clean = overscan_level(frame(), OverscanParams())
+    narrow = overscan_level(struck(60), OverscanParams(ovscreject="dcr:128,8,3,5.0"))
+    wide = overscan_level(struck(60), OverscanParams(ovscreject="dcr:128,8,3,30.0"))
+    assert_allclose(narrow.stdev, clean.stdev, rtol=0.03)
+    assert min(wide.stdev) > 1.2 * max(clean.stdev)
+
+
+@pytest.mark.parametrize("argument", ["400", "128,9", "128,8,0", "128,8,3,0"])
+def test_boxes_that_do_not_fit_are_refused(argument):
+    with pytest.raises(BadInput, match="smaller boxes"):
+        overscan_level(frame(), OverscanParams(ovscreject=f"dcr:{argument}"))
+
+
+@pytest.mark.parametrize("reject", ["none", "dcr", "fit"])
+def test_bad_and_saturated_pixels_are_left_out(reject):
+    params = OverscanParams(ovscreject=reject)
+    raw = frame()
+    clean = overscan_level(raw, params)
+    places = []
+    for q in MINI.quadrants():
+        rows = np.arange(q.raw_y.start, q.raw_y.stop, 40)
+        places += [(y, x) for y in rows for x in (q.over_x.start + 3, q.over_x.start + 4)]
+        columns = range(q.raw_x.start, q.raw_x.stop, 40)
+        places += [(q.over_y.start + 3, x) for x in columns]
+    bad = np.array(places)
+    raw.data[tuple(bad.T)] = 800  # below: no cosmic rays
+    found = overscan_level(raw, params, bad_pixels=bad)
+    assert_allclose(found.mean, clean.mean, atol=0.03)
+    assert np.abs(found.rows - clean.rows).max() < 0.5
+    assert min(overscan_level(raw, params).stdev) > 5 or reject == "fit"
+    for value in (0, 65535):
+        raw.data[tuple(bad.T)] = value
+        assert_array_equal(overscan_level(raw, params).rows, found.rows)
 
 
 def test_pixels_far_from_the_polynomial_are_left_out():
@@ -163,7 +215,13 @@ def test_none_subtracts_nothing_and_refuses_other_levels():
 
 
 @pytest.mark.parametrize(
-    "words", [{"overscan": "spline"}, {"ovscreject": "all"}, {"ovscignore": 30}]
+    "words",
+    [
+        {"overscan": "spline"},
+        {"ovscreject": "all"},
+        {"ovscreject": "dcr:1,,2"},
+        {"ovscignore": 30},
+    ],
 )
 def test_unknown_methods_are_refused(words):
     with pytest.raises(ValidationError):
