@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.kernels import combine as kernels
 from pipeline.spec import Params, Planes, param
 
-METHODS = {
+_METHODS = {
     "average": kernels.AVERAGE,
     "median": kernels.MEDIAN,
     "minmax": kernels.MINMAX,
@@ -30,6 +30,12 @@ class RejectionParams(Params):
     hsigma: float = param(
         3.0, unit="sigma", doc="High sigma for pixel rejection with sigclip.", gt=0
     )
+    clip: Literal["noise", "scatter"] = param(
+        "noise",
+        doc='What sigclip takes for sigma: "noise", that of the values as known from '
+        'STAT; "scatter", the mean absolute deviation of the few values themselves, as '
+        "in the genuine pipeline, which rejects good values.",
+    )
 
 
 class CombineParams(RejectionParams):
@@ -38,6 +44,13 @@ class CombineParams(RejectionParams):
     combine: Literal["average", "median", "minmax", "sigclip"] = param(
         "sigclip", doc="Type of image combination to use."
     )
+
+    @property
+    def method(self) -> int:
+        """The number of the method in `pipeline.kernels.combine`."""
+        if self.combine == "sigclip" and self.clip == "scatter":
+            return kernels.SCATTER
+        return _METHODS[self.combine]
 
 
 def combine(
@@ -75,7 +88,7 @@ def combine(
         data,
         dq,
         stat,
-        METHODS[params.combine],
+        params.method,
         params.nlow,
         params.nhigh,
         params.nkeep,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.combination import METHODS, CombineParams, efficiency
+from pipeline.algorithms.combination import CombineParams, efficiency
 from pipeline.algorithms.detector import CalibratedFrame
 from pipeline.algorithms.statistics import FIRST, WIDTH, StackStatistics
 from pipeline.kernels.raw_stack import combine_raw
@@ -96,7 +96,7 @@ class Stack:
             first.photons,
             self._factors,
             self._shared(),
-            METHODS[self._params.combine],
+            self._params.method,
             self._limits,
             self._sigma,
             self._efficiency,

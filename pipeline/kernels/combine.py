@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 
-AVERAGE, MEDIAN, MINMAX, SIGCLIP = range(4)
+AVERAGE, MEDIAN, MINMAX, SIGCLIP, SCATTER = range(5)
 
 
 @kernel
@@ -36,11 +36,12 @@ def combine(
     data, dq, stat : float32, uint32, float32[n_frames, ny, nx]
         Values, their flags and variances.
     method : int
-        ``AVERAGE``, ``MEDIAN``, ``MINMAX`` or ``SIGCLIP``.
+        ``AVERAGE``, ``MEDIAN``, ``MINMAX``, ``SIGCLIP`` (with a noise model) or
+        ``SCATTER`` (clips in units of the scatter of the values themselves).
     n_low, n_high, n_keep : int
         Values that ``MINMAX`` rejects at either end, and how many it keeps at least.
     low_sigma, high_sigma : float
-        Limits of ``SIGCLIP`` around the median.
+        Limits of ``SIGCLIP`` and ``SCATTER`` around the median.
     efficiency : float64[n_frames + 1]
         By the number of values: variance of the result over that of their mean.
     out, out_dq, out_stat : [ny, nx]
@@ -67,6 +68,8 @@ def combine(
                 low, high = _without_extremes(n, n_low, n_high, n_keep)
             elif method == SIGCLIP:
                 low, high = _clip(values, variances, n, low_sigma, high_sigma)
+            elif method == SCATTER:
+                low, high = _clip_scatter(values, n, low_sigma, high_sigma)
             total = 0.0
             for k in range(low, high):
                 total += values[k]
@@ -219,6 +222,28 @@ def _clip(
     scale = max(np.sqrt(model), 1.4826 * _median_deviation(values, n, centre))
     low, high = 0, n
     while low < middle and values[low] < centre - low_sigma * scale:
+        low += 1
+    while high > n // 2 + 1 and values[high - 1] > centre + high_sigma * scale:
+        high -= 1
+    return low, high
+
+
+@kernel
+def _clip_scatter(
+    values: NDArray[np.float64], n: int, low_sigma: float, high_sigma: float
+) -> tuple[int, int]:
+    """Return the bounds of the sorted values within the limits around the median.
+
+    As in the genuine pipeline the scale is the mean absolute distance from the median,
+    which is 0.4 to 0.8 standard deviations of so few values.
+    """
+    centre = 0.5 * (values[(n - 1) // 2] + values[n // 2])
+    scale = 0.0
+    for k in range(n):
+        scale += abs(values[k] - centre)
+    scale /= n
+    low, high = 0, n
+    while low < (n - 1) // 2 and values[low] < centre - low_sigma * scale:
         low += 1
     while high > n // 2 + 1 and values[high - 1] > centre + high_sigma * scale:
         high -= 1

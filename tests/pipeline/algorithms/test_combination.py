@@ -62,6 +62,18 @@ def test_a_cosmic_ray_is_clipped_from_short_stacks(n_frames):
     assert_allclose(np.median(result.stat[:, ::2]), np.median(good.stat), rtol=0.01)
 
 
+def test_the_scatter_of_few_values_hides_a_cosmic_ray_and_rejects_good_ones():
+    """Unless it is asked for, the noise model decides instead."""
+    frames, params = stack(5), CombineParams(clip="scatter")
+    n_left = 9 / combine(frames, params).stat
+    assert np.mean(n_left < 4.5) == pytest.approx(0.13, abs=0.02)
+    assert np.mean(9 / combine(frames, CombineParams()).stat < 4.5) < 0.01
+    frames[4].data[:] += 500
+    hit = combine(frames[2:], params)
+    assert np.median(hit.data) > 200  # three mean deviations reach farther than any value
+    assert np.median(combine(frames[2:], CombineParams()).data) < 110
+
+
 def test_lamp_variations_are_not_clipped():
     frames = [
         Planes(f.data * np.float32(k), f.dq, f.stat)

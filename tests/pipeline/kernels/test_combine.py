@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from pipeline.kernels.combine import AVERAGE, MEDIAN, MINMAX, SIGCLIP, combine
+from pipeline.kernels.combine import AVERAGE, MEDIAN, MINMAX, SCATTER, SIGCLIP, combine
 
 VALUES = st.lists(
     st.tuples(st.integers(-50, 500), st.sampled_from([0, 0, 0, 8])), min_size=1, max_size=7
@@ -47,6 +47,20 @@ def test_clipping_equals_plain_numpy(pairs):
     assert_allclose(data, values.mean(), rtol=1e-6, atol=1e-5)
     assert_allclose(stat, 4.0 / len(values), rtol=1e-6)
     assert dq == (0 if good else 8)
+
+
+@given(VALUES, st.sampled_from([1.0, 1.5, 3.0]))
+def test_clipping_by_scatter_equals_plain_numpy(pairs, limit):
+    good = [value for value, flag in pairs if not flag]
+    values = np.array(good or [value for value, _ in pairs], float)
+    middle = np.median(values)
+    width = limit * abs(values - middle).mean()
+    near = values[(values >= middle - width) & (values <= middle + width)]
+    data, _, stat = one_pixel(
+        [v for v, _ in pairs], [f for _, f in pairs], method=SCATTER, low=limit, high=limit
+    )
+    assert_allclose(data, near.mean(), rtol=1e-6, atol=1e-5)
+    assert_allclose(stat, 4.0 / len(near), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.kernels.combine import AVERAGE, MEDIAN, MINMAX, SIGCLIP, combine
+from pipeline.kernels.combine import AVERAGE, MEDIAN, MINMAX, SCATTER, SIGCLIP, combine
 from pipeline.kernels.detector import calibrate
 from pipeline.kernels.raw_stack import combine_raw
 from pipeline.kernels.statistics import add_to_statistics
@@ -36,7 +36,7 @@ def inputs(photons):
     return raw, level, SCAN, *bias, gain, 9 * gain**2, photons
 
 
-@pytest.mark.parametrize("method", [AVERAGE, MEDIAN, MINMAX, SIGCLIP])
+@pytest.mark.parametrize("method", [AVERAGE, MEDIAN, MINMAX, SIGCLIP, SCATTER])
 @pytest.mark.parametrize("photons", [False, True])
 def test_equals_calibration_and_combination(method, photons):
     raw, level, scan, *bias, gain, variance, photons = inputs(photons)
