@@ -33,9 +33,7 @@ from pipeline.spec import (
 class CubeParams(Params):
     """How pixels are resampled to a cube and what is saved."""
 
-    resample: Literal["nearest", "linear", "quadratic", "renka", "drizzle", "lanczos"] = (
-        param("drizzle", doc="Resampling technique of the output cube.")
-    )
+    resample: Method = param("drizzle", doc="Resampling technique of the output cube.")
     dx: float = param(
         0.0, unit="arcsec", doc="Horizontal step; 0 for that of the instrument mode.", ge=0
     )
@@ -78,13 +76,10 @@ class CubeParams(Params):
         BadInput
             If the choice is not supported.
         """
-        method: dict[str, Method] = {"drizzle": "drizzle", "nearest": "nearest"}
-        if self.resample not in method:
-            raise _unsupported("resample", self.resample, "drizzle or nearest")
         if self.format not in ("Cube", "xCube", "sdpCube"):
             raise _unsupported("format", self.format, "Cube, xCube or sdpCube")
         return Resampling(
-            method[self.resample], drops(pixfrac), self.ld, self.crtype, sigma
+            self.resample, drops(pixfrac), self.ld, self.crtype, sigma, self.rc
         )
 
 

@@ -1,13 +1,15 @@
 """Images through filters, summed up plane by plane."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.flags import Flag
-from pipeline.kernels.resample import add_planes, overlap
+from pipeline.kernels.resample import add_planes
+from pipeline.kernels.weighting import overlap
 from pipeline.spec import Planes, Table, Value
 
 WHITE = (4650.0, 9300.0)
@@ -74,6 +76,26 @@ def spectral_correlation(drop: float) -> float:
         for u in offsets
     ]
     return 1.0 / float(np.mean(shares))
+
+
+def distance_correlation(weight: Callable[[float, float, float], float]) -> float:
+    """Return the same as `spectral_correlation` for weights by distance.
+
+    Parameters
+    ----------
+    weight
+        Of a pixel at a distance along x, y and wavelength [voxel]. One pixel a voxel is
+        assumed, at any phase, and that it reaches the next voxels.
+    """
+    phases = (np.arange(4) - 1.5) / 4
+    of_sum, of_planes = [], []
+    for phase in product(phases, repeat=3):
+        x, y, z = (offset + np.arange(-1, 2) for offset in phase)
+        w = np.array([[[weight(a, b, c) for c in z] for b in y] for a in x])
+        total = w.sum() ** 2
+        of_sum.append((w.sum(axis=2) ** 2).sum() / total)
+        of_planes.append((w**2).sum() / total)
+    return float(np.mean(of_sum) / np.mean(of_planes))
 
 
 class FilteredImage:

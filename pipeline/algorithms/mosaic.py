@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.depth import MeanImage, VarianceMode
-from pipeline.algorithms.filters import Filter, FilteredImage, spectral_correlation
+from pipeline.algorithms.filters import Filter, FilteredImage
 from pipeline.algorithms.grid import Grid
 from pipeline.algorithms.resample import (
     PlacedExposure,
     Resampling,
     Slab,
-    drop_size,
+    correlation_of_planes,
     make_slab,
     slab_height,
 )
@@ -93,8 +93,7 @@ def fill_cube(
     nz, *image_shape = grid.shape
     shape = (image_shape[0], image_shape[1])
     wavelengths = grid.wavelengths()
-    drop = 0.0 if settings.method == "nearest" else drop_size(grid, settings)[2]
-    correlation = spectral_correlation(drop) if drop else 1.0
+    correlation = correlation_of_planes(grid, settings)
     mosaic = Mosaic(
         grid,
         [FilteredImage(band, wavelengths, shape, correlation) for band in bands],

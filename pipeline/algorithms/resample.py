@@ -16,22 +16,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import Matrix, apply, change_of_tangent
+from pipeline.algorithms.filters import distance_correlation, spectral_correlation
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.flags import Flag
+from pipeline.kernels.planes import nearest_planes, weighted_planes
 from pipeline.kernels.project import plane_from_native, project
 from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers
-from pipeline.kernels.resample import (
+from pipeline.kernels.sorting import (
+    add_up,
     cell_numbers,
-    drizzle,
-    nearest,
+    count,
     reached_spaxels,
-    sort_by_cell,
-    weighted_means,
+    sort_pixels,
+)
+from pipeline.kernels.weighting import (
+    DRIZZLE,
+    LANCZOS,
+    LINEAR,
+    NEAREST,
+    QUADRATIC,
+    RENKA,
+    distance_weight,
 )
 from pipeline.spec import Pixels, Planes
 
-Method = Literal["drizzle", "nearest"]
+Method = Literal["nearest", "linear", "quadratic", "renka", "drizzle", "lanczos"]
+
+METHODS: dict[Method, int] = {
+    "nearest": NEAREST,
+    "linear": LINEAR,
+    "quadratic": QUADRATIC,
+    "renka": RENKA,
+    "drizzle": DRIZZLE,
+    "lanczos": LANCZOS,
+}
+"""What kernels call the methods."""
 
 STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
 
@@ -51,7 +71,7 @@ class Resampling:
     Parameters
     ----------
     method
-        ``drizzle`` or ``nearest``.
+        Of `pipeline.kernels.weighting`.
     pixfrac
         Size of a drop along x, y and wavelength [detector pixel]. The pixels of a slice
         share their distance from the planes: a drop of a whole pixel weights two
@@ -62,6 +82,8 @@ class Resampling:
     statistic, sigma
         Cosmic-ray rejection: ``iraf``, ``mean`` or ``median``; limit in units of the
         spread, none if not positive.
+    radius
+        Critical radius of ``renka`` [diagonal of a voxel].
     """
 
     method: Method
@@ -69,6 +91,7 @@ class Resampling:
     reach: int
     statistic: str
     sigma: float
+    radius: float = 1.25
 
 
 @dataclass(frozen=True)
@@ -136,18 +159,26 @@ class PlacedExposure:
         if self.scale != 1.0:
             data = (data * self.scale).astype(np.float32)
             stat = (stat * self.scale**2).astype(np.float32)
-        slit = (pixels.origin & np.uint32(0x7FF)).astype(np.int32)
-        return _Placed(x, y, grid.plane(wavelength), data, stat, slit)
+        return _Placed(x, y, grid.plane(wavelength), data, stat, pixels.origin)
 
 
 class _Placed(NamedTuple):
-    """Pixels on the grid, each array [n]; ``slit`` is ``ifu << 6 | slice``."""
+    """Pixels on the grid, each array [n]."""
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     z: NDArray[np.float32]
     data: NDArray[np.float32]
     stat: NDArray[np.float32]
+    origin: NDArray[np.uint32]
+
+
+class _Sorted(NamedTuple):
+    """Pixels of all exposures sorted by cell, see `pipeline.kernels.sorting`."""
+
+    start: NDArray[np.int32]
+    place: NDArray[np.float32]
+    light: NDArray[np.float32]
     slit: NDArray[np.int32]
 
 
@@ -164,14 +195,10 @@ class Slab(NamedTuple):
     coverage: NDArray[np.bool_]
 
 
-def drop_size(grid: Grid, settings: Resampling) -> tuple[float, float, float]:
-    """Return the size of a drop along x, y and wavelength [voxel]."""
-    pixel = (0.2, 0.2) if min(grid.spaxel) > 0.1 else (0.025, 0.025)
-    return (
-        settings.pixfrac[0] * pixel[0] / grid.spaxel[0],
-        settings.pixfrac[1] * pixel[1] / grid.spaxel[1],
-        settings.pixfrac[2] * ANGSTROM_PER_PIXEL / grid.step,
-    )
+def voxel_size(grid: Grid) -> tuple[float, float]:
+    """Return the size of a voxel along x and y [detector pixel]."""
+    pixel = 0.2 if min(grid.spaxel) > 0.1 else 0.025
+    return grid.spaxel[0] / pixel, grid.spaxel[1] / pixel
 
 
 def slab_height(
@@ -200,55 +227,125 @@ def make_slab(
     rows
         Planes to make.
     """
-    drop = drop_size(grid, settings)
-    reach = max(1, min(settings.reach, ceil(drop[2] / 2 + 0.5)))
+    reach = settings.reach
+    if settings.method == "drizzle":
+        height = float(_heights(grid, rows).min())
+        reach = max(1, min(reach, ceil(settings.pixfrac[2] / height / 2 + 0.5)))
     first, last = rows.start - reach, rows.stop + reach
     judged = settings.sigma > 0
     if judged:
         first, last = first - 1, last + 1
-    edges = grid.wavelength(np.array([first - 0.51, last - 0.49]))
-    parts = [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
-    bounds = np.cumsum([0, *(len(part.x) for part in parts)], dtype=np.int64)
-    for k, part in enumerate(parts):
-        part.slit[:] += np.int32(k << 11)
-    pixels = parts[0]
-    if len(parts) > 1:
-        pixels = _Placed._make(np.concatenate(c) for c in zip(*parts, strict=True))
-    del parts
-
     _, ny, nx = grid.shape
-    cells_shape = (last - first, ny, nx)
-    cells = cell_numbers(pixels.x, pixels.y, pixels.z, cells_shape, first)
-    rejected = np.zeros(len(cells), np.uint8)
+    cells = (last - first, ny, nx)
+    pixels = _sorted(exposures, grid, cells, first)
+    rejected = np.zeros(len(pixels.slit), np.uint8)
     counts = np.zeros((len(exposures), N_IFUS + 1), np.int64)
-    start, order = sort_by_cell(cells, (last - first) * ny * nx)
     if judged:
         rejected = flag_outliers(
-            start,
-            order,
-            pixels.data,
-            pixels.stat,
+            pixels.start,
+            pixels.light,
             pixels.slit,
             (1, last - first - 1),
-            cells_shape,
+            cells,
             STATISTICS[settings.statistic],
             settings.sigma,
         )
-        hit = np.flatnonzero(rejected)
-        plane = np.floor(pixels.z[hit] + 0.5)
-        hit = hit[(plane >= rows.start) & (plane < rows.stop)]
-        by_ifu = np.bincount(pixels.slit[hit] >> 6, minlength=len(exposures) << 5)
+        ends = pixels.start[
+            [(plane - first) * ny * nx for plane in (rows.start, rows.stop)]
+        ]
+        hit = pixels.slit[ends[0] : ends[1]][rejected[ends[0] : ends[1]] != 0]
+        by_ifu = np.bincount(hit >> 6, minlength=len(exposures) << 5)
         counts[:] = by_ifu.reshape(len(exposures), 32)[:, : N_IFUS + 1]
-    rejected[cells < 0] = 1
-    shape = (rows.stop - rows.start, ny, nx)
-    if settings.method == "nearest":
-        data, stat = nearest(*pixels[:5], rejected, start, order, shape, rows.start, first)
-    else:
-        weights = np.array([e.weight for e in exposures], np.float64)
-        sums = drizzle(
-            *pixels[:5], rejected, bounds, weights, drop, settings.reach, shape, rows.start
-        )
-        data, stat = weighted_means(sums)
-    coverage = reached_spaxels(cells, bounds, cells_shape)
+    weights = np.array([e.weight for e in exposures], np.float64)
+    data, stat = _resampled(pixels, rejected, weights, grid, settings, reach, rows, first)
+    coverage = reached_spaxels(pixels.start, pixels.slit, cells, len(exposures))
     dq = ~np.isfinite(data) * np.uint32(Flag.MISSING_DATA)
     return Slab(rows, Planes(data, dq, stat), counts, coverage)
+
+
+def _heights(grid: Grid, rows: slice) -> NDArray[np.float64]:
+    """Return the size of the voxels of planes along wavelength [detector pixel]."""
+    edges = grid.wavelength(np.arange(rows.start, rows.stop + 1) - 0.5)
+    return np.asarray(np.diff(edges) / ANGSTROM_PER_PIXEL)
+
+
+def _sorted(
+    exposures: Sequence[PlacedExposure],
+    grid: Grid,
+    shape: tuple[int, int, int],
+    first: int,
+) -> _Sorted:
+    """Return the pixels of some planes of cells, from plane ``first`` on."""
+    edges = grid.wavelength(np.array([first - 0.51, first + shape[0] - 0.49]))
+    parts = [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
+    start = np.zeros(shape[0] * shape[1] * shape[2] + 1, np.int32)
+    cells = [cell_numbers(*part[:3], shape, first) for part in parts]
+    for numbers in cells:
+        count(numbers, start)
+    add_up(start)
+    n = int(start[-1])
+    place, light = np.empty((n, 3), np.float32), np.empty((n, 2), np.float32)
+    slit = np.empty(n, np.int32)
+    following = start[:-1].copy()
+    for k, part in enumerate(parts):
+        sort_pixels(*part, k, cells[k], following, place, light, slit)
+    return _Sorted(start, place, light, slit)
+
+
+def correlation_of_planes(grid: Grid, settings: Resampling) -> float:
+    """Return by how much the variance of a sum over planes exceeds that of its parts."""
+    if settings.method == "nearest":
+        return 1.0
+    height = float(np.median(_heights(grid, slice(0, grid.shape[0]))))
+    if settings.method == "drizzle":
+        return spectral_correlation(settings.pixfrac[2] / height)
+    (vx, vy), method = voxel_size(grid), METHODS[settings.method]
+    radius = _radius(grid, settings)
+
+    def weight(dx: float, dy: float, dz: float) -> float:
+        return distance_weight(method, dx * vx, dy * vy, dz * height, radius, 1)
+
+    return distance_correlation(weight)
+
+
+def _radius(grid: Grid, settings: Resampling) -> float:
+    """Return the critical radius of ``renka`` [detector pixel]."""
+    voxel = (*voxel_size(grid), grid.step / ANGSTROM_PER_PIXEL)
+    return settings.radius * float(np.linalg.norm(voxel))
+
+
+def _resampled(
+    pixels: _Sorted,
+    rejected: NDArray[np.uint8],
+    weights: NDArray[np.float64],
+    grid: Grid,
+    settings: Resampling,
+    reach: int,
+    rows: slice,
+    first: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return DATA and STAT of some planes; the cells begin at plane ``first``."""
+    start, place, light, slit = pixels
+    voxel, height = voxel_size(grid), _heights(grid, rows)
+    shape = (rows.stop - rows.start, grid.shape[1], grid.shape[2])
+    if settings.method == "nearest":
+        return nearest_planes(
+            place, light, rejected, start, voxel, height, shape, rows.start, first
+        )
+    return weighted_planes(
+        place,
+        light,
+        slit,
+        rejected,
+        start,
+        weights,
+        METHODS[settings.method],
+        reach,
+        settings.pixfrac,
+        _radius(grid, settings),
+        voxel,
+        height,
+        shape,
+        rows.start,
+        first,
+    )

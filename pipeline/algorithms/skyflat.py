@@ -6,36 +6,18 @@ pixel table is ever held.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.pixels import SlicePixels
+from pipeline.algorithms.resample import METHODS, Method
 from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION
-from pipeline.kernels.coarse import (
-    LANCZOS,
-    LINEAR,
-    NEAREST,
-    QUADRATIC,
-    RENKA,
-    add_by_distance,
-    add_to_cube,
-    flag_high_in_cells,
-)
-from pipeline.kernels.resample import cell_numbers, sort_by_cell, weighted_means
+from pipeline.kernels.coarse import add_by_distance, add_to_cube, flag_high_in_cells
+from pipeline.kernels.resample import weighted_means
+from pipeline.kernels.sorting import cell_numbers, sort_by_cell
 from pipeline.spec import Pixels, Planes, Value
-
-Method = Literal["nearest", "linear", "quadratic", "renka", "drizzle", "lanczos"]
-
-BY_DISTANCE = {
-    "nearest": NEAREST,
-    "linear": LINEAR,
-    "quadratic": QUADRATIC,
-    "renka": RENKA,
-    "lanczos": LANCZOS,
-}
 
 RENKA_RADIUS = 1.25
 """Critical radius [diagonal of a voxel] (genuine pipeline)."""
@@ -140,7 +122,7 @@ class IfuSky:
             add_to_cube(*columns, (1.0, 1.0, 1.0 / voxel[2]), self.sums)
             return
         radius = RENKA_RADIUS * float(np.linalg.norm(voxel))
-        method = BY_DISTANCE[self._method]
+        method = METHODS[self._method]
         add_by_distance(*columns, voxel, method, radius, self.sums)
 
     def flag_cosmics(self, pixels: Pixels, statistic: int, sigma: float) -> None:

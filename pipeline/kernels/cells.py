@@ -9,19 +9,17 @@ from pipeline.kernels._jit import kernel
 @kernel
 def cell_extremes(
     start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    stat: NDArray[np.float32],
+    light: NDArray[np.float32],
     shape: tuple[int, int, int],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return lowest and highest value and lowest variance of each cell.
 
     Parameters
     ----------
-    start, order : int32[n_cells + 1], int32[n_used]
-        Pixels by cell.
-    data, stat : float32[n]
-        Values and their variances.
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin.
+    light : float32[n, 2]
+        Values and their variances, sorted by cell.
     shape : (int, int, int)
         Planes, rows and columns of cells.
 
@@ -35,11 +33,10 @@ def cell_extremes(
     highest = np.full(n_cells, -np.inf, np.float32)
     quietest = np.full(n_cells, np.inf, np.float32)
     for cell in range(n_cells):
-        for k in range(start[cell], start[cell + 1]):
-            i = order[k]
-            lowest[cell] = min(lowest[cell], data[i])
-            highest[cell] = max(highest[cell], data[i])
-            quietest[cell] = min(quietest[cell], stat[i])
+        for i in range(start[cell], start[cell + 1]):
+            lowest[cell] = min(lowest[cell], light[i, 0])
+            highest[cell] = max(highest[cell], light[i, 0])
+            quietest[cell] = min(quietest[cell], light[i, 1])
     return lowest.reshape(shape), highest.reshape(shape), quietest.reshape(shape)
 
 

@@ -9,13 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.reject import IRAF, MEDIAN, median
-from pipeline.kernels.resample import overlap
-
-NEAREST, LINEAR, QUADRATIC, RENKA, LANCZOS = range(5)
-"""Weights by distance (MUSE pipeline manual, resampling)."""
-
-_EXACT = 3.4028234663852886e38
-"""Weight of a pixel in the very centre of a voxel: the largest float32."""
+from pipeline.kernels.weighting import NEAREST, distance_weight, overlap
 
 
 @kernel
@@ -68,44 +62,6 @@ def add_to_cube(
 
 
 @kernel
-def _sinc(d: float) -> float:
-    """Return sin(pi d) / (pi d)."""
-    return float(np.sin(np.pi * d) / (np.pi * d)) if abs(d) > 1e-15 else 1.0
-
-
-@kernel
-def distance_weight(method: int, dx: float, dy: float, dz: float, radius: float) -> float:
-    """Return the weight of a pixel at a distance from the centre of a voxel.
-
-    Parameters
-    ----------
-    method : int
-        `NEAREST` and `LINEAR`: the inverse distance; `QUADRATIC`: its square; `RENKA`:
-        as quadratic, but falling to zero at ``radius``; `LANCZOS`: a squared sinc in each
-        direction, zero from a distance of 1 on.
-    dx, dy, dz : float
-        Distances [detector pixel].
-    radius : float
-        Critical radius of `RENKA` [detector pixel].
-    """
-    if method == LANCZOS:
-        if abs(dx) >= 1.0 or abs(dy) >= 1.0 or abs(dz) > 1.0:
-            return 0.0
-        root: float = _sinc(dx) * _sinc(dy) * _sinc(dz)
-        return root * root
-    squared = dx * dx + dy * dy + dz * dz
-    if squared == 0.0:
-        return _EXACT
-    if method == QUADRATIC:
-        return 1.0 / squared
-    r = np.sqrt(squared)
-    if method == RENKA:
-        root = 1.0 / r - 1.0 / radius
-        return float(root * root) if r < radius else 0.0
-    return float(1.0 / r)
-
-
-@kernel
 def add_by_distance(
     x: NDArray[np.float32],
     y: NDArray[np.float32],
@@ -136,7 +92,7 @@ def add_by_distance(
     scale : (float, float, float)
         Size of a voxel [detector pixel].
     method, radius : int, float
-        See `distance_weight`.
+        See `pipeline.kernels.weighting.distance_weight`.
     sums : float64[nz, ny, nx, 3]
         Accumulates the sums of w, w d and w**2 v.
     """
@@ -159,7 +115,7 @@ def add_by_distance(
                 dy = (py - b) * scale[1]
                 for a in range(max(cx - reach, 0), min(cx + reach + 1, nx)):
                     dx = (px - a) * scale[0]
-                    w = distance_weight(method, dx, dy, dz, radius)
+                    w = distance_weight(method, dx, dy, dz, radius, 1)
                     if method == NEAREST:
                         if w <= sums[c, b, a, 0]:
                             continue

@@ -84,9 +84,7 @@ def _level_and_spread(
 @kernel
 def flag_outliers(
     start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    stat: NDArray[np.float32],
+    light: NDArray[np.float32],
     slit: NDArray[np.int32],
     planes: tuple[int, int],
     shape: tuple[int, int, int],
@@ -97,10 +95,10 @@ def flag_outliers(
 
     Parameters
     ----------
-    start, order : int32[n_cells + 1], int32[n_used]
-        Pixels by cell, see `pipeline.kernels.resample.sort_by_cell`.
-    data, stat : float32[n]
-        Values and their variances.
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin, see `pipeline.kernels.sorting`.
+    light : float32[n, 2]
+        Values and their variances, sorted by cell.
     slit : int32[n]
         Number that is the same for pixels of one slice of one exposure.
     planes : (int, int)
@@ -125,8 +123,8 @@ def flag_outliers(
     wavelength, predicts. That also decides most cells at once: where the highest value
     exceeds the lowest one around by less than this limit, no statistics are needed.
     """
-    rejected = np.zeros(data.shape[0], np.uint8)
-    lowest, highest, quietest = cell_extremes(start, order, data, stat, shape)
+    rejected = np.zeros(light.shape[0], np.uint8)
+    lowest, highest, quietest = cell_extremes(start, light, shape)
     lowest = plane_minimum(field_minimum(lowest))
     quietest = field_minimum(quietest)
     scale = 0.0
@@ -148,9 +146,8 @@ def flag_outliers(
                     continue
                 cell = (c * ny + b) * nx + a
                 rank = _rank_around(start, c, b, a, shape)
-                for k in range(start[cell], start[cell + 1]):
-                    i = order[k]
-                    if data[i] - lowest[c, b, a] <= sigma * floor:
+                for i in range(start[cell], start[cell + 1]):
+                    if light[i, 0] - lowest[c, b, a] <= sigma * floor:
                         continue
                     n = _count_around(start, c, b, a, shape)
                     if n > values.shape[0]:
@@ -158,9 +155,7 @@ def flag_outliers(
                         variances = np.empty(n, np.float32)
                     n_other, n = _gather(
                         start,
-                        order,
-                        data,
-                        stat,
+                        light,
                         slit,
                         i,
                         c,
@@ -173,12 +168,12 @@ def flag_outliers(
                     )
                     if n_other < 2 or n < 3:
                         continue
-                    if data[i] <= _sharpest_source(
-                        start, order, data, stat, slit, i, c, b, a, shape, rank, top, bottom
+                    if light[i, 0] <= _sharpest_source(
+                        start, light, slit, i, c, b, a, shape, rank, top, bottom
                     ):
                         continue
                     level, spread = _level_and_spread(values, variances, n, statistic)
-                    if data[i] > level + sigma * max(spread, floor):
+                    if light[i, 0] > level + sigma * max(spread, floor):
                         rejected[i] = 1
     return rejected
 
@@ -200,9 +195,7 @@ def _count_around(
 @kernel
 def _gather(
     start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    stat: NDArray[np.float32],
+    light: NDArray[np.float32],
     slit: NDArray[np.int32],
     i: int,
     c: int,
@@ -224,23 +217,21 @@ def _gather(
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 1, 0), min(b + 2, ny)):
             line = (plane * ny + row) * nx
-            for k in range(start[line + max(a - 1, 0)], start[line + min(a + 2, nx)]):
-                j = order[k]
+            for j in range(start[line + max(a - 1, 0)], start[line + min(a + 2, nx)]):
                 if slit[j] != slit[i]:
-                    values[n] = data[j]
-                    variances[n] = stat[j]
+                    values[n] = light[j, 0]
+                    variances[n] = light[j, 1]
                     n += 1
-                    if data[j] >= data[i]:
+                    if light[j, 0] >= light[i, 0]:
                         n_higher += 1
                         if n_higher == rank:
                             return 0, 0
     n_other = n
     own = (c * ny + b) * nx + a
-    for k in range(start[own], start[own + 1]):
-        j = order[k]
+    for j in range(start[own], start[own + 1]):
         if slit[j] == slit[i]:
-            values[n] = data[j]
-            variances[n] = stat[j]
+            values[n] = light[j, 0]
+            variances[n] = light[j, 1]
             n += 1
     return n_other, n
 
@@ -265,9 +256,7 @@ def _rank_around(
 @kernel
 def _sharpest_source(
     start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    stat: NDArray[np.float32],
+    light: NDArray[np.float32],
     slit: NDArray[np.int32],
     i: int,
     c: int,
@@ -292,12 +281,11 @@ def _sharpest_source(
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 2, 0), min(b + 3, ny)):
             line = (plane * ny + row) * nx
-            for k in range(start[line + max(a - 2, 0)], start[line + min(a + 3, nx)]):
-                j = order[k]
+            for j in range(start[line + max(a - 2, 0)], start[line + min(a + 3, nx)]):
                 if slit[j] == slit[i]:
                     continue
-                value = float(data[j])
-                variance += stat[j]
+                value = float(light[j, 0])
+                variance += light[j, 1]
                 n += 1
                 m = rank - 1
                 if value > top[m]:

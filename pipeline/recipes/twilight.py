@@ -15,10 +15,10 @@ from pipeline.algorithms.illumination import measure_illumination
 from pipeline.algorithms.modes import instrument_mode, notch_filter
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels
+from pipeline.algorithms.resample import Method
 from pipeline.algorithms.skyflat import (
     CoarseGrid,
     IfuSky,
-    Method,
     coarse_grid,
     merge,
     white_light,

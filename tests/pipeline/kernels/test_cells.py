@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from scipy import ndimage
 
 from pipeline.kernels.cells import cell_extremes, field_minimum, plane_minimum
-from pipeline.kernels.resample import sort_by_cell
+from pipeline.kernels.sorting import sort_by_cell
 
 SHAPE = (4, 5, 6)
 N_CELLS = 120
@@ -19,7 +19,9 @@ def pixels(n=300, seed=1):
 
 
 def extremes(cells, data, stat):
-    return cell_extremes(*sort_by_cell(cells, N_CELLS), data, stat, SHAPE)
+    start, order = sort_by_cell(cells, N_CELLS)
+    light = np.stack([data, stat], axis=1)[order]
+    return cell_extremes(start, light, SHAPE)
 
 
 def test_equals_plain_numpy():

@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.kernels.coarse import (
+from pipeline.kernels.coarse import add_by_distance, add_to_cube, flag_high_in_cells
+from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
+from pipeline.kernels.resample import weighted_means
+from pipeline.kernels.sorting import cell_numbers, sort_by_cell
+from pipeline.kernels.weighting import (
     LANCZOS,
     LINEAR,
     NEAREST,
     QUADRATIC,
     RENKA,
-    add_by_distance,
-    add_to_cube,
     distance_weight,
-    flag_high_in_cells,
 )
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
-from pipeline.kernels.resample import cell_numbers, sort_by_cell, weighted_means
 
 SHAPE = (3, 4, 5)
 ORIGIN = np.array([-2.0, 10.0, 5000.0])
@@ -102,7 +101,7 @@ def test_order_of_the_pixels_does_not_matter():
 
 
 def test_a_pixel_in_the_very_centre_decides():
-    assert distance_weight(LINEAR, 0.0, 0.0, 0.0, RADIUS) > 1e38
+    assert distance_weight(LINEAR, 0.0, 0.0, 0.0, RADIUS, 1) > 1e38
     x, y, z = (np.array([v], np.float32) for v in ORIGIN + STEP)
     one = np.ones(1, np.float32)
     sums = sums_of((x, y, z, 7 * one, np.zeros(1, np.uint32), one), QUADRATIC)

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from pipeline.kernels.cells import field_minimum, plane_minimum
 from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers, median
-from pipeline.kernels.resample import cell_numbers, sort_by_cell
+from tests.pipeline.sorted_pixels import sorted_pixels
 
 SHAPE = (12, 9, 20)
 
@@ -24,10 +24,15 @@ def field(seed=1, variance=25.0, source=0.0):
     return *(a.astype("f4") for a in (x, y, z)), data, stat, slit
 
 
-def flags(x, y, z, data, stat, slit, *, kind=MEDIAN, sigma=15.0, first=0, n=SHAPE[0]):
+def flags(
+    x, y, z, data, stat, slit, *, kind=MEDIAN, sigma=15.0, first=0, n=SHAPE[0], judged=None
+):
     shape = (n, *SHAPE[1:])
-    start, order = sort_by_cell(cell_numbers(x, y, z, shape, first), int(np.prod(shape)))
-    return flag_outliers(start, order, data, stat, slit, (0, n), shape, kind, sigma)
+    pixels = sorted_pixels(x, y, z, data, stat, slit, shape=shape, first=first)
+    found = flag_outliers(
+        pixels.start, pixels.light, pixels.slit, judged or (0, n), shape, kind, sigma
+    )
+    return pixels.unsorted(found)
 
 
 def reference(x, y, z, data, stat, slit, kind, sigma):
@@ -86,13 +91,11 @@ def test_a_hit_along_a_slice_is_found():
 
 
 def test_slabs_equal_the_whole():
-    x, y, z, data, stat, slit = pixels = field()
+    pixels = field()
+    z, data = pixels[2:4]
     data[::50] += 400
     whole = flags(*pixels)
-    start, order = sort_by_cell(cell_numbers(x, y, z, (6, *SHAPE[1:]), 3), 6 * 9 * 20)
-    part = flag_outliers(
-        start, order, data, stat, slit, (1, 5), (6, *SHAPE[1:]), MEDIAN, 15.0
-    )
+    part = flags(*pixels, first=3, n=6, judged=(1, 5))
     judged = (np.floor(z + 0.5) >= 4) & (np.floor(z + 0.5) < 8)
     assert_array_equal(part[judged], whole[judged])
     assert not part[~judged].any()

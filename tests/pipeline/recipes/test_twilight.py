@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pipeline.algorithms.skyflat import Method
+from pipeline.algorithms.resample import Method
 from pipeline.algorithms.twilight import read_twilight
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage, MemoryOutputs

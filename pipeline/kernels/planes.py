@@ -1,0 +1,313 @@
+"""Planes of a cube from pixels sorted by cell, finished one after the other.
+
+Pixels of one plane of cells add to few planes of voxels. Their sums w, w d and w**2 v
+are kept as sheets in a ring: a plane that no further pixel can reach is finished and
+its sheet serves the next one. What is in work thus fits into the cache of a core,
+however tall the slab is.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+from pipeline.kernels.weighting import DRIZZLE, distance_weight, shared
+
+_SUMS = 4
+"""Numbers of a voxel in a sheet; the last one is not used but makes them a vector."""
+
+
+@kernel
+def weighted_planes(
+    place: NDArray[np.float32],
+    light: NDArray[np.float32],
+    slit: NDArray[np.int32],
+    rejected: NDArray[np.uint8],
+    start: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    method: int,
+    reach: int,
+    drop: tuple[float, float, float],
+    radius: float,
+    voxel: tuple[float, float],
+    height: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    first_plane: int,
+    first_cell_plane: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return weighted means of the pixels around each voxel.
+
+    Parameters
+    ----------
+    place : float32[n, 3]
+        Grid coordinates x, y, z [voxel], sorted by cell.
+    light : float32[n, 2]
+        Values and their variances.
+    slit : int32[n]
+        ``exposure << 11 | ...``, see `pipeline.kernels.sorting.sort_pixels`.
+    rejected : uint8[n]
+        Non-zero for pixels that must not be used.
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin.
+    weights : float64[n_exposures]
+        Weight of each exposure.
+    method : int
+        Of `pipeline.kernels.weighting`, not ``NEAREST``.
+    reach : int
+        Farthest voxel that a pixel adds to, counted from its cell.
+    drop : (float, float, float)
+        Size of a drop along x, y and z [detector pixel], with sides parallel to the
+        grid (Fruchter & Hook 2002).
+    radius : float
+        Critical radius of ``RENKA`` [detector pixel].
+    voxel : (float, float)
+        Size of a voxel along x and y [detector pixel].
+    height : float64[nz]
+        Size of the voxels of each plane along z [detector pixel].
+    shape : (int, int, int)
+        Planes, rows and columns of the result.
+    first_plane, first_cell_plane : int
+        Planes of the cube at which the result and the cells begin.
+
+    Returns
+    -------
+    data, stat : float32[nz, ny, nx]
+        Weighted mean and its variance; NaN in voxels without a pixel of any weight.
+    """
+    nz, ny, nx = shape
+    depth = 4
+    while depth < 2 * reach + 1:
+        depth *= 2
+    across = (drop[0] / voxel[0], drop[1] / voxel[1])
+    along = np.empty(nz + 2 * (2 * reach + 3))  # drops in voxels of planes, and beyond
+    for k in range(along.shape[0]):
+        along[k] = drop[2] / height[min(max(k - 2 * reach - 3, 0), nz - 1)]
+    small = max(across[0], across[1], along.max()) <= 1.0
+    widest = max(across[0], across[1])
+    margin = reach if method != DRIZZLE else int(np.ceil(widest)) + 1
+    row = (nx + 2 * margin) * _SUMS
+    sheets = np.zeros((depth, (ny + 2 * margin) * row))
+    data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    n_cell_planes = (start.shape[0] - 1) // (ny * nx)
+    for p in range(n_cell_planes):
+        plane = p + first_cell_plane - first_plane
+        if plane + reach < 0 or plane - reach >= nz:
+            continue
+        for i in range(start[p * ny * nx], start[(p + 1) * ny * nx]):
+            if rejected[i]:
+                continue
+            x, y = float(place[i, 0]), float(place[i, 1])
+            z = float(place[i, 2]) - first_plane
+            value, variance = float(light[i, 0]), float(light[i, 1])
+            weight = weights[slit[i] >> 11]
+            if method != DRIZZLE:
+                _add_by_distance(
+                    sheets, row, margin, (x, y, z), plane, value, variance, weight,
+                    method, radius, reach, voxel, height,
+                )  # fmt: skip
+            elif small:
+                _add_small_drop(
+                    sheets, row, margin, (x, y, z), value, variance, weight,
+                    across, along, 2 * reach + 3,
+                )  # fmt: skip
+            else:
+                _add_drop(
+                    sheets, row, margin, (x, y, z), plane, value, variance, weight,
+                    across, along, 2 * reach + 3, reach,
+                )  # fmt: skip
+        done = plane - reach
+        if done < nz:
+            _finish(sheets[done & (depth - 1)], row, margin, done, data, stat)
+    for done in range(max(n_cell_planes + first_cell_plane - first_plane - reach, 0), nz):
+        _finish(sheets[done & (depth - 1)], row, margin, done, data, stat)
+    return data, stat
+
+
+@kernel
+def _add(
+    sheet: NDArray[np.float64], q: int, w: float, value: float, variance: float
+) -> None:
+    """Add a pixel to the sums of one voxel."""
+    sheet[q] += w
+    sheet[q + 1] += w * value
+    sheet[q + 2] += w * w * variance
+    sheet[q + 3] += 0.0
+
+
+@kernel
+def _add_small_drop(
+    sheets: NDArray[np.float64],
+    row: int,
+    margin: int,
+    place: tuple[float, float, float],
+    value: float,
+    variance: float,
+    weight: float,
+    across: tuple[float, float],
+    along: NDArray[np.float64],
+    below: int,
+) -> None:
+    """Add a drop that is no larger than a voxel, so that it overlaps eight at most."""
+    x, y, z = place
+    a, b, c = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
+    left, right = shared(x - a, across[0]), shared(x - a - 1, across[0])
+    weight /= across[0] * across[1]
+    front = shared(y - b, across[1]) * weight
+    back = shared(y - b - 1, across[1]) * weight
+    near, far = along[c + below], along[c + 1 + below]
+    low, high = shared(z - c, near) / near, shared(z - c - 1, far) / far
+    q = (b + margin) * row + (a + margin) * _SUMS
+    mask = sheets.shape[0] - 1
+    sheet = sheets[c & mask]
+    _add(sheet, q, low * front * left, value, variance)
+    _add(sheet, q + _SUMS, low * front * right, value, variance)
+    _add(sheet, q + row, low * back * left, value, variance)
+    _add(sheet, q + row + _SUMS, low * back * right, value, variance)
+    sheet = sheets[(c + 1) & mask]
+    _add(sheet, q, high * front * left, value, variance)
+    _add(sheet, q + _SUMS, high * front * right, value, variance)
+    _add(sheet, q + row, high * back * left, value, variance)
+    _add(sheet, q + row + _SUMS, high * back * right, value, variance)
+
+
+@kernel
+def _add_drop(
+    sheets: NDArray[np.float64],
+    row: int,
+    margin: int,
+    place: tuple[float, float, float],
+    plane: int,
+    value: float,
+    variance: float,
+    weight: float,
+    across: tuple[float, float],
+    along: NDArray[np.float64],
+    below: int,
+    reach: int,
+) -> None:
+    """Add a drop of any size to the voxels within reach."""
+    x, y, z = place
+    column, line = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
+    half_x, half_y = 0.5 * (across[0] + 1.0), 0.5 * (across[1] + 1.0)
+    a0 = max(int(np.ceil(x - half_x)), column - reach)
+    a1 = min(int(np.floor(x + half_x)), column + reach)
+    b0 = max(int(np.ceil(y - half_y)), line - reach)
+    b1 = min(int(np.floor(y + half_y)), line + reach)
+    weight /= across[0] * across[1]
+    for c in range(plane - reach, plane + reach + 1):
+        size = along[c + below]
+        wz = weight * shared(z - c, size) / size
+        if wz == 0.0:
+            continue
+        sheet = sheets[c & (sheets.shape[0] - 1)]
+        for b in range(b0, b1 + 1):
+            wzy = wz * shared(y - b, across[1])
+            q = (b + margin) * row + (a0 + margin) * _SUMS
+            for a in range(a0, a1 + 1):
+                _add(sheet, q, wzy * shared(x - a, across[0]), value, variance)
+                q += _SUMS
+
+
+@kernel
+def _add_by_distance(
+    sheets: NDArray[np.float64],
+    row: int,
+    margin: int,
+    place: tuple[float, float, float],
+    plane: int,
+    value: float,
+    variance: float,
+    weight: float,
+    method: int,
+    radius: float,
+    reach: int,
+    voxel: tuple[float, float],
+    height: NDArray[np.float64],
+) -> None:
+    """Add a pixel to all voxels within reach."""
+    x, y, z = place
+    column, line = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
+    for c in range(max(plane - reach, 0), min(plane + reach + 1, height.shape[0])):
+        dz = (z - c) * height[c]
+        sheet = sheets[c & (sheets.shape[0] - 1)]
+        for b in range(line - reach, line + reach + 1):
+            dy = (y - b) * voxel[1]
+            q = (b + margin) * row + (column - reach + margin) * _SUMS
+            for a in range(column - reach, column + reach + 1):
+                dx = (x - a) * voxel[0]
+                w = weight * distance_weight(method, dx, dy, dz, radius, reach)
+                _add(sheet, q, w, value, variance)
+                q += _SUMS
+
+
+@kernel
+def _finish(
+    sheet: NDArray[np.float64],
+    row: int,
+    margin: int,
+    plane: int,
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+) -> None:
+    """Turn a sheet into a plane of the result, where it is one, and clear the sheet."""
+    _, ny, nx = data.shape
+    if plane >= 0:
+        for b in range(ny):
+            q = (b + margin) * row + margin * _SUMS
+            for a in range(nx):
+                w = sheet[q]
+                if w != 0.0:
+                    data[plane, b, a] = sheet[q + 1] / w
+                    stat[plane, b, a] = sheet[q + 2] / (w * w)
+                else:
+                    data[plane, b, a] = np.nan
+                    stat[plane, b, a] = np.nan
+                q += _SUMS
+    sheet[:] = 0.0
+
+
+@kernel
+def nearest_planes(
+    place: NDArray[np.float32],
+    light: NDArray[np.float32],
+    rejected: NDArray[np.uint8],
+    start: NDArray[np.int32],
+    voxel: tuple[float, float],
+    height: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    first_plane: int,
+    first_cell_plane: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give each voxel the value of the pixel in its cell that lies nearest its centre.
+
+    Parameters
+    ----------
+    place, light, rejected, start
+        Pixels sorted by cell, see `weighted_planes`.
+    voxel, height, shape, first_plane, first_cell_plane
+        Likewise.
+
+    Returns
+    -------
+    data, stat : float32[nz, ny, nx]
+        Value and variance; NaN in voxels without a pixel.
+    """
+    nz, ny, nx = shape
+    data = np.full((nz, ny, nx), np.nan, np.float32)
+    stat = np.full((nz, ny, nx), np.nan, np.float32)
+    for c in range(nz):
+        for b in range(ny):
+            for a in range(nx):
+                cell = ((c + first_plane - first_cell_plane) * ny + b) * nx + a
+                closest = np.inf
+                for i in range(start[cell], start[cell + 1]):
+                    if rejected[i]:
+                        continue
+                    dx = (place[i, 0] - a) * voxel[0]
+                    dy = (place[i, 1] - b) * voxel[1]
+                    dz = (place[i, 2] - (c + first_plane)) * height[c]
+                    distance = dx * dx + dy * dy + dz * dz
+                    if distance < closest:
+                        closest = distance
+                        data[c, b, a] = light[i, 0]
+                        stat[c, b, a] = light[i, 1]
+    return data, stat

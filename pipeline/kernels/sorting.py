@@ -1,0 +1,176 @@
+"""Pixels sorted by the voxel that their centre lies in, which is their *cell*.
+
+Neighbours on the grid then are neighbours in memory, which rejection and resampling live
+on. The order inside a cell is that in which the pixels came, wherever a slab was cut.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels._jit import kernel
+
+
+@kernel
+def cell_numbers(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    z: NDArray[np.float32],
+    shape: tuple[int, int, int],
+    first_plane: int,
+) -> NDArray[np.int32]:
+    """Return the number of the cell of each pixel in a slab.
+
+    Parameters
+    ----------
+    x, y, z : float32[n]
+        Grid coordinates [voxel].
+    shape : (int, int, int)
+        Planes, rows and columns of the slab.
+    first_plane : int
+        Plane of the cube at which the slab begins.
+
+    Returns
+    -------
+    cells : int32[n]
+        ``(plane * ny + row) * nx + column`` within the slab, -1 outside of it.
+    """
+    nz, ny, nx = shape
+    cells = np.empty(x.shape[0], np.int32)
+    for i in range(x.shape[0]):
+        cells[i] = -1
+        if np.isfinite(x[i]) and np.isfinite(y[i]) and np.isfinite(z[i]):
+            column = int(np.floor(x[i] + 0.5))
+            row = int(np.floor(y[i] + 0.5))
+            plane = int(np.floor(z[i] + 0.5)) - first_plane
+            if 0 <= column < nx and 0 <= row < ny and 0 <= plane < nz:
+                cells[i] = (plane * ny + row) * nx + column
+    return cells
+
+
+@kernel
+def count(cells: NDArray[np.int32], counts: NDArray[np.int32]) -> None:
+    """Count the pixels of each cell, into ``counts[cell + 1]``."""
+    for i in range(cells.shape[0]):
+        if cells[i] >= 0:
+            counts[cells[i] + 1] += 1
+
+
+@kernel
+def add_up(counts: NDArray[np.int32]) -> None:
+    """Turn the counts in place into where the pixels of each cell begin."""
+    for k in range(1, counts.shape[0]):
+        counts[k] += counts[k - 1]
+
+
+@kernel
+def sort_by_cell(
+    cells: NDArray[np.int32], n_cells: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Sort pixels by cell, keeping their order inside a cell.
+
+    Parameters
+    ----------
+    cells : int32[n]
+        Cell of each pixel, -1 for none.
+    n_cells : int
+        Number of cells.
+
+    Returns
+    -------
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin in ``order``.
+    order : int32[n_used]
+        Pixel numbers, cell after cell.
+    """
+    start = np.zeros(n_cells + 1, np.int32)
+    count(cells, start)
+    add_up(start)
+    order = np.empty(start[n_cells], np.int32)
+    place = start[:n_cells].copy()
+    for i in range(cells.shape[0]):
+        if cells[i] >= 0:
+            order[place[cells[i]]] = i
+            place[cells[i]] += 1
+    return start, order
+
+
+@kernel
+def sort_pixels(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    z: NDArray[np.float32],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    origin: NDArray[np.uint32],
+    exposure: int,
+    cells: NDArray[np.int32],
+    following: NDArray[np.int32],
+    place: NDArray[np.float32],
+    light: NDArray[np.float32],
+    slit: NDArray[np.int32],
+) -> None:
+    """Put the pixels of an exposure where those of their cells belong.
+
+    Parameters
+    ----------
+    x, y, z, data, stat, origin : [n]
+        Grid coordinates [voxel], values, variances and origins on the detector.
+    exposure : int
+        Number of the exposure.
+    cells : int32[n]
+        Cell of each pixel, -1 for none.
+    following : int32[n_cells]
+        Where the next pixel of each cell belongs; changed.
+    place : float32[n_used, 3]
+        Receives x, y and z.
+    light : float32[n_used, 2]
+        Receives values and variances.
+    slit : int32[n_used]
+        Receives ``exposure << 11 | ifu << 6 | slice``.
+    """
+    for i in range(cells.shape[0]):
+        if cells[i] < 0:
+            continue
+        k = following[cells[i]]
+        following[cells[i]] = k + 1
+        place[k, 0] = x[i]
+        place[k, 1] = y[i]
+        place[k, 2] = z[i]
+        light[k, 0] = data[i]
+        light[k, 1] = stat[i]
+        slit[k] = exposure << 11 | np.int64(origin[i] & np.uint32(0x7FF))
+
+
+@kernel
+def reached_spaxels(
+    start: NDArray[np.int32],
+    slit: NDArray[np.int32],
+    shape: tuple[int, int, int],
+    n_exposures: int,
+) -> NDArray[np.bool_]:
+    """Mark the spaxels in which exposures have pixels.
+
+    Parameters
+    ----------
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin.
+    slit : int32[n]
+        See `sort_pixels`.
+    shape : (int, int, int)
+        Planes, rows and columns of the cells.
+    n_exposures : int
+        Number of exposures.
+
+    Returns
+    -------
+    bool[n_exposures, ny, nx]
+    """
+    nz, ny, nx = shape
+    reached = np.zeros((n_exposures, ny, nx), np.bool_)
+    for c in range(nz):
+        for b in range(ny):
+            for a in range(nx):
+                cell = (c * ny + b) * nx + a
+                for k in range(start[cell], start[cell + 1]):
+                    reached[slit[k] >> 11, b, a] = True
+    return reached
