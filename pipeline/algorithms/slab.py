@@ -7,7 +7,7 @@ is read is checked at both ends, so that no pixel can be missed.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +70,17 @@ class Sampled:
         return self._known
 
     def windows(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
-        """Yield what ``use`` makes of the sampled windows of each segment, in threads.
+        """Yield what ``use`` makes of sampled windows of each segment, in threads.
 
-        It gets their pixels within the limits of wavelength, where there are any.
+        It gets their pixels within the limits of wavelength, where there are any. Both
+        ends of a segment, or of what the limits leave of it, are among them.
         """
 
         def look(segment: Segment) -> tuple[_Samples, list[Result]]:
             samples, pixels = self._sample(segment)
+            rows = samples.guess(self.low, self.high)
+            if rows != slice(segment.start, segment.stop):
+                pixels = self._windows_within(rows)
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
             if not inside.any():
                 return samples, []
@@ -97,17 +101,29 @@ class Sampled:
 
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
-        last = max(segment.start, segment.stop - _WINDOW)
-        rows = np.unique(np.linspace(segment.start, last, _N_WINDOWS).astype(np.int64))
-        parts = [
-            self.table.read(slice(int(row), min(int(row) + _WINDOW, segment.stop)))
-            for row in rows
-        ]
+        rows, parts = self._spread(slice(segment.start, segment.stop))
         low = np.array([part.wavelength.min() for part in parts], np.float64)
         high = np.array([part.wavelength.max() for part in parts], np.float64)
-        pixels = Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
         rising = np.maximum.accumulate(low), np.maximum.accumulate(high)
-        return _Samples(segment, rows, *rising), pixels
+        return _Samples(segment, rows, *rising), _joined(parts)
+
+    def _spread(self, rows: slice) -> tuple[NDArray[np.int64], list[Pixels]]:
+        """Read windows evenly spread over some rows; return where they begin, too."""
+        last = max(rows.start, rows.stop - _WINDOW)
+        first = np.unique(np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64))
+        windows = (slice(int(row), min(int(row) + _WINDOW, rows.stop)) for row in first)
+        return first, [self.table.read(window) for window in windows]
+
+    def _windows_within(self, rows: slice) -> Pixels:
+        """Read windows spread over the rows that the limits leave, and much of the ends.
+
+        The rows are a guess: the limits lie a few windows inside it.
+        """
+        _, parts = self._spread(rows)
+        width = min(8 * _WINDOW, rows.stop - rows.start)
+        for end in (rows.start, rows.stop - width):
+            parts.append(self.table.read(slice(end, end + width)))
+        return _joined(parts)
 
     def read(self, low: float, high: float) -> Pixels:
         """Return all pixels from ``low`` to ``high`` (exclusive) [Angstrom].
@@ -120,7 +136,7 @@ class Sampled:
             pixels = self._read_segment(samples, low, high)
             n = keep_good(*pixels, *limits)
             parts.append([column[:n] for column in pixels])
-        return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
+        return _joined(parts)
 
     def _read_segment(self, samples: _Samples, low: float, high: float) -> Pixels:
         """Read the rows of one segment that hold a range, and more around them."""
@@ -143,6 +159,11 @@ def _ends(window: Pixels) -> list[list[np.float32]]:
     """Return the lowest and the highest coordinates, each x and y."""
     x, y = window.xpos, window.ypos
     return [[x.min(), y.min()], [x.max(), y.max()]]
+
+
+def _joined(parts: Sequence[Sequence[NDArray[Any]]]) -> Pixels:
+    """Return several pieces as one."""
+    return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
 
 
 def run_steps(pixels: Pixels, steps: Sequence[Step]) -> Pixels:

@@ -85,3 +85,19 @@ def test_steps_come_in_their_order(table):
     part = table.read(slice(0, 5))
     found = run_steps(table.read(slice(0, 5)), (doubled, raised)).data
     assert_array_equal(found, part.data * np.float32(2) + np.float32(1))
+
+
+@pytest.mark.parametrize("limits", [(5100.0, 5110.0), (5333.3, 9000.0), (4000.0, 5020.0)])
+def test_windows_hold_both_ends_of_what_the_limits_leave(limits):
+    table = slice_pixels(size=(40, 4), n_planes=4000)
+    low, high = limits
+    for segment, found in zip(
+        table.segments, Sampled(table, *limits).windows(lambda p: p.wavelength), strict=True
+    ):
+        wavelength = table.pixels.wavelength[segment.start : segment.stop]
+        inside = wavelength[(wavelength >= low) & (wavelength <= high)]
+        assert (found.min(), found.max()) == (inside.min(), inside.max())
+
+
+def test_windows_outside_of_the_limits_are_not_used(table):
+    assert not list(Sampled(table, 9000.0, 9100.0).windows(len))
