@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.cells import cell_extremes, field_minimum, plane_minimum
+from pipeline.kernels.cells import cell_extremes, field_minimum
 
 IRAF, MEAN, MEDIAN = 0, 1, 2
 """Statistics: mean and its error from the variances, mean and standard deviation,
@@ -120,60 +120,56 @@ def flag_outliers(
     -----
     The spread of few values can be small by chance, so median absolute and standard
     deviation are never taken smaller than the lowest variance around, at the pixel's
-    wavelength, predicts. That also decides most cells at once: where the highest value
-    exceeds the lowest one around by less than this limit, no statistics are needed.
+    wavelength, predicts. That also decides most pixels at once: those that exceed the
+    lowest value around by less than this limit, or with `MEDIAN` half of the values.
     """
     rejected = np.zeros(light.shape[0], np.uint8)
-    lowest, highest, quietest = cell_extremes(start, light, shape)
-    lowest = plane_minimum(field_minimum(lowest))
-    quietest = field_minimum(quietest)
     scale = 0.0
     if statistic == MEDIAN:
         scale = _MAD
     elif statistic == MEAN:
         scale = 1.0
-    values = np.empty(256, np.float32)
-    variances = np.empty(256, np.float32)
+    near, slits = np.empty((4, 256), np.float32), np.empty(256, np.int32)
     top, bottom = np.empty(_MAX_RANK), np.empty(_MAX_RANK)
-    _, ny, nx = shape
-    for c in range(planes[0], planes[1]):
+    nz, ny, nx = shape
+    extremes = np.empty((3, ny, nx), np.float32)
+    lowest = np.full((3, ny, nx), np.inf, np.float32)
+    highest, quietest = np.empty_like(lowest), np.empty_like(lowest)
+    for plane in range(max(planes[0] - 1, 0), min(planes[1] + 1, nz) + 1):
+        now = plane % 3
+        lowest[now] = np.inf
+        if plane < nz:
+            low, quiet = extremes[0], extremes[1]
+            cell_extremes(start, light, plane * ny * nx, low, highest[now], quiet)
+            field_minimum(low, lowest[now])
+            field_minimum(quiet, quietest[now])
+        c = plane - 1
+        if c < planes[0] or c >= planes[1]:
+            continue
         for b in range(ny):
             for a in range(nx):
-                if not highest[c, b, a] > -np.inf:
+                most = highest[c % 3, b, a]
+                if not most > -np.inf:
                     continue
-                floor = scale * np.sqrt(max(quietest[c, b, a], np.float32(0.0)))
-                if highest[c, b, a] - lowest[c, b, a] <= sigma * floor:
+                least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
+                floor = scale * np.sqrt(max(quietest[c % 3, b, a], np.float32(0.0)))
+                if most - least <= sigma * floor:
                     continue
-                cell = (c * ny + b) * nx + a
-                rank = _rank_around(start, c, b, a, shape)
-                for i in range(start[cell], start[cell + 1]):
-                    if light[i, 0] - lowest[c, b, a] <= sigma * floor:
+                n = _count_around(start, c, b, a, shape)
+                if n > slits.shape[0]:
+                    near = np.empty((4, 2 * n), np.float32)
+                    slits = np.empty(2 * n, np.int32)
+                n_own = _gather(start, light, slit, c, b, a, shape, near, slits)
+                for k in range(n_own):
+                    value = near[0, k]
+                    if value - least <= sigma * floor:
                         continue
-                    n = _count_around(start, c, b, a, shape)
-                    if n > values.shape[0]:
-                        values = np.empty(n, np.float32)
-                        variances = np.empty(n, np.float32)
-                    n_other, n = _gather(
-                        start,
-                        light,
-                        slit,
-                        i,
-                        c,
-                        b,
-                        a,
-                        shape,
-                        rank,
-                        values,
-                        variances,
-                    )
-                    if n_other < 2 or n < 3:
+                    if not _stands_out(near, slits, k, n_own, n, statistic, sigma, floor):
                         continue
-                    if light[i, 0] <= _sharpest_source(
-                        start, light, slit, i, c, b, a, shape, rank, top, bottom
+                    i = start[(c * ny + b) * nx + a] + k
+                    if value > _sharpest_source(
+                        start, light, slit, i, c, b, a, shape, top, bottom
                     ):
-                        continue
-                    level, spread = _level_and_spread(values, variances, n, statistic)
-                    if light[i, 0] > level + sigma * max(spread, floor):
                         rejected[i] = 1
     return rejected
 
@@ -197,43 +193,72 @@ def _gather(
     start: NDArray[np.int32],
     light: NDArray[np.float32],
     slit: NDArray[np.int32],
-    i: int,
     c: int,
     b: int,
     a: int,
     shape: tuple[int, int, int],
-    rank: int,
-    values: NDArray[np.float32],
-    variances: NDArray[np.float32],
-) -> tuple[int, int]:
-    """Collect what pixel ``i`` of cell ``c, b, a`` is compared with.
+    near: NDArray[np.float32],
+    slits: NDArray[np.int32],
+) -> int:
+    """Collect the pixels of cell ``c, b, a``, whose number is returned, and around it.
 
-    Returns how many values come from other slices, which stand first, and how many
-    there are in all. As soon as ``rank`` of them are as high as the pixel, it can be no
-    outlier (see `_sharpest_source`), and none are returned.
+    ``near[0]`` and ``near[1]`` receive values and variances, ``slits`` their slices; those
+    of the cell itself come first.
     """
     nz, ny, nx = shape
-    n, n_higher = 0, 0
+    own = (c * ny + b) * nx + a
+    first, last = start[own], start[own + 1]
+    n = 0
+    for j in range(first, last):
+        near[0, n], near[1, n], slits[n] = light[j, 0], light[j, 1], slit[j]
+        n += 1
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 1, 0), min(b + 2, ny)):
             line = (plane * ny + row) * nx
             for j in range(start[line + max(a - 1, 0)], start[line + min(a + 2, nx)]):
-                if slit[j] != slit[i]:
-                    values[n] = light[j, 0]
-                    variances[n] = light[j, 1]
+                if j < first or j >= last:
+                    near[0, n], near[1, n], slits[n] = light[j, 0], light[j, 1], slit[j]
                     n += 1
-                    if light[j, 0] >= light[i, 0]:
-                        n_higher += 1
-                        if n_higher == rank:
-                            return 0, 0
-    n_other = n
-    own = (c * ny + b) * nx + a
-    for j in range(start[own], start[own + 1]):
-        if slit[j] == slit[i]:
-            values[n] = light[j, 0]
-            variances[n] = light[j, 1]
-            n += 1
-    return n_other, n
+    return int(last - first)
+
+
+@kernel
+def _stands_out(
+    near: NDArray[np.float32],
+    slits: NDArray[np.int32],
+    pixel: int,
+    n_own: int,
+    n: int,
+    statistic: int,
+    sigma: float,
+    floor: float,
+) -> bool:
+    """Tell whether a pixel exceeds what it is compared with by more than the limit.
+
+    Those are pixels of other slices around and all ``n_own`` of its own cell, see
+    `_gather`; ``near[2]`` and ``near[3]`` are work space.
+    """
+    value, own_slit = near[0, pixel], slits[pixel]
+    bar = value - sigma * floor
+    n_other, n_high = 0, 0
+    for k in range(n):
+        other = int(slits[k] != own_slit)
+        n_other += other
+        n_high += other & int(near[0, k] >= bar)
+    n_used = n_other
+    for k in range(n_own):
+        if slits[k] == own_slit:
+            n_used += 1
+            n_high += int(near[0, k] >= bar)
+    if n_other < 2 or n_used < 3 or (statistic == MEDIAN and 2 * n_high > n_used):
+        return False
+    m = 0
+    for k in range(n):
+        if k < n_own or slits[k] != own_slit:
+            near[2, m], near[3, m] = near[0, k], near[1, k]
+            m += 1
+    level, spread = _level_and_spread(near[2], near[3], n_used, statistic)
+    return bool(value > level + sigma * max(spread, floor))
 
 
 @kernel
@@ -263,7 +288,6 @@ def _sharpest_source(
     b: int,
     a: int,
     shape: tuple[int, int, int],
-    rank: int,
     top: NDArray[np.float64],
     bottom: NDArray[np.float64],
 ) -> float:
@@ -271,10 +295,11 @@ def _sharpest_source(
 
     The peak of a Gaussian of FWHM 2.2 pix or more exceeds its neighbours in the next
     slices by less than twice their own range; two cells each way are looked at, since
-    the next slice may just miss the next row of cells. The values of a ``rank`` from the
-    top and from the bottom stand for the extremes.
+    the next slice may just miss the next row of cells. Values a few ranks from the top
+    and from the bottom stand for the extremes, see `_rank_around`.
     """
     nz, ny, nx = shape
+    rank = _rank_around(start, c, b, a, shape)
     top[:rank] = -np.inf
     bottom[:rank] = np.inf
     variance, n = 0.0, 0

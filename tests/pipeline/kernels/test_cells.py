@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pipeline.kernels.cells import cell_extremes, field_minimum, plane_minimum
+from pipeline.kernels.cells import cell_extremes, field_minimum
 from pipeline.kernels.sorting import sort_by_cell
 
 SHAPE = (4, 5, 6)
@@ -19,9 +19,13 @@ def pixels(n=300, seed=1):
 
 
 def extremes(cells, data, stat):
+    """Return lowest and highest value and lowest variance, plane by plane."""
     start, order = sort_by_cell(cells, N_CELLS)
     light = np.stack([data, stat], axis=1)[order]
-    return cell_extremes(start, light, SHAPE)
+    found = np.full((3, *SHAPE), np.nan, "f4")
+    for plane in range(SHAPE[0]):
+        cell_extremes(start, light, plane * SHAPE[1] * SHAPE[2], *found[:, plane])
+    return found
 
 
 def test_equals_plain_numpy():
@@ -43,16 +47,13 @@ def test_order_of_pixels_does_not_matter():
         assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 1, 1), (1, 7, 2), (2, 1, 5)])
-@pytest.mark.parametrize(
-    ("minimum", "box"), [(field_minimum, (1, 3, 3)), (plane_minimum, (3, 1, 1))]
-)
-def test_minima_equal_scipy(minimum, box, shape):
+@pytest.mark.parametrize("shape", [(5, 6), (1, 1), (7, 2), (1, 5)])
+def test_minima_equal_scipy(shape):
     values = np.random.default_rng(2).normal(0, 1, shape).astype("f4")
-    before = values.copy()
-    expected = ndimage.minimum_filter(values, box, mode="constant", cval=np.inf)
-    assert_array_equal(minimum(values), expected)
-    assert_array_equal(values, before)
+    expected = ndimage.minimum_filter(values, 3, mode="constant", cval=np.inf)
+    minimum = np.empty_like(values)
+    field_minimum(values, minimum)
+    assert_array_equal(minimum, expected)
 
 
 def test_no_pixels():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.kernels.cells import field_minimum, plane_minimum
 from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers, median
 from tests.pipeline.sorted_pixels import sorted_pixels
 
@@ -108,13 +107,8 @@ def test_few_values_reject_nothing():
     assert flags(*(a[keep] for a in (x, y, z, data, stat, slit))).sum() == 0
 
 
-def test_selection_and_box():
+def test_selection():
     rng = np.random.default_rng(3)
     for n in range(1, 30):
         values = rng.integers(0, 9, n).astype("f4")
         assert median(values.copy(), n) == np.median(values)
-    cube = rng.normal(size=(3, 4, 5)).astype("f4")
-    padded = np.pad(cube, 1, constant_values=np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3))
-    box = plane_minimum(field_minimum(cube))
-    assert_array_equal(box, windows.min(axis=(3, 4, 5)))
