@@ -129,7 +129,6 @@ def test_archive_keywords(tables):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("resample", "renka"),
         ("format", "Euro3D"),
         ("pixfrac", "0.8,x"),
         ("save", "stacked"),
