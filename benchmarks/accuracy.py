@@ -12,7 +12,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from benchmarks.line_spread import compare_widths, line_spread
+from benchmarks.line_spread import arc_widths, compare_widths, line_spread
 from benchmarks.pixels import compare_fluxes, coordinates, twilight
 from pipeline.flags import Flag
 from pipeline.instrument import FULL
@@ -180,6 +180,7 @@ MEASURES = (
     defects,
     traces,
     wavelengths,
+    arc_widths,
     coordinates,
     twilight,
     line_spread,

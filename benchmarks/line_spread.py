@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from pipeline.algorithms.lsf import read_lsf
+from pipeline.algorithms.wavecal_products import REFERENCE
 from pipeline.formats.tables import open_tables
 from pipeline.instrument import FULL
 from pipeline.simulator.lsf import pixel_profile
 from pipeline.simulator.optics import optics
+from pipeline.static import static_path
 
 Floats = NDArray[np.float64]
 
@@ -22,14 +24,14 @@ OFFSET: Floats = np.asarray(np.linspace(-7.0, 7.0, 561), np.float64)
 STEP = 0.025
 
 
-def truth(ifu: int) -> Floats:
+def truth(ifu: int, wavelength: Floats = WAVELENGTH) -> Floats:
     """Return the profiles with which arc lines are drawn, [slice, wavelength, offset].
 
     With the pixel, whose width is the mean of a slice [1/Angstrom].
     """
     state = optics(FULL, ifu)
     width = np.gradient(state.wave[:, :, 0], axis=1).mean(axis=1)[:, None, None]
-    parameters = state.lsf.parameters(WAVELENGTH)[:, :, None, :]
+    parameters = state.lsf.parameters(wavelength)[:, :, None, :]
     return np.asarray(pixel_profile(OFFSET, parameters, width) / width)
 
 
@@ -89,6 +91,17 @@ def line_spread(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     yield "LSF profile rms / peak", float(np.sqrt(np.mean(rest**2)))
     skew = _skewness(found) - _skewness(true)
     yield "LSF skewness rms error", float(np.sqrt(np.mean(skew**2)))
+
+
+def arc_widths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
+    """Yield the width of the reference arc lines over the truth."""
+    lines = open_tables(static_path("LINE_CATALOG"), "LINE_CATALOG")[None].read().columns
+    chosen = np.asarray(lines["lambda"], float)[lines["quality"] >= REFERENCE]
+    true = _fwhm(truth(ifu, chosen)).mean(axis=1)
+    header = fits.getheader(folder / "wavecal" / f"WAVECAL_TABLE-{ifu:02d}.fits")
+    names = [f"ESO QC WAVECAL SLICE{s} LINES FWHM MEAN" for s in range(1, len(true) + 1)]
+    found = np.array([header[name] for name in names])
+    yield "QC WAVECAL FWHM MEAN over truth", float(np.mean(found / true))
 
 
 def compare_widths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:

@@ -3,20 +3,21 @@
 Reads what ``benchmarks.recipes`` left in its folder, ``ours/<call>`` and
 ``genuine/<call>``. Keywords that differ by a running number (slice, quadrant, lamp) share a
 row: how many there are, how many are missing on either side, how many differ by more than
-the limit, the median of ours over genuine and the worst pair. A mean that is zero but for
-noise differs without meaning.
+the limit, how many of these `benchmarks.qc_reasons` does not explain, the median of ours
+over genuine, the worst pair and the reason. The last line counts what is not explained.
 """
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
-Value = bool | int | float | str
+from benchmarks.qc_reasons import REASONS, Reason, Value
+
 Keywords = dict[str, Value]
 
 CALLS = ("bias", "dark", "flat", "wavecal", "lsf", "twilight")
@@ -77,35 +78,70 @@ def pairs(ours: Mapping[str, Keywords], genuine: Mapping[str, Keywords]) -> Iter
             yield Pair(product, keyword, mine.get(keyword), theirs.get(keyword))
 
 
-def lines(found: list[Pair], limit: float, every: bool) -> Iterator[str]:
-    """Yield a row for each family of keywords that differs, or for every family."""
-    families: dict[tuple[str, str], list[Pair]] = {}
+class Family(NamedTuple):
+    """Keywords of a call that differ by a running number only."""
+
+    product: str
+    keyword: str
+    members: list[Pair]
+    reason: Reason | None
+
+    @property
+    def both(self) -> list[Pair]:
+        """The pairs of which neither side is missing."""
+        return [pair for pair in self.members if not pair.is_missing]
+
+    def differing(self, limit: float) -> list[Pair]:
+        """Return the pairs that are missing on a side or differ by more than ``limit``."""
+        return [p for p in self.members if p.is_missing or p.difference > limit]
+
+    def unexplained(self, limit: float) -> list[Pair]:
+        """Return those of them that differ in another way than their reason says."""
+        differing = self.differing(limit)
+        if self.reason is None or not self.reason.expects(ratios(self.both)):
+            return differing
+        return [p for p in differing if not self.reason.explains(p.ours, p.genuine)]
+
+
+def families(call: str, found: Iterable[Pair]) -> list[Family]:
+    """Return the pairs of a call by family."""
+    reasons = {r.keyword: r for r in REASONS if r.call == call}
+    members: dict[tuple[str, str], list[Pair]] = {}
     for pair in found:
-        families.setdefault(pair.family, []).append(pair)
-    for (product, keyword), members in families.items():
-        both = [pair for pair in members if not pair.is_missing]
-        off = [pair for pair in both if pair.difference > limit]
-        lacking = [
-            sum(p.ours is None for p in members),
-            sum(p.genuine is None for p in members),
-        ]
-        if not (every or off or any(lacking)):
-            continue
-        cells = f"{len(members):5d} {lacking[0]:5d} {lacking[1]:8d} {len(off):5d}"
-        worst = max(both, key=lambda pair: pair.difference, default=None)
-        yield f"{product:24s} {keyword:34s}{cells} {_median(both):>8s}  {_shown(worst)}"
+        members.setdefault(pair.family, []).append(pair)
+    return [Family(*name, some, reasons.get(name[1])) for name, some in members.items()]
 
 
-def _median(both: list[Pair]) -> str:
-    """Return the median of ours over genuine, where numbers allow it."""
-    ratios = [
+def line(family: Family, limit: float) -> str:
+    """Return the row of a family."""
+    both, unexplained = family.both, family.unexplained(limit)
+    lacking = [
+        sum(p.ours is None for p in family.members),
+        sum(p.genuine is None for p in family.members),
+    ]
+    off = sum(pair.difference > limit for pair in both)
+    cells = f"{len(family.members):5d} {lacking[0]:5d} {lacking[1]:8d} {off:5d}"
+    worst = max(unexplained or both, key=lambda pair: pair.difference, default=None)
+    row = f"{family.product:24s} {family.keyword:34s}{cells} {len(unexplained):11d} "
+    reason = f"; {family.reason.row}" if family.reason and not unexplained else ""
+    return f"{row}{_median(both):>8s}  {_shown(worst)}{reason}"
+
+
+def ratios(both: Iterable[Pair]) -> list[float]:
+    """Return ours over genuine, where numbers allow it."""
+    return [
         float(pair.ours) / float(pair.genuine)
         for pair in both
         if isinstance(pair.ours, int | float)
         and isinstance(pair.genuine, int | float)
         and pair.genuine
     ]
-    return f"{np.median(ratios):.3f}" if ratios else ""
+
+
+def _median(both: list[Pair]) -> str:
+    """Return the median ratio."""
+    found = ratios(both)
+    return f"{np.median(found):.3f}" if found else ""
 
 
 def _shown(pair: Pair | None) -> str:
@@ -129,17 +165,31 @@ def main() -> None:
     options = parser.parse_args()
     print(
         f"{'product':24s} {'keyword':34s}{'n':>5s} {'-ours':>5s} {'-genuine':>8s} "
-        f"{'off':>5s} {'median':>8s}  worst: ours | genuine"
+        f"{'off':>5s} {'unexplained':>11s} {'median':>8s}  worst: ours | genuine; reason"
     )
-    for call in options.calls:
-        sides = [keywords(options.folder / s / call) for s in ("ours", "genuine")]
-        if not all(sides):
-            print(f"{call}: no products of both sides")
-            continue
-        found = list(pairs(sides[0], sides[1]))
-        print("\n".join(lines(found, options.limit, options.all)))
-        agree = sum(not p.is_missing and p.difference <= options.limit for p in found)
-        print(f"{call}: {agree} of {len(found)} keywords agree within {options.limit:.0%}")
+    totals = [_compare(call, options) for call in options.calls]
+    print(f"unexplained: {sum(totals)}")
+    raise SystemExit(1 if any(totals) else 0)
+
+
+def _compare(call: str, options: argparse.Namespace) -> int:
+    """Print the table of a call and return how many of its keywords are unexplained."""
+    sides = [keywords(options.folder / s / call) for s in ("ours", "genuine")]
+    if not all(sides):
+        print(f"{call}: no products of both sides")
+        return 0
+    found = families(call, pairs(sides[0], sides[1]))
+    for family in found:
+        if options.all or family.differing(options.limit):
+            print(line(family, options.limit))
+    n = sum(len(family.members) for family in found)
+    n_off = sum(len(family.differing(options.limit)) for family in found)
+    n_unexplained = sum(len(family.unexplained(options.limit)) for family in found)
+    print(
+        f"{call}: {n} keywords, {n - n_off} agree within {options.limit:.0%}, "
+        f"{n_off - n_unexplained} explained, {n_unexplained} unexplained"
+    )
+    return n_unexplained
 
 
 if __name__ == "__main__":
