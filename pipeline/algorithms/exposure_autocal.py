@@ -14,7 +14,7 @@ from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.field_mask import BlankSky, blank_sky, mask_on_field
 from pipeline.algorithms.flux_calibration import UNIT
 from pipeline.algorithms.sky_products import write_mask
-from pipeline.algorithms.sky_spectrum import white_light
+from pipeline.algorithms.sky_spectrum import look_at_field
 from pipeline.spec import QC, Frames, Outputs, Product
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def exposure_autocal(
     if masks:
         calibration = calibrate_slices(field, mask_on_field(masks[0], field))
         return ExposureAutocal(name, calibration.step, field, calibration)
-    sky = blank_sky(white_light(field, sampling, kappa))
+    sky = blank_sky(look_at_field(field, sampling, kappa).image)
     calibration = calibrate_slices(field, sky.mask)
     return ExposureAutocal(name, calibration.step, field, calibration, sky)
 

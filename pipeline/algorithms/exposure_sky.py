@@ -1,7 +1,7 @@
 """The sky of a science exposure: known beforehand or measured, and its subtraction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,13 +20,18 @@ from pipeline.spec import BadInput, Columns, Frames, Segment
 
 Method = Literal["none", "subtract-model", "model", "simple"]
 
+EVERY = 3
+"""Every third slice tells by how much given lines have changed (ours): airglow is alike
+everywhere in the field, and flat fields err by less than a per cent a slice."""
+
 
 class SkySettings(NamedTuple):
     """How the sky of an exposure is measured.
 
     ``ignore``, ``fraction``: darkest part of the field to ignore, and the part then taken
     as sky; ``sampling``, ``csampling``: bins of its spectrum and of the continuum
-    [Angstrom]; ``kappa``: rejection of cosmic rays in image and spectrum [sigma].
+    [Angstrom]; ``kappa``: rejection of cosmic rays in image and spectrum [sigma];
+    ``refit``: whether the fluxes of given lines are fitted to the sky of the exposure.
     """
 
     ignore: float
@@ -34,11 +39,15 @@ class SkySettings(NamedTuple):
     sampling: float
     csampling: float
     kappa: tuple[float, float]
+    refit: bool = True
 
 
 @dataclass(frozen=True)
 class ExposureSky:
-    """The sky of an exposure: the step that subtracts it, and what was measured."""
+    """The sky of an exposure: the step that subtracts it, and what was measured.
+
+    Given lines whose fluxes were fitted come without what they were observed in.
+    """
 
     step: SkySubtraction
     field: FieldExposure
@@ -58,8 +67,10 @@ def exposure_sky(
     Parameters
     ----------
     method
-        ``subtract-model``: lines and continuum as given; ``simple``: the mean spectrum
-        of the sky in the field; ``model``: that spectrum fitted by lines and continuum.
+        ``subtract-model``: lines and continuum as given, the fluxes of the lines fitted to
+        the sky in the field unless ``settings.refit`` is false; ``simple``: the mean
+        spectrum of the sky in the field; ``model``: that spectrum fitted by lines, and
+        the continuum that is left.
     field
         The exposure with the steps that come before.
     frames
@@ -74,15 +85,36 @@ def exposure_sky(
     """
     if method == "none":
         return None
+    if method == "simple":
+        sky = _observed(field, frames, settings)
+        good = np.isfinite(sky.data)
+        spectrum = {"lambda": sky.wavelength[good], "data": sky.data[good]}
+        return ExposureSky(subtract_spectrum(spectrum), field, sky)
+    lsf, known = _lsf(frames, method), _lines(frames, method)
+    segments: list[Segment] = list(field.pixels.segments)
     if method == "subtract-model":
-        lines = _lines(frames, method)
+        given = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
+        if not settings.refit:
+            return ExposureSky(subtract_model(known, given, lsf, segments), field)
+        sky = _observed(replace(field, every=EVERY), frames, settings)
+        lines = _fitted(sky, known, lsf)
+        step = subtract_model(lines.columns(), given, lsf, segments)
+        return ExposureSky(step, field, None, lines)
+    sky = _observed(field, frames, settings)
+    lines = _fitted(sky, known, lsf)
+    if frames.get("SKY_CONTINUUM"):
         continuum = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
-        segments = list(field.pixels.segments)
-        return ExposureSky(
-            subtract_model(lines, continuum, _lsf(frames, method), segments), field
-        )
+    else:
+        mean, sampling = mean_lsf(lsf), settings.csampling
+        continuum = sky_continuum(sky.wavelength, sky.data, lines, mean, sampling)
+    step = subtract_model(lines.columns(), continuum, lsf, segments)
+    return ExposureSky(step, field, sky, lines, continuum)
+
+
+def _observed(field: FieldExposure, frames: Frames, settings: SkySettings) -> FieldSky:
+    """Return the sky that an exposure shows."""
     masks = frames.get("SKY_MASK", ())
-    sky = observe_sky(
+    return observe_sky(
         field,
         ignore=settings.ignore,
         fraction=settings.fraction,
@@ -90,32 +122,12 @@ def exposure_sky(
         kappa=settings.kappa,
         mask=masks[0] if masks else None,
     )
-    if method == "simple":
-        good = np.isfinite(sky.data)
-        spectrum = {"lambda": sky.wavelength[good], "data": sky.data[good]}
-        return ExposureSky(subtract_spectrum(spectrum), field, sky)
-    return _modelled(field, sky, frames, settings.csampling)
 
 
-def _modelled(
-    field: FieldExposure, sky: FieldSky, frames: Frames, csampling: float
-) -> ExposureSky:
-    """Return the sky fitted by lines and continuum."""
-    lsf = _lsf(frames, "model")
-    known = SkyLines.of(
-        _lines(frames, "model"),
-        float(sky.wavelength[0]),
-        float(sky.wavelength[-1]),
-    )
-    mean = mean_lsf(lsf)
-    lines = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, mean)
-    if frames.get("SKY_CONTINUUM"):
-        continuum = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", "model")
-    else:
-        continuum = sky_continuum(sky.wavelength, sky.data, lines, mean, csampling)
-    segments: list[Segment] = list(field.pixels.segments)
-    step = subtract_model(lines.columns(), continuum, lsf, segments)
-    return ExposureSky(step, field, sky, lines, continuum)
+def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> SkyLines:
+    """Return lines with the fluxes that a sky shows."""
+    lines = SkyLines.of(known, float(sky.wavelength[0]), float(sky.wavelength[-1]))
+    return fit_sky_lines(sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf))
 
 
 def _columns(frames: Frames, tag: str, name: str, method: str) -> Columns:

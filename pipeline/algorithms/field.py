@@ -1,6 +1,6 @@
 """The field of view of one exposure in detector coordinates, before any astrometry."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -102,6 +102,8 @@ class FieldExposure:
         Wavelengths to keep [Angstrom].
     position
         Where it lies on the sky, for masks with celestial axes.
+    every
+        Only every so many slices are walked over: enough for what is alike everywhere.
     """
 
     pixels: MergedPixels
@@ -109,6 +111,7 @@ class FieldExposure:
     low: float
     high: float
     position: SkyPosition | None = None
+    every: int = 1
 
     def after(self, *steps: Step) -> "FieldExposure":
         """Return the exposure with more steps."""
@@ -146,14 +149,18 @@ class FieldExposure:
         return FieldGrid(shape, TANGENT, (1.0 - x0, 1.0 - y0), cd, low, ANGSTROM_PER_PIXEL)
 
     def walk(self) -> Iterator[Pixels]:
-        """Yield all pixels, processed, in blocks; threads prepare them."""
+        """Yield the pixels, processed, in blocks; threads prepare them."""
 
         def prepare(rows: slice) -> Pixels:
             return run_steps(
                 self.pixels.read_between(rows, self.low, self.high), self.steps
             )
 
-        yield from map_ordered(prepare, blocks(self.pixels.n_rows, BLOCK))
+        parts: Iterable[slice] = blocks(self.pixels.n_rows, BLOCK)
+        if self.every > 1:
+            chosen = self.pixels.segments[:: self.every]
+            parts = (slice(segment.start, segment.stop) for segment in chosen)
+        yield from map_ordered(prepare, parts)
 
     def near(
         self, x: float, y: float, reach: float, use: Callable[[Pixels], Result]

@@ -74,6 +74,14 @@ class SliceLsf:
         ]
         return SliceLsf(np.array(smeared), self.offsets, self.nodes)
 
+    def smeared(self, sigma: float) -> "SliceLsf":
+        """Return the function smeared by a Gaussian [Angstrom], with the same area."""
+        step, n = self.offsets[1], (self.profiles.shape[1] - 1) // 2
+        kernel = np.exp(-0.5 * (step * np.arange(-n, n + 1) / sigma) ** 2)
+        wide = np.array([np.convolve(row, kernel, mode="same") for row in self.profiles])
+        wide *= (self.profiles.sum(axis=1) / wide.sum(axis=1))[:, np.newaxis]
+        return SliceLsf(wide, self.offsets, self.nodes)
+
 
 Lsf = Mapping[tuple[int, int], SliceLsf]
 """By IFU and slice (from 1); IFU 0 serves all IFUs that have none of their own."""

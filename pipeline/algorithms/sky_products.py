@@ -73,16 +73,29 @@ def write_sky(
         Of the exposure, where products are numbered.
     """
     _write_field(out, field, sky, prefix, unit, number)
+    write_lines(out, field, lines, prefix=prefix, unit=unit, number=number)
     like, calibrated = field.pixels.tables[0], unit == UNIT
-    table = out.table("SKY_LINES", like=like, number=number)
-    units = {"lambda": "Angstrom", "flux": LINE_FLUX if calibrated else unit}
-    table.write("LINES", Table(lines.brightest_first().columns(), units))
-    table.qc.update({f"QC {prefix} {name}": v for name, v in line_qc(lines).items()})
     rest = out.table("SKY_CONTINUUM", like=like, number=number)
     columns = {name: np.asarray(continuum[name], np.float64) for name in ("lambda", "flux")}
     units = {"lambda": "Angstrom", "flux": CONTINUUM_FLUX if calibrated else unit}
     rest.write("CONTINUUM", Table(columns, units))
     rest.qc.update({f"QC {prefix} {name}": v for name, v in continuum_qc(columns).items()})
+
+
+def write_lines(
+    out: Outputs,
+    field: FieldExposure,
+    lines: SkyLines,
+    *,
+    prefix: str,
+    unit: str = UNIT,
+    number: int | None = None,
+) -> None:
+    """Write lines with their fluxes, see `write_sky`."""
+    table = out.table("SKY_LINES", like=field.pixels.tables[0], number=number)
+    units = {"lambda": "Angstrom", "flux": LINE_FLUX if unit == UNIT else unit}
+    table.write("LINES", Table(lines.brightest_first().columns(), units))
+    table.qc.update({f"QC {prefix} {name}": v for name, v in line_qc(lines).items()})
 
 
 def write_mask(

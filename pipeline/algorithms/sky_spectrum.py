@@ -110,7 +110,8 @@ def observe_sky(
     """Find the sky in an exposure and take its spectrum.
 
     Three passes over the pixels: image and spectrum of everything; the image without
-    pixels that deviate from both (cosmic rays); the spectrum of what is sky.
+    pixels that deviate from both (cosmic rays); the spectrum of what is sky, without
+    pixels that deviate from what the first look makes expect.
 
     Parameters
     ----------
@@ -131,7 +132,8 @@ def observe_sky(
         If no sky is left.
     """
     allowed = None if mask is None else mask_on_field(mask, field)
-    image = white_light(field, sampling, kappa[0], allowed)
+    look = look_at_field(field, sampling, kappa[0], allowed)
+    image = look.image
     if allowed is not None:
         image[~allowed] = np.nan
     if not np.isfinite(image).any():
@@ -142,14 +144,11 @@ def observe_sky(
         )
     limits = sky_limits(image, ignore, fraction)
     chosen = np.isfinite(image) & (image >= limits[0]) & (image <= limits[1])
-    bins, n_bins = _bins(field, sampling)
-    total = _spectrum_sums(field, chosen, bins, np.zeros(n_bins), 0.0)
-    if kappa[1] > 0:
-        mean = np.nan_to_num(total[:, 1] / np.maximum(total[:, 0], 1))
-        total = _spectrum_sums(field, chosen, bins, mean, kappa[1])
+    bins, _ = _bins(field, sampling)
+    total = _spectrum_sums(field, chosen, bins, look.expected(chosen), kappa[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         data, stat = total[:, 1] / total[:, 0], total[:, 2] / total[:, 0] ** 2
-    wavelength = np.asarray(bins[0] + sampling * np.arange(n_bins), np.float64)
+    wavelength = np.asarray(bins[0] + sampling * np.arange(data.size), np.float64)
     return FieldSky(image, chosen, limits, wavelength, data, stat)
 
 
@@ -157,13 +156,39 @@ Chunks = tuple[float, float, float]
 Bins = tuple[float, float]
 
 
-def white_light(
+@dataclass(frozen=True)
+class FieldLook:
+    """What an exposure looks like, without resampling.
+
+    Attributes
+    ----------
+    image : float32[ny, nx]
+        White light without cosmic rays; NaN where there are no pixels.
+    spectrum : float64[n_bins]
+        Mean of the field, in bins of wavelength.
+    level : float64[n_chunks, ny, nx]
+        How much brighter each element is than the field, in ranges of wavelength.
+    ranges : int64[n_bins]
+        The range of each bin; the nearest one beyond their ends.
+    """
+
+    image: NDArray[np.float32]
+    spectrum: NDArray[np.float64]
+    level: NDArray[np.float64]
+    ranges: NDArray[np.int64]
+
+    def expected(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the spectrum to expect of chosen elements, float64[n_bins]."""
+        return np.asarray(self.spectrum + self.level[:, chosen].mean(axis=1)[self.ranges])
+
+
+def look_at_field(
     field: FieldExposure,
     sampling: float,
     kappa: float,
     allowed: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float32]:
-    """Return the white-light image of an exposure, made without resampling.
+) -> FieldLook:
+    """Return what an exposure looks like.
 
     Two passes over the pixels: image and spectrum of everything, then the image without
     pixels that deviate from both (cosmic rays).
@@ -178,11 +203,6 @@ def white_light(
         Rejection limit [errors]; not positive for none.
     allowed : bool[ny, nx]
         Where the spectrum is taken; None for everywhere.
-
-    Returns
-    -------
-    float32[ny, nx]
-        NaN where there are no pixels.
     """
     if allowed is None:
         allowed = np.ones(field.grid.shape[1:], np.bool_)
@@ -190,14 +210,17 @@ def white_light(
     high = field.extent.wavelength[1]
     chunks = (max(bins[0], WHITE[0]), CHUNK, min(high, WHITE[1]))
     n_chunks = max(int(np.ceil((chunks[2] - chunks[0]) / CHUNK)), 1)
-    level = np.zeros((n_chunks, *allowed.shape))
-    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, level)
+    nothing = np.zeros((n_chunks, *allowed.shape))
+    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, nothing)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.nan_to_num(sums[..., 1] / sums[..., 0])
+    wavelength = bins[0] + bins[1] * np.arange(n_bins)
+    number = np.floor((wavelength - chunks[0]) / chunks[1]).astype(np.int64)
+    level = means - _range_means(spectrum, number, n_chunks)[:, None, None]
     if kappa > 0:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = np.nan_to_num(sums[..., 1] / sums[..., 0])
-        level = means - _chunk_means(spectrum, bins, chunks, n_chunks)[:, None, None]
         sums = _image_sums(field, bins, spectrum, chunks, level, kappa)
-    return _white_light(sums, chunks)
+    ranges = np.clip(number, 0, n_chunks - 1)
+    return FieldLook(_white_light(sums, chunks), spectrum, level, ranges)
 
 
 def _bins(field: FieldExposure, sampling: float) -> tuple[Bins, int]:
@@ -267,12 +290,10 @@ def _spectrum_sums(
     return sums
 
 
-def _chunk_means(
-    spectrum: NDArray[np.float64], bins: Bins, chunks: Chunks, n_chunks: int
+def _range_means(
+    spectrum: NDArray[np.float64], number: NDArray[np.int64], n_ranges: int
 ) -> NDArray[np.float64]:
-    """Return the mean of a spectrum over each range of wavelengths."""
-    wavelength = bins[0] + bins[1] * np.arange(spectrum.size)
-    number = np.floor((wavelength - chunks[0]) / chunks[1]).astype(np.int64)
-    inside = (number >= 0) & (number < n_chunks)
-    total = np.bincount(number[inside], spectrum[inside], n_chunks)
-    return np.asarray(total / np.maximum(np.bincount(number[inside], None, n_chunks), 1))
+    """Return the mean of a spectrum over each range of wavelengths, given by number."""
+    inside = (number >= 0) & (number < n_ranges)
+    total = np.bincount(number[inside], spectrum[inside], n_ranges)
+    return np.asarray(total / np.maximum(np.bincount(number[inside], None, n_ranges), 1))

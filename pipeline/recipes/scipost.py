@@ -35,7 +35,7 @@ from pipeline.algorithms.positions import (
     tangent_point,
 )
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
-from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
+from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
@@ -115,6 +115,12 @@ class ScipostParams(CubeParams):
     skymodel_csampling: float = param(
         0.3125, unit="Angstrom", doc="Sampling of the continuum.", gt=0
     )
+    skymodel_refit: bool = param(
+        True,
+        doc="With skymethod=subtract-model: fit the fluxes of the lines again to the sky "
+        "of the exposure, since they change within minutes; false as in the genuine "
+        "pipeline.",
+    )
     sky_crsigma: str = param(
         "15.,15.",
         unit="sigma",
@@ -138,6 +144,7 @@ class ScipostParams(CubeParams):
             self.skymodel_sampling,
             self.skymodel_csampling,
             rejection_limits("--sky_crsigma", self.sky_crsigma),
+            self.skymodel_refit,
         )
 
 
@@ -268,18 +275,11 @@ def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) 
 def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
     """Write the sky of an exposure, if it was modelled."""
     observed, lines, continuum = sky.observed, sky.lines, sky.continuum
-    if observed is None or lines is None or continuum is None:
-        return
-    write_sky(
-        out,
-        sky.field,
-        observed,
-        lines,
-        continuum,
-        prefix="SCIPOST",
-        unit=unit,
-        number=number,
-    )
+    words: dict[str, Any] = {"prefix": "SCIPOST", "unit": unit, "number": number}
+    if observed is not None and lines is not None and continuum is not None:
+        write_sky(out, sky.field, observed, lines, continuum, **words)
+    elif lines is not None:
+        write_lines(out, sky.field, lines, **words)
 
 
 def _reduce(

@@ -106,9 +106,21 @@ def test_a_given_continuum_is_kept(field):
     assert_allclose(found.continuum["flux"], 60.0)
 
 
-def test_a_given_model_is_not_measured(field):
-    found = exposure_sky("subtract-model", field, frames(FLUX), SETTINGS)
+def test_a_given_model_is_not_measured_if_it_shall_not_be(field):
+    settings = SETTINGS._replace(refit=False)
+    found = exposure_sky("subtract-model", field, frames(FLUX), settings)
     assert found.observed is None and found.lines is None and found.continuum is None
+
+
+def test_lines_that_changed_are_fitted_again(field):
+    changed = frames(0.93 * FLUX)
+    found = exposure_sky("subtract-model", field, changed, SETTINGS)
+    assert found.lines.flux == pytest.approx(FLUX, rel=0.01)
+    assert found.observed is None and found.continuum is None
+    _, near = rest_of(found)
+    kept = exposure_sky("subtract-model", field, changed, SETTINGS._replace(refit=False))
+    _, left = rest_of(kept)
+    assert abs(np.mean(near)) < 0.1 < 1.0 < np.mean(left)
 
 
 def test_none_is_no_sky(field):

@@ -89,3 +89,14 @@ def test_bins_widen_the_function():
 def test_no_lines_give_no_light():
     nothing = SliceLsf(rows(), OFFSETS, NODES).draw(np.empty(0), np.empty(0), 5e3, 1.0, 9)
     assert not nothing.any()
+
+
+@pytest.mark.parametrize("n", [150, 151])
+def test_smearing_widens_in_place(n):
+    x = -7.5 + 0.1 * np.arange(n)
+    row = np.exp(-0.5 * (x / 1.0) ** 2) / np.sqrt(2 * np.pi)
+    wide = SliceLsf(row[np.newaxis], OFFSETS, NODES).smeared(1.5).profiles[0]
+    sigma = np.sqrt(1.0 + 1.5**2)
+    expected = np.exp(-0.5 * (x / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    assert_allclose(wide, expected, atol=1e-4)
+    assert wide.sum() == pytest.approx(row.sum())

@@ -73,6 +73,17 @@ def test_a_shift_is_found_and_does_not_change_fluxes(shift):
     assert_allclose(found.flux, known().flux * FACTOR, rtol=0.01)
 
 
+def test_wings_that_the_line_spread_function_lacks_count():
+    lines = known()
+    flux = lines.flux * FACTOR
+    core, wings = LSF.over_bins(STEP), LSF.smeared(1.4).over_bins(STEP)
+    data = smooth(WAVELENGTH)
+    for shape, share in ((core, 0.85), (wings, 0.15)):
+        data = data + shape.draw(lines.wavelength, share * flux, 5500.0, STEP, 960)
+    found = fit_sky_lines(WAVELENGTH, data, np.full(960, 0.01), lines, LSF)
+    assert_allclose(found.flux, flux, rtol=0.01)
+
+
 def test_noise_does_not_bias_fluxes():
     pulls = []
     for seed in range(12):

@@ -10,7 +10,7 @@ from tests.pipeline.field_pixels import field_pixels, static_table
 
 
 @pytest.fixture(scope="module")
-def products():
+def frames():
     lines = static_table("SKY_LINES").read("LINES").columns
     lsf = mean_lsf(read_lsf([static_table("LSF_PROFILE")]))
     glow = lsf.draw(lines["lambda"], 2 * lines["flux"], 5400.0, 0.1, 17000)
@@ -19,11 +19,15 @@ def products():
     def light(wavelength, x, y):
         return 100 + np.interp(wavelength, grid, glow)
 
-    frames = {
+    return {
         "PIXTABLE_OBJECT": field_pixels(light, "PIXTABLE_OBJECT"),
         "SKY_LINES": [static_table("SKY_LINES")],
         "LSF_PROFILE": [static_table("LSF_PROFILE")],
     }
+
+
+@pytest.fixture(scope="module")
+def products(frames):
     out = MemoryOutputs()
     params = scipost.params(save="skymodel", skymodel_csampling=0.625, rvcorr="none")
     scipost.run(frames, params, out)
@@ -48,3 +52,17 @@ def test_numbers_and_header_tell_what_was_done(products):
     declared = {q.name.replace("#", "1") for q in scipost.qc if q.product in products}
     assert declared <= {name for p in products.values() for name in p.qc}
     assert products["SKY_IMAGE"].header["ESO DRS MUSE FLUX FFCORR"] is True
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_lines_fitted_again_are_written(frames, products, refit):
+    given = {**frames, "SKY_CONTINUUM": [products["SKY_CONTINUUM"].frame()]}
+    out = MemoryOutputs()
+    words = {"skymethod": "subtract-model", "save": "skymodel", "skymodel_refit": refit}
+    scipost.run(given, scipost.params(**words, rvcorr="none"), out)
+    assert set(out.products) == ({"SKY_LINES"} if refit else set())
+    if refit:
+        again, model = out["SKY_LINES"], products["SKY_LINES"]
+        assert set(again.qc) == set(model.qc)
+        first = "QC SCIPOST LINE1 FLUX"
+        assert again.qc[first] == pytest.approx(model.qc[first], rel=0.02)
