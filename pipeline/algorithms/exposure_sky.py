@@ -1,7 +1,7 @@
 """The sky of a science exposure: known beforehand or measured, and its subtraction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -96,7 +96,7 @@ def exposure_sky(
         given = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
         if not settings.refit:
             return ExposureSky(subtract_model(known, given, lsf, segments), field)
-        sky = _observed(replace(field, every=EVERY), frames, settings)
+        sky = _observed(field.sampled(EVERY), frames, settings)
         lines = _fitted(sky, known, lsf)
         step = subtract_model(lines.columns(), given, lsf, segments)
         return ExposureSky(step, field, None, lines)

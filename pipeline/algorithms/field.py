@@ -113,6 +113,15 @@ class FieldExposure:
     position: SkyPosition | None = None
     every: int = 1
 
+    def sampled(self, every: int) -> "FieldExposure":
+        """Return every so many slices of the exposure, where they lie at all wavelengths.
+
+        Without correction for refraction: with it their images would move off each other
+        from blue to red, and no element of the field be seen at all wavelengths.
+        """
+        steps = tuple(step for step in self.steps if not isinstance(step, Refraction))
+        return replace(self, steps=steps, every=every)
+
     def after(self, *steps: Step) -> "FieldExposure":
         """Return the exposure with more steps."""
         return replace(self, steps=(*self.steps, *steps))

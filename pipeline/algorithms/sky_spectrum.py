@@ -167,7 +167,8 @@ class FieldLook:
     spectrum : float64[n_bins]
         Mean of the field, in bins of wavelength.
     level : float64[n_chunks, ny, nx]
-        How much brighter each element is than the field, in ranges of wavelength.
+        How much brighter each element is than the field, in ranges of wavelength; NaN
+        where it is not seen.
     ranges : int64[n_bins]
         The range of each bin; the nearest one beyond their ends.
     """
@@ -179,7 +180,10 @@ class FieldLook:
 
     def expected(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the spectrum to expect of chosen elements, float64[n_bins]."""
-        return np.asarray(self.spectrum + self.level[:, chosen].mean(axis=1)[self.ranges])
+        level = self.level[:, chosen]
+        seen = np.isfinite(level)
+        mean = np.where(seen, level, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+        return np.asarray(self.spectrum + mean[self.ranges])
 
 
 def look_at_field(
@@ -213,7 +217,7 @@ def look_at_field(
     nothing = np.zeros((n_chunks, *allowed.shape))
     sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, nothing)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.nan_to_num(sums[..., 1] / sums[..., 0])
+        means = sums[..., 1] / sums[..., 0]
     wavelength = bins[0] + bins[1] * np.arange(n_bins)
     number = np.floor((wavelength - chunks[0]) / chunks[1]).astype(np.int64)
     level = means - _range_means(spectrum, number, n_chunks)[:, None, None]
