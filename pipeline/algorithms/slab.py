@@ -5,8 +5,10 @@ detector row. A coarse sample of windows of rows therefore tells where a range l
 is read is checked at both ends, so that no pixel can be missed.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,16 +34,25 @@ class _Samples:
     """Wavelengths at some rows of a segment: lowest and highest of each window."""
 
     segment: Segment
-    rows: NDArray[np.int64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    rows: Sequence[int]
+    low: Sequence[float]
+    high: Sequence[float]
 
     def guess(self, low: float, high: float) -> slice:
         """Return rows that should hold a range of wavelengths, within the segment."""
-        first = float(np.interp(low, self.high, self.rows)) - _WINDOW
-        last = float(np.interp(high, self.low, self.rows)) + 2 * _WINDOW
+        first = _row_at(low, self.high, self.rows) - _WINDOW
+        last = _row_at(high, self.low, self.rows) + 2 * _WINDOW
         start = max(self.segment.start, int(first))
         return slice(start, max(start, min(self.segment.stop, int(last))))
+
+
+def _row_at(wavelength: float, known: Sequence[float], rows: Sequence[int]) -> float:
+    """Interpolate between rows of known, rising wavelengths."""
+    k = bisect_right(known, wavelength)
+    if k in (0, len(known)):
+        return rows[min(k, len(rows) - 1)]
+    share = (wavelength - known[k - 1]) / (known[k] - known[k - 1])
+    return rows[k - 1] + share * (rows[k] - rows[k - 1])
 
 
 @dataclass(frozen=True)
@@ -102,16 +113,16 @@ class Sampled:
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
         rows, parts = self._spread(slice(segment.start, segment.stop))
-        low = np.array([part.wavelength.min() for part in parts], np.float64)
-        high = np.array([part.wavelength.max() for part in parts], np.float64)
-        rising = np.maximum.accumulate(low), np.maximum.accumulate(high)
-        return _Samples(segment, rows, *rising), _joined(parts)
+        low = list(accumulate((float(part.wavelength.min()) for part in parts), max))
+        high = list(accumulate((float(part.wavelength.max()) for part in parts), max))
+        return _Samples(segment, rows, low, high), _joined(parts)
 
-    def _spread(self, rows: slice) -> tuple[NDArray[np.int64], list[Pixels]]:
+    def _spread(self, rows: slice) -> tuple[list[int], list[Pixels]]:
         """Read windows evenly spread over some rows; return where they begin, too."""
         last = max(rows.start, rows.stop - _WINDOW)
-        first = np.unique(np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64))
-        windows = (slice(int(row), min(int(row) + _WINDOW, rows.stop)) for row in first)
+        spread = np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64)
+        first = [int(row) for row in np.unique(spread)]
+        windows = (slice(row, min(row + _WINDOW, rows.stop)) for row in first)
         return first, [self.table.read(window) for window in windows]
 
     def _windows_within(self, rows: slice) -> Pixels:
