@@ -3,7 +3,7 @@
 ``python -m benchmarks.resamplings`` makes cubes of one exposure, some 100 Angstrom of it,
 with both pipelines from the pixel tables of the genuine muse_scibasic, and prints the
 ratio of the voxels, the differences of the world coordinates and the counts of rejected
-pixels. Then it prints how fast the kernels are.
+pixels.
 """
 
 import argparse

@@ -173,13 +173,20 @@ class _Placed(NamedTuple):
     origin: NDArray[np.uint32]
 
 
-class _Sorted(NamedTuple):
+class SortedPixels(NamedTuple):
     """Pixels of all exposures sorted by cell, see `pipeline.kernels.sorting`."""
 
     start: NDArray[np.int32]
     place: NDArray[np.float32]
     light: NDArray[np.float32]
     slit: NDArray[np.int32]
+
+    @property
+    def judged(
+        self,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+        """What the rejection of cosmic rays looks at."""
+        return self.start, self.light, self.slit
 
 
 class Slab(NamedTuple):
@@ -237,14 +244,12 @@ def make_slab(
         first, last = first - 1, last + 1
     _, ny, nx = grid.shape
     cells = (last - first, ny, nx)
-    pixels = _sorted(exposures, grid, cells, first)
+    pixels = sort_placed(place_all(exposures, grid, cells[0], first), cells, first)
     rejected = np.zeros(len(pixels.slit), np.uint8)
     counts = np.zeros((len(exposures), N_IFUS + 1), np.int64)
     if judged:
         rejected = flag_outliers(
-            pixels.start,
-            pixels.light,
-            pixels.slit,
+            *pixels.judged,
             (1, last - first - 1),
             cells,
             STATISTICS[settings.statistic],
@@ -257,7 +262,7 @@ def make_slab(
         by_ifu = np.bincount(hit >> 6, minlength=len(exposures) << 5)
         counts[:] = by_ifu.reshape(len(exposures), 32)[:, : N_IFUS + 1]
     weights = np.array([e.weight for e in exposures], np.float64)
-    data, stat = _resampled(pixels, rejected, weights, grid, settings, reach, rows, first)
+    data, stat = resampled(pixels, rejected, weights, grid, settings, reach, rows, first)
     coverage = reached_spaxels(pixels.start, pixels.slit, cells, len(exposures))
     dq = ~np.isfinite(data) * np.uint32(Flag.MISSING_DATA)
     return Slab(rows, Planes(data, dq, stat), counts, coverage)
@@ -269,15 +274,18 @@ def _heights(grid: Grid, rows: slice) -> NDArray[np.float64]:
     return np.asarray(np.diff(edges) / ANGSTROM_PER_PIXEL)
 
 
-def _sorted(
-    exposures: Sequence[PlacedExposure],
-    grid: Grid,
-    shape: tuple[int, int, int],
-    first: int,
-) -> _Sorted:
+def place_all(
+    exposures: Sequence[PlacedExposure], grid: Grid, n_planes: int, first: int
+) -> list[_Placed]:
     """Return the pixels of some planes of cells, from plane ``first`` on."""
-    edges = grid.wavelength(np.array([first - 0.51, first + shape[0] - 0.49]))
-    parts = [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
+    edges = grid.wavelength(np.array([first - 0.51, first + n_planes - 0.49]))
+    return [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
+
+
+def sort_placed(
+    parts: Sequence[_Placed], shape: tuple[int, int, int], first: int
+) -> SortedPixels:
+    """Return the pixels of all exposures sorted by cell."""
     start = np.zeros(shape[0] * shape[1] * shape[2] + 1, np.int32)
     cells = [cell_numbers(*part[:3], shape, first) for part in parts]
     for numbers in cells:
@@ -289,7 +297,7 @@ def _sorted(
     following = start[:-1].copy()
     for k, part in enumerate(parts):
         sort_pixels(*part, k, cells[k], following, place, light, slit)
-    return _Sorted(start, place, light, slit)
+    return SortedPixels(start, place, light, slit)
 
 
 def correlation_of_planes(grid: Grid, settings: Resampling) -> float:
@@ -314,8 +322,8 @@ def _radius(grid: Grid, settings: Resampling) -> float:
     return settings.radius * float(np.linalg.norm(voxel))
 
 
-def _resampled(
-    pixels: _Sorted,
+def resampled(
+    pixels: SortedPixels,
     rejected: NDArray[np.uint8],
     weights: NDArray[np.float64],
     grid: Grid,

@@ -1,0 +1,122 @@
+"""How fast pixels become voxels on one core, and what bounds it.
+
+``python -m benchmarks.cube_kernels`` places the pixels of one, two and four exposures of
+two IFUs (tables of the genuine muse_scibasic) in slabs of 64 planes and times the
+kernels: sorting by cell, rejection of cosmic rays (median, 15 sigma), and each method. As
+a yardstick it copies as many bytes as the kernels must read of each pixel.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.algorithms.astrometry import default_solution
+from pipeline.algorithms.exposure import merge
+from pipeline.algorithms.grid import natural_grid
+from pipeline.algorithms.positions import tangent_point
+from pipeline.algorithms.reduced import place_exposure
+from pipeline.algorithms.resample import (
+    METHODS,
+    PlacedExposure,
+    Resampling,
+    SortedPixels,
+    place_all,
+    resampled,
+    sort_placed,
+)
+from pipeline.formats.pixtable import open_pixtable
+from pipeline.kernels.reject import MEDIAN, flag_outliers
+from pipeline.parallel import keep_freed_memory
+
+PLANES = 64
+HALO = 2
+LIMITS = (4000.0, 10000.0)
+BYTES = 24
+"""Of a sorted pixel: place, value, variance, slice."""
+REPEATS = 3
+
+
+def exposures(folder: Path, n: int) -> list[PlacedExposure]:
+    """Return the first exposures, each of all its IFUs."""
+    placed = []
+    for number in range(1, n + 1):
+        paths = sorted(folder.glob(f"PIXTABLE_OBJECT_{number:04d}-*.fits"))
+        pixels = merge([open_pixtable(path, "PIXTABLE_OBJECT") for path in paths])
+        header = pixels.header
+        solution, tangent = default_solution(header), tangent_point(header, None)
+        one = place_exposure(pixels, (), solution, tangent, 1.0, LIMITS, {})
+        placed.append(one.placed())
+    return placed
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the CPU time of a call, the shortest of some; the first one compiles."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def report(name: str, n_pixels: int, spent: float) -> None:
+    """Print one line."""
+    print(f"  {name:22s} {n_pixels / spent / 1e6:8.2f} {1e9 * spent / n_pixels:8.1f}")
+
+
+def measure(placed: Sequence[PlacedExposure], first: int) -> None:
+    """Print the rates for one slab, whose first plane is given."""
+    tangent = placed[0].tangent
+    extent = placed[0].extent(tangent)
+    for one in placed[1:]:
+        extent = extent | one.extent(tangent)
+    grid = natural_grid(extent, tangent, (0.2, 0.2), 1.25)
+    cells = (PLANES + 2 * HALO, *grid.shape[1:])
+    rows = slice(first + HALO, first + HALO + PLANES)
+    parts = place_all(placed, grid, cells[0], first)
+    pixels: SortedPixels = sort_placed(parts, cells, first)
+    n = len(pixels.slit)
+    print(f"{len(placed)} exposures, {grid.shape[2]} x {grid.shape[1]}, {n} pixels")
+    total = seconds(lambda: sort_placed(parts, cells, first))
+    report("sort", n, total)
+    judged = (1, cells[0] - 1)
+
+    def reject() -> np.ndarray:
+        return flag_outliers(*pixels.judged, judged, cells, MEDIAN, 15.0)
+
+    spent = seconds(reject)
+    report("reject", n, spent)
+    total += spent
+    rejected, weights = reject(), np.ones(len(placed))
+    for method in METHODS:
+        settings = Resampling(method, (0.8, 0.8, 1.0), 1, "median", 15.0)
+        spent = seconds(
+            lambda s=settings: resampled(pixels, rejected, weights, grid, s, 1, rows, first)
+        )
+        report(method, n, spent)
+        if method == "drizzle":
+            report("sort, reject, drizzle", n, total + spent)
+    source = np.empty(BYTES * n // 8)
+    target = np.empty_like(source)
+    report("copy of its bytes", n, seconds(lambda: np.copyto(target, source)))
+
+
+def main() -> None:
+    """Print the rates of one core."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--plane", type=int, default=800, help="first plane of the slab")
+    chosen = parser.parse_args()
+    keep_freed_memory()
+    print(f"{'':24s} {'Mpix/s':>8s} {'ns/pix':>8s}")
+    for n in (1, 2, 4):
+        folder = chosen.folder / "genuine" / "scibasic_object"
+        measure(exposures(folder, n), chosen.plane)
+
+
+if __name__ == "__main__":
+    main()
