@@ -2,11 +2,13 @@
 
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from pipeline import __version__
 from pipeline.commandline import OPTIONS
-from pipeline.spec import Recipe
+
+if TYPE_CHECKING:
+    from pipeline.spec import Recipe
 
 TITLE = f"\n     ***** Recipe execution of phoenix, version {__version__}  *****\n"
 
@@ -16,7 +18,7 @@ MERGE = "Merge output products from different IFUs into a common file."
 Parameter = tuple[str, object, str]
 
 
-def recipe_parameters(recipe: Recipe) -> list[Parameter]:
+def recipe_parameters(recipe: "Recipe") -> list[Parameter]:
     """Return name, default and documentation of all parameters of a recipe."""
     own: list[Parameter] = [
         (name, info.default, str(info.description) + _choices(info.annotation))
@@ -47,7 +49,7 @@ def usage() -> str:
     return f"{TITLE}\n{start}\n{_table(rows)}\n"
 
 
-def recipe_list(recipes: Mapping[str, Recipe]) -> str:
+def recipe_list(recipes: "Mapping[str, Recipe]") -> str:
     """Return the list of recipes with the first sentence of their manual."""
     lines = [
         _entry(name, " ".join(recipe.doc.split("\n\n")[0].split()), dashes="")
@@ -63,7 +65,7 @@ def settings(values: Mapping[str, object]) -> str:
     )
 
 
-def recipe_help(recipe: Recipe) -> str:
+def recipe_help(recipe: "Recipe") -> str:
     """Return the short help of a recipe."""
     first = " ".join(recipe.doc.split("\n\n")[0].split())
     call = f"phoenix-esorex [options] {recipe.name} [{recipe.name}-options] sof"
@@ -71,7 +73,7 @@ def recipe_help(recipe: Recipe) -> str:
     return f"Recipe: {recipe.name} -- {first}\n\nUsage: {call}\n\nOptions:\n\n{table}\n"
 
 
-def man_page(recipe: Recipe) -> str:
+def man_page(recipe: "Recipe") -> str:
     """Return the manual page of a recipe."""
     paragraphs = [" ".join(text.split()) for text in recipe.doc.split("\n\n")]
     frames = [

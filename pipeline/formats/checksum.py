@@ -4,18 +4,10 @@ Source: FITS standard 4.0, section 4.4.2.7 and appendix J. The ones'-complement 
 32-bit words is a sum modulo 2**32 - 1, so sums of blocks may be added in any order.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 _MODULUS = 0xFFFFFFFF
 _PUNCTUATION = frozenset((*range(0x3A, 0x41), *range(0x5B, 0x61)))
-
-
-def words_sum(values: NDArray[Any]) -> int:
-    """Return the plain sum of values of 4 bytes, taken as unsigned words."""
-    return int(values.view(np.uint32).sum(dtype=np.uint64))
 
 
 def bytes_sum(data: bytes) -> int:

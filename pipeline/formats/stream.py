@@ -17,6 +17,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -142,7 +143,10 @@ class StreamedFits:
             write_all(self._fd, stored, self._length)
             self._length += len(stored)
         if "DATAMD5" in self.parts[0].keywords:
-            self.parts[0].keywords["DATAMD5"] = self._data_md5()
+            with ThreadPoolExecutor(1) as beside:  # neither waits for the other
+                flush = beside.submit(os.fsync, self._fd)
+                self.parts[0].keywords["DATAMD5"] = self._data_md5()
+                flush.result()
         for i, part in enumerate(self.parts):
             block = part.block(i == 0, fold(self._sums[i]), self._room[i])
             if len(block) > self._room[i]:

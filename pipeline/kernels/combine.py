@@ -12,6 +12,9 @@ from pipeline.kernels._jit import kernel
 
 AVERAGE, MEDIAN, MINMAX, SIGCLIP, SCATTER = range(5)
 
+_PIXELS = 512
+"""Pixels of a row that are averaged at a time: with all frames they fit into the cache."""
+
 
 @kernel
 def combine(
@@ -51,9 +54,10 @@ def combine(
     values = np.empty(n_frames)
     variances = np.empty(n_frames)
     agree = np.zeros(nx, np.bool_)
-    limit = np.inf
-    if method == SIGCLIP:
-        limit = min(low_sigma, high_sigma) ** 2 * _median_factor(n_frames)
+    limit = np.float32(np.inf)
+    if method == SIGCLIP:  # a little less, since the quick test rounds
+        least_sigma = min(low_sigma, high_sigma)
+        limit = np.float32(0.999 * least_sigma**2 * _median_factor(n_frames))
     for y in range(ny):
         if method in (AVERAGE, SIGCLIP):
             _average_row(data, dq, stat, y, limit, agree, out, out_dq, out_stat)
@@ -99,7 +103,7 @@ def _average_row(
     dq: NDArray[np.uint32],
     stat: NDArray[np.float32],
     y: int,
-    limit: float,
+    limit: np.float32,
     agree: NDArray[np.bool_],
     out: NDArray[np.float32],
     out_dq: NDArray[np.uint32],
@@ -107,41 +111,121 @@ def _average_row(
 ) -> None:
     """Average the pixels of a row of which no value can be rejected; mark them.
 
-    These have no flags, and no value is farther than ``limit`` [variances] from any place
-    where the median can be: it lies between the second lowest and the second highest
-    value. Nearly all pixels are of this kind, and these loops are fast.
+    These have no flags, and no value is farther than ``limit`` [least variances] from the
+    median. Nearly all pixels are of this kind, and these loops are fast: some pixels of a
+    row of all frames stay in the cache, and each loop is simple enough for the compiler to
+    take several pixels at once.
     """
     n_frames, nx = data.shape[0], data.shape[2]
-    total = np.zeros(nx)
-    squares = np.zeros(nx)
-    flags = np.zeros(nx, np.uint32)
-    least = stat[0, y].copy()
-    lowest, second_lowest = np.full((2, nx), np.float32(np.inf))
-    highest, second_highest = np.full((2, nx), np.float32(-np.inf))
-    for i in range(n_frames):
-        row, row_dq, row_stat = data[i, y], dq[i, y], stat[i, y]
-        for x in range(nx):
-            value, variance = row[x], row_stat[x]
-            total[x] += value
-            squares[x] += variance
-            flags[x] |= row_dq[x]
-            least[x] = variance if variance < least[x] else least[x]
-            loser = value if value > lowest[x] else lowest[x]
-            second_lowest[x] = loser if loser < second_lowest[x] else second_lowest[x]
-            lowest[x] = value if value < lowest[x] else lowest[x]
-            loser = value if value < highest[x] else highest[x]
-            second_highest[x] = loser if loser > second_highest[x] else second_highest[x]
-            highest[x] = value if value > highest[x] else highest[x]
-    if n_frames < 3:  # two values are compared with each other
-        second_lowest, second_highest = lowest, highest
-    for x in range(nx):
-        up = highest[x] - second_lowest[x]
-        down = second_highest[x] - lowest[x]
+    total, squares = np.empty(_PIXELS), np.empty(_PIXELS)
+    flags = np.empty(_PIXELS, np.uint32)
+    least = np.empty(_PIXELS, np.float32)
+    highest = np.empty(_PIXELS, np.float32)
+    moved = np.empty(_PIXELS, np.float32)
+    lowest = np.empty((n_frames // 2 + 1, _PIXELS), np.float32)
+    for start in range(0, nx, _PIXELS):
+        stop = min(start + _PIXELS, nx)
+        total[:], squares[:], flags[:] = 0.0, 0.0, np.uint32(0)
+        least[:], highest[:] = np.float32(np.inf), np.float32(-np.inf)
+        lowest[:] = np.float32(np.inf)
+        for i in range(n_frames):
+            row = data[i, y, start:stop]
+            _add_values(row, dq[i, y, start:stop], total, flags)
+            _add_variances(stat[i, y, start:stop], squares, least)
+            if limit < np.inf:
+                _sort_in(row, i, moved, lowest, highest)
+        lower, upper = lowest[(n_frames - 1) // 2], lowest[n_frames // 2]
+        if n_frames == 2:  # two values are compared with each other
+            upper = lower
+        unflagged = agree[start:stop]
+        for x in range(stop - start):
+            unflagged[x] = flags[x] == 0
+        if limit < np.inf:
+            _judge(lowest[0], lower, upper, highest, least, limit, unflagged)
+        _average(total, squares, n_frames, out[y, start:stop], out_stat[y, start:stop])
+        out_dq[y, start:stop] = np.uint32(0)
+
+
+@kernel
+def _judge(
+    lowest: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    upper: NDArray[np.float32],
+    highest: NDArray[np.float32],
+    least: NDArray[np.float32],
+    limit: np.float32,
+    agree: NDArray[np.bool_],
+) -> None:
+    """Unmark the pixels that have a value too far from their median."""
+    half = np.float32(0.5)
+    for x in range(agree.shape[0]):
+        centre = half * (lower[x] + upper[x])
+        up, down = highest[x] - centre, centre - lowest[x]
         apart = up if up > down else down
-        agree[x] = flags[x] == 0 and apart * apart <= limit * least[x]
-        out[y, x] = total[x] / n_frames
-        out_dq[y, x] = np.uint32(0)
-        out_stat[y, x] = squares[x] / (n_frames * n_frames)
+        agree[x] &= apart * apart <= limit * least[x]
+
+
+@kernel
+def _average(
+    total: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    n_frames: int,
+    out: NDArray[np.float32],
+    out_stat: NDArray[np.float32],
+) -> None:
+    """Turn sums into means and their variances."""
+    for x in range(out.shape[0]):
+        out[x] = total[x] / n_frames
+    for x in range(out.shape[0]):
+        out_stat[x] = squares[x] / (n_frames * n_frames)
+
+
+@kernel
+def _add_values(
+    row: NDArray[np.float32],
+    row_dq: NDArray[np.uint32],
+    total: NDArray[np.float64],
+    flags: NDArray[np.uint32],
+) -> None:
+    """Add values and flags of some pixels to those of the frames before."""
+    for x in range(row.shape[0]):
+        total[x] += row[x]
+    for x in range(row.shape[0]):
+        flags[x] |= row_dq[x]
+
+
+@kernel
+def _add_variances(
+    row: NDArray[np.float32], squares: NDArray[np.float64], least: NDArray[np.float32]
+) -> None:
+    """Add variances of some pixels, and keep the least ones."""
+    for x in range(row.shape[0]):
+        squares[x] += row[x]
+    for x in range(row.shape[0]):
+        least[x] = row[x] if row[x] < least[x] else least[x]
+
+
+@kernel
+def _sort_in(
+    row: NDArray[np.float32],
+    n_before: int,
+    moved: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    highest: NDArray[np.float32],
+) -> None:
+    """Put values in their places among the lowest of each pixel; keep the highest ones."""
+    first = lowest[0]
+    for x in range(row.shape[0]):
+        value, before = row[x], first[x]
+        highest[x] = value if value > highest[x] else highest[x]
+        first[x] = value if value < before else before
+        moved[x] = before if value < before else value
+    for k in range(1, min(n_before + 1, lowest.shape[0])):
+        kept = lowest[k]
+        for x in range(row.shape[0]):
+            value, before = moved[x], kept[x]
+            kept[x] = value if value < before else before
+            moved[x] = before if value < before else value
 
 
 @kernel

@@ -6,7 +6,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 
 from pipeline.formats.cards import Keywords
-from pipeline.formats.checksum import fold, words_sum
+from pipeline.formats.checksum import fold
 from pipeline.formats.extension import table_extension
 from pipeline.formats.headers import data_md5, read_header
 from pipeline.formats.stream import Part, StreamedFits
@@ -60,10 +60,7 @@ def test_the_md5_belongs_to_the_data(tmp_path):
     assert data_md5(tmp_path / "b.fits") == known
 
 
-def test_sums_of_blocks_add_up():
-    values = np.random.default_rng(2).integers(0, 2**32, 10_000, dtype=np.uint32)
-    whole = words_sum(values)
-    assert whole == sum(words_sum(part) for part in np.array_split(values, 7))
+def test_sums_are_folded():
     assert fold(0) == 0 and fold(0xFFFFFFFF) == 0xFFFFFFFF and fold(0x1_0000_0000) == 1
 
 
