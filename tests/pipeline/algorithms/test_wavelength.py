@@ -132,6 +132,21 @@ def test_skewness_is_found_from_isolated_lines_only():
     assert not np.concatenate(none).any()
 
 
+def test_faint_lines_that_unknown_blends_move_hardly_count():
+    rng = np.random.default_rng(3)
+    slices = [places(seed=k) for k in range(12)]
+    number = np.arange(0, len(LINES), 3)
+    error = np.where(np.arange(len(number)) % 3 == 0, 0.002, 0.03)
+    blended = np.where(error > 0.01, rng.normal(0.04, 0.08, len(number)), 0.0)
+    light = []
+    for _ in range(12):
+        offset = 0.010 + blended + rng.normal(0, error)
+        light.append(LightCentres(number, offset, error))
+    found = skew_correction(slices, light, np.ones(len(LINES), bool), LINES)
+    assert_allclose(np.concatenate(found).mean(), 0.010, atol=0.0015)
+    assert_allclose(np.concatenate(found), 0.010, atol=0.006)
+
+
 def test_lines_with_neighbours_are_not_isolated():
     lines = ArcLines(
         np.array([5000.0, 5003.0, 5100.0, 5101.0, 5200.0]),

@@ -197,8 +197,8 @@ def together(calibrate):
 
 def test_all_lamps_at_once_agree_with_the_truth(together, products):
     rest = deviations(together["WAVECAL_TABLE"])
-    assert np.sqrt(np.mean(rest**2)) < 0.012
-    assert abs(np.mean(rest)) < 0.008
+    assert np.sqrt(np.mean(rest**2)) < 0.008
+    assert abs(np.mean(rest)) < 0.003
     assert not any("SLICE5 LAMP" in name for name in together["WAVECAL_TABLE"].qc)
     assert together["WAVECAL_TABLE"].qc["QC WAVECAL NSATURATED LAMP99"] == 0
     assert "QC WAVECAL NSATURATED LAMP99" not in products["WAVECAL_TABLE"].qc
@@ -218,15 +218,16 @@ def test_images_of_lamps_come_in_the_order_of_their_numbers(products):
 
 
 def test_the_map_holds_the_wavelengths_of_the_slices(together):
+    """The outermost pixels are 0.02 A off, as a parabola through noisy lines is there."""
     waves, truth = together["WAVE_MAP"].planes.data, optics(MINI, 1)
     assert together["WAVE_MAP"].unit == "Angstrom"
     y = 300
     for s in (0, 5, 11):
         x = np.arange(np.ceil(truth.left[s, y] + 1), np.floor(truth.right[s, y]))
         there = waves[y, x.astype(int) - 1]
-        assert_allclose(
-            there, truth.wavelength(s + 1, x, np.full(len(x), y + 1)), atol=0.03
-        )
+        rest = there - truth.wavelength(s + 1, x, np.full(len(x), y + 1))
+        assert np.abs(rest[3:-3]).max() < 0.015
+        assert np.abs(rest).max() < 0.025
     gap = round((truth.right[3, y] + truth.left[4, y]) / 2) - 1
     assert waves[y, gap] == 0
 
