@@ -33,6 +33,9 @@ DRIFT = 8.0
 IMAGE_RANGE = 1000.0
 """Wavelengths that the image of the field shows [Angstrom]."""
 
+N_STRIPES = 12
+"""Parts in which they are read, each as long as a slab of a cube is tall."""
+
 TANGENT = (0.0, 0.0)
 """Stands for "no position on the sky"."""
 
@@ -209,14 +212,16 @@ class FieldExposure:
         level = np.zeros((1, 1, 1))
         low, high = self.extent.wavelength
         middle = 0.5 * (low + high)
-        edges = np.clip(middle + IMAGE_RANGE * np.linspace(-0.5, 0.5, 5), low, high)
+        edges = np.clip(
+            middle + IMAGE_RANGE * np.linspace(-0.5, 0.5, N_STRIPES + 1), low, high
+        )
 
         def prepare(number: int) -> Pixels:
             pixels = self.placed.pixels.read(float(edges[number]), float(edges[number + 1]))
             return run_steps(pixels, self.steps)
 
         _ = self.placed.pixels.samples  # read once, before threads ask for them
-        for pixels in map_ordered(prepare, range(len(edges) - 1)):
+        for pixels in map_ordered(prepare, range(N_STRIPES)):
             _add(pixels, self.grid.corner, level, sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(sums[0, ..., 1] / sums[0, ..., 0], np.float32)

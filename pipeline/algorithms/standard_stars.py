@@ -125,8 +125,8 @@ def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: floa
     return int(np.argmin([distance(star.ra, star.dec, ra, dec) for star in stars]))
 
 
-def _around(field: FieldExposure, x: float, y: float) -> StarPixels:
-    """Return the pixels around a position [pix]."""
+def _around(field: FieldExposure, x: float, y: float) -> list[StarPixels]:
+    """Return the pixels around a position [pix], slice by slice."""
     parts = list(field.near(x, y, REACH, lambda pixels: near_star(pixels, x, y)))
     if not parts:
         raise BadInput(
@@ -134,7 +134,7 @@ def _around(field: FieldExposure, x: float, y: float) -> StarPixels:
             file=field.pixels.name,
             remedy="check the geometry table",
         )
-    return StarPixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return parts
 
 
 def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:

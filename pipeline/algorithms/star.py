@@ -6,14 +6,12 @@ wavelength, out to 8 arcsec; where the field cuts the star, its roundness stands
 the missing part. The spectrum is the fit of that profile in each bin.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from pipeline.algorithms.star_profiles import (
     PEDESTAL,
@@ -43,8 +41,8 @@ BAND = 300.0
 START_SIGMA, N_CENTRING = 3.0, 5
 """First width of the window that finds the centre [pix] and the rounds."""
 
-N_PARTS = 8
-"""Parts of the pixels that threads work on; sums over them are added in order."""
+SAMPLE = slice(None, None, 7)
+"""Pixels that tell the level of the sky."""
 
 N_ROUNDS = 3
 """Rounds of spectrum, profile, rejection."""
@@ -116,14 +114,18 @@ def near_star(pixels: Pixels, x: float, y: float) -> StarPixels:
 
 
 def measure_star(
-    pixels: StarPixels, first: float, step: float, n_bins: int, kind: ProfileKind = "auto"
+    parts: Sequence[StarPixels],
+    first: float,
+    step: float,
+    n_bins: int,
+    kind: ProfileKind = "auto",
 ) -> StarSpectrum:
     """Measure the spectrum of a star.
 
     Parameters
     ----------
-    pixels
-        Pixels around it.
+    parts
+        Pixels around it, for instance slice by slice; ``used`` is changed.
     first, step, n_bins
         Centre of the first bin, step [Angstrom] and number of bins.
     kind
@@ -140,24 +142,26 @@ def measure_star(
     bins = (first, step, n_bins)
     n_bands = max(round(n_bins * step / BAND), 1)
     bands = (first - step / 2, n_bins * step / n_bands, n_bands)
-    centre, moments = locate(pixels, bands)
-    radii = seen_radii(np.hypot(pixels.dx, pixels.dy))
-    places = in_parts(
-        radial_places, (pixels.dx, pixels.dy, pixels.wavelength), bands, centre, radii
-    )
-    columns = (np.concatenate(places), pixels.wavelength, pixels.data)
-    valued = (*columns, pixels.stat, pixels.used)
+    centre, moments = locate(parts, bands)
+    radii = seen_radii(np.concatenate([np.hypot(p.dx, p.dy)[::97] for p in parts]))
+    positions = ((p.dx, p.dy, p.wavelength) for p in parts)
+    places = in_parts(radial_places, positions, bands, centre, radii)
+    light = [
+        (place, p.wavelength, p.data, p.stat, p.used)
+        for place, p in zip(places, parts, strict=True)
+    ]
+    without_errors = [(*columns[:3], columns[4]) for columns in light]
     profile = _gaussian_start(moments, radii)
     for _ in range(N_ROUNDS):
-        fit = star_spectrum(sum(in_parts(spectrum_sums, valued, bins, bands, profile)))
+        fit = star_spectrum(sum(in_parts(spectrum_sums, light, bins, bands, profile)))
         flux, sky = fit[:, 0].copy(), fit[:, 2].copy()
         model = (bins, bands, flux, sky)
-        sums = in_parts(radial_sums, (*columns, pixels.used), *model, radii.size)
+        sums = in_parts(radial_sums, without_errors, *model, radii.size)
         profile = _solve_profile(sum(sums))
-        in_parts(reject_deviant, valued, *model, profile, KAPPA, TOLERANCE)
+        in_parts(reject_deviant, light, *model, profile, KAPPA, TOLERANCE)
         profile = with_wings(profile, radii)
     profile = model_profile(profile, radii, kind)
-    fit = star_spectrum(sum(in_parts(spectrum_sums, valued, bins, bands, profile)))
+    fit = star_spectrum(sum(in_parts(spectrum_sums, light, bins, bands, profile)))
     wavelength = np.asarray(first + step * np.arange(n_bins), np.float64)
     middle = np.asarray(bands[0] + bands[1] * (np.arange(n_bands) + 0.5), np.float64)
     share = np.interp(wavelength, middle, window_share(profile, radii, kind))
@@ -175,32 +179,27 @@ def measure_star(
 
 
 def in_parts(
-    function: Callable[..., Any], columns: Sequence[NDArray[Any]], *settings: Any
+    function: Callable[..., Any], parts: Iterable[Sequence[NDArray[Any]]], *settings: Any
 ) -> list[Any]:
-    """Call a kernel on `N_PARTS` equal parts of the pixels in threads.
+    """Call a kernel on each part of the pixels in threads.
 
     Parameters
     ----------
     function
         Kernel that takes columns of pixels and settings.
-    columns
-        Arrays [n_pixels]; a kernel may change them in place.
+    parts
+        Columns, arrays [n_pixels], of each; a kernel may change them in place.
 
     Returns
     -------
     list
         What it returned, in the order of the parts, whatever the number of threads.
     """
-    edges = np.linspace(0, len(columns[0]), N_PARTS + 1).astype(int).tolist()
-
-    def call(ends: tuple[int, int]) -> Any:
-        return function(*(column[slice(*ends)] for column in columns), *settings)
-
-    return list(map_ordered(call, pairwise(edges)))
+    return list(map_ordered(lambda columns: function(*columns, *settings), parts))
 
 
 def locate(
-    pixels: StarPixels, bands: tuple[float, float, int]
+    parts: Sequence[StarPixels], bands: tuple[float, float, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the star's centre and width in each band by adaptive Gaussian windows.
 
@@ -208,7 +207,7 @@ def locate(
 
     Parameters
     ----------
-    pixels
+    parts
         Pixels around the star.
     bands
         Blue edge of the first band, width [Angstrom] and number of bands.
@@ -226,17 +225,14 @@ def locate(
         If there is no light above the sky.
     """
     blue, width, n_bands = bands
-    far = np.hypot(pixels.dx, pixels.dy) > REACH / 2
-    number = np.clip((pixels.wavelength - blue) / width, 0, n_bands - 1).astype(np.int64)
-    sky = np.array(
-        [np.median(pixels.data[far & (number == b)][::7]) for b in range(n_bands)],
-        np.float64,
-    )
+    wavelength, data = _far_from_star(parts)
+    number = np.clip((wavelength - blue) / width, 0, n_bands - 1).astype(np.int64)
+    sky = np.array([np.median(data[number == b]) for b in range(n_bands)], np.float64)
     centre = np.zeros((n_bands, 2))
     sigma = START_SIGMA
+    seen = [(p.dx, p.dy, p.wavelength, p.data, p.used) for p in parts]
     for _ in range(N_CENTRING):
-        columns = (pixels.dx, pixels.dy, pixels.wavelength, pixels.data, pixels.used)
-        sums = sum(in_parts(windowed_moments, columns, bands, centre, sky, sigma))
+        sums = sum(in_parts(windowed_moments, seen, bands, centre, sky, sigma))
         light = sums[:, :1]
         if not (light > 0).all():
             raise BadInput(
@@ -251,6 +247,19 @@ def locate(
     return centre, np.column_stack([window[:, :2] * narrowing, window[:, 2]])
 
 
+def _far_from_star(
+    parts: Sequence[StarPixels],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return wavelength and data of a sample of the pixels that show hardly any star."""
+    found = []
+    for part in parts:
+        dx, dy, wavelength, data = (column[SAMPLE] for column in part[:4])
+        far = dx * dx + dy * dy > (REACH / 2) ** 2
+        found.append((wavelength[far], data[far]))
+    wavelength, data = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return wavelength, data
+
+
 def _gaussian_start(
     moments: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -263,9 +272,9 @@ def _solve_profile(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve the normal equations of all bands; the outermost light counts as sky."""
     profile = np.zeros((len(sums), sums.shape[2]))
     for row, (diagonal, right, target) in zip(profile, sums, strict=True):
-        seen = diagonal > 0
-        banded = np.vstack([np.append(0.0, right[:-1]), np.where(seen, diagonal, 1.0)])
-        row[:] = solveh_banded(banded, target)
+        beside = np.diag(right[:-1], 1)
+        matrix = np.diag(np.where(diagonal > 0, diagonal, 1.0)) + beside + beside.T
+        row[:] = np.linalg.solve(matrix, target)
         row -= row[PEDESTAL].mean()
         row[-1] = 0.0
     return profile

@@ -47,9 +47,10 @@ def seen_radii(distance: NDArray[np.float32]) -> NDArray[np.float64]:
     Parameters
     ----------
     distance : float32[n]
-        Of the pixels from the star [pix]; a percent of them may lie further out.
+        Of a sample of the pixels from the star [pix]; a percent of them may lie further
+        out.
     """
-    farthest = float(np.quantile(distance[::97], 0.99)) if distance.size > 97 else 0.0
+    farthest = float(np.quantile(distance, 0.99)) if distance.size else 0.0
     n = int(np.searchsorted(RADII, farthest, "right"))
     return RADII[: max(n, N_RADII_MIN)]
 

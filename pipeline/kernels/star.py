@@ -328,8 +328,8 @@ def reject_deviant(
             continue
         p = profile_at(profile, (wavelength[i] - blue) / width - 0.5, place[i])
         light = flux[j] * p
-        error = np.sqrt(stat[i] + (tolerance * light) ** 2)
-        if abs(data[i] - sky[j] - light) > kappa * error:
+        variance = stat[i] + (tolerance * light) ** 2
+        if (data[i] - sky[j] - light) ** 2 > kappa * kappa * variance:
             used[i] = False
             n_rejected += 1
     return n_rejected
