@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.pixels import keep_good
+from pipeline.algorithms.pixels import COLUMN_TYPES
+from pipeline.kernels.pixels import gather_good
 from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
 
@@ -141,18 +142,25 @@ class Sampled:
 
         Flagged pixels and those without finite data are left out.
         """
-        parts = []
-        limits = [float(np.float32(x)) for x in (low, high, self.low, self.high)]
-        for samples in self.samples:
-            pixels = self._read_segment(samples, low, high)
-            n = keep_good(*pixels, *limits)
-            parts.append([column[:n] for column in pixels])
-        return _joined(parts)
+        low, high = float(np.float32(low)), float(np.float32(high))
+        limits = (low, high, float(np.float32(self.low)), float(np.float32(self.high)))
+        guesses = [samples.guess(low, high) for samples in self.samples]
+        found = _with_room(sum(rows.stop - rows.start for rows in guesses))
+        n = 0
+        for samples, rows in zip(self.samples, guesses, strict=True):
+            pixels = self._read_segment(samples.segment, rows, low, high)
+            if n + len(pixels.data) > len(found.data):  # more than was guessed
+                found = _joined([found, _with_room(len(found.data) + len(pixels.data))])
+            n = gather_good(tuple(pixels), limits, tuple(found), n)
+        return Pixels._make(column[:n] for column in found)
 
-    def _read_segment(self, samples: _Samples, low: float, high: float) -> Pixels:
-        """Read the rows of one segment that hold a range, and more around them."""
-        segment = samples.segment
-        rows = samples.guess(low, high)
+    def _read_segment(
+        self, segment: Segment, rows: slice, low: float, high: float
+    ) -> Pixels:
+        """Read the rows of one segment that hold a range, and more around them.
+
+        ``rows`` are those that should hold it.
+        """
         while True:
             pixels = self.table.read(rows)
             start, stop = rows.start, rows.stop
@@ -170,6 +178,11 @@ def _ends(window: Pixels) -> list[list[np.float32]]:
     """Return the lowest and the highest coordinates, each x and y."""
     x, y = window.xpos, window.ypos
     return [[x.min(), y.min()], [x.max(), y.max()]]
+
+
+def _with_room(n: int) -> Pixels:
+    """Return columns for some pixels, not filled."""
+    return Pixels._make(np.empty(n, kind) for kind in COLUMN_TYPES)
 
 
 def _joined(parts: Sequence[Sequence[NDArray[Any]]]) -> Pixels:

@@ -361,44 +361,40 @@ def add_rows_to_spectrum(
 
 
 @kernel
-def keep_good(
-    xpos: NDArray[np.float32],
-    ypos: NDArray[np.float32],
-    wavelength: NDArray[np.float32],
-    data: NDArray[np.float32],
-    dq: NDArray[np.uint32],
-    stat: NDArray[np.float32],
-    origin: NDArray[np.uint32],
-    low: float,
-    high: float,
-    first: float,
-    last: float,
+def gather_good(
+    pixels: tuple[NDArray[Any], ...],
+    limits: tuple[float, float, float, float],
+    out: tuple[NDArray[Any], ...],
+    n: int,
 ) -> int:
-    """Move the good pixels of a range of wavelengths to the front, in their order.
+    """Copy the good pixels of a range of wavelengths behind others, in their order.
 
     Parameters
     ----------
-    xpos, ypos, wavelength, data, dq, stat, origin : [n]
-        Columns of a pixel table, changed; flagged and not finite pixels are not kept.
-    low, high : float
-        Wavelengths to keep [Angstrom], ``high`` excluded.
-    first, last : float
-        Wavelengths to which the table is cut [Angstrom], both included.
+    pixels : Pixels
+        Columns of a pixel table, each [m]; flagged and not finite ones are left out.
+    limits : (float, float, float, float)
+        Lowest and highest wavelength to take, the latter excluded, and wavelengths to
+        which the table is cut, both included [Angstrom].
+    out : Pixels
+        Receives them, each column with room for ``m`` more.
+    n : int
+        Pixels that are there already.
 
     Returns
     -------
     int
-        Number of pixels kept; what lies behind them has no meaning.
+        Number of pixels there are then.
     """
-    n = 0
+    low, high, first, last = limits
+    xpos, ypos, wavelength, data, dq, stat, origin = pixels
     for i in range(wavelength.shape[0]):
         if not (low <= wavelength[i] < high and first <= wavelength[i] <= last):
             continue
         if dq[i] != 0 or not np.isfinite(data[i]):
             continue
-        if n < i:
-            xpos[n], ypos[n], wavelength[n] = xpos[i], ypos[i], wavelength[i]
-            data[n], dq[n], stat[n], origin[n] = data[i], dq[i], stat[i], origin[i]
+        out[0][n], out[1][n], out[2][n] = xpos[i], ypos[i], wavelength[i]
+        out[3][n], out[4][n], out[5][n], out[6][n] = data[i], dq[i], stat[i], origin[i]
         n += 1
     return n
 

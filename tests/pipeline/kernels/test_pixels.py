@@ -8,12 +8,13 @@ from pipeline.kernels.pixels import (
     add_rows_to_spectrum,
     count_pixels,
     fill_pixels,
-    keep_good,
+    gather_good,
     line_spans,
     polynomial,
 )
 
 NY, NX = 40, 64
+LIMITS = (2.0, 8.0, 0.0, 7.5)
 LEFT = np.array([[3.2, 0.05, 1e-4], [33.7, -0.02, 0.0]])
 RIGHT = np.array([[25.9, 0.05, 1e-4], [60.1, -0.02, 0.0]])
 WAVE = np.zeros((2, 3, 4))
@@ -195,8 +196,11 @@ def test_good_pixels_of_a_range_keep_their_order():
     good = (wavelength >= 2) & (wavelength < 8) & (wavelength <= 7.5)
     good &= (dq == 0) & np.isfinite(columns[3])
     expected = [column[good] for column in pixels]
-    kept = keep_good(*pixels, 2.0, 8.0, 0.0, 7.5)
-    assert 100 < kept < n
-    for column, wanted in zip(pixels, expected, strict=True):
-        assert_array_equal(column[:kept], wanted)
-    assert keep_good(*(column[:0] for column in pixels), 2.0, 8.0, 0.0, 7.5) == 0
+    room = tuple(np.zeros(n + 5, column.dtype) for column in pixels)
+    stop = gather_good(tuple(pixels), LIMITS, room, 5)
+    assert 105 < stop < n
+    for column, wanted in zip(room, expected, strict=True):
+        assert_array_equal(column[5:stop], wanted)
+        assert not column[:5].any()
+    nothing = tuple(column[:0] for column in pixels)
+    assert gather_good(nothing, LIMITS, room, 5) == 5
