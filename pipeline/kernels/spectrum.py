@@ -120,7 +120,6 @@ def local_cubic(
     low, high = 0, 0
     matrix = np.empty((4, 4))
     vector = np.zeros(4)
-    powers = np.empty(4)
     for i in range(n):
         while x[i] - x[low] > half_width:
             low += 1
@@ -129,7 +128,7 @@ def local_cubic(
         limit = np.inf
         for _ in range(n_rounds + 1):
             used = _normal_equations(
-                x, y, weight, low, high, i, half_width, limit, matrix, vector, powers
+                x, y, weight, low, high, i, half_width, limit, matrix, vector
             )
             if used < 5 or not cholesky(matrix, 4):
                 break
@@ -194,30 +193,38 @@ def _normal_equations(
     limit: float,
     matrix: NDArray[np.float64],
     vector: NDArray[np.float64],
-    powers: NDArray[np.float64],
 ) -> int:
     """Fill the normal equations of a cubic around point ``i``; return how many points.
 
     From the second round on ``vector`` holds the last solution, by which points beyond
     ``limit`` are left out.
     """
-    old = vector.copy()
-    matrix[:, :] = 0.0
-    vector[:] = 0.0
+    a0, a1, a2, a3 = vector[0], vector[1], vector[2], vector[3]
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = 0.0
+    v0 = v1 = v2 = v3 = 0.0
     used = 0
     for k in range(low, high):
-        if not weight[k] > 0.0:
-            continue
+        w = weight[k]
         t = (x[k] - x[i]) / scale
-        residual = y[k] - (old[0] + t * (old[1] + t * (old[2] + t * old[3])))
-        if limit < np.inf and abs(residual) > limit:
+        beyond = abs(y[k] - (a0 + t * (a1 + t * (a2 + t * a3)))) > limit
+        if beyond or not w > 0.0:
             continue
         used += 1
-        powers[0] = 1.0
-        for a in range(1, 4):
-            powers[a] = powers[a - 1] * t
-        for a in range(4):
-            vector[a] += weight[k] * powers[a] * y[k]
-            for b in range(a + 1):
-                matrix[a, b] += weight[k] * powers[a] * powers[b]
+        wt, tt = w * t, t * t
+        m0 += w
+        m1 += wt
+        m2 += w * tt
+        m3 += wt * tt
+        m4 += w * tt * tt
+        m5 += wt * tt * tt
+        m6 += w * tt * tt * tt
+        v0 += w * y[k]
+        v1 += wt * y[k]
+        v2 += w * tt * y[k]
+        v3 += wt * tt * y[k]
+    vector[0], vector[1], vector[2], vector[3] = v0, v1, v2, v3
+    matrix[0, 0] = m0
+    matrix[1, 0], matrix[1, 1] = m1, m2
+    matrix[2, 0], matrix[2, 1], matrix[2, 2] = m2, m3, m4
+    matrix[3, 0], matrix[3, 1], matrix[3, 2], matrix[3, 3] = m3, m4, m5, m6
     return used
