@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
 from pipeline.algorithms import sdp
 from pipeline.algorithms.filters import Filter, filter_from, white
 from pipeline.algorithms.flux_calibration import UNIT
@@ -25,6 +27,8 @@ from pipeline.spec import (
     Image2D,
     Outputs,
     Params,
+    Planes,
+    Product,
     Value,
     param,
 )
@@ -128,12 +132,24 @@ def cube_qc(prefix: str) -> tuple[QC, ...]:
     ours = (
         ("EXP# NCOSMIC", "", "Pixels of an exposure rejected as cosmic rays.", True),
         ("EXP# IFU# NCOSMIC", "", "Those of one IFU.", True),
+        ("NOISE BOX#", "", "Noise of a sum over # x # spaxels, relative to STAT.", True),
+        ("NOISE BIN#", "", "Noise of a sum over # planes, relative to STAT.", True),
     )
     return tuple(
         QC(f"QC {prefix} {name}", product, unit, doc, optional)
         for product, lines in (("DATACUBE_FINAL", rows + ours), ("IMAGE_FOV", rows))
         for name, unit, doc, optional in lines
     )
+
+
+EXPOSURE_MAP = Product(
+    "EXPOSURE_MAP",
+    "image",
+    'Exposure time of every spaxel of the cube; with format="sdpCube".',
+    unit="s",
+    optional=True,
+    is_map=True,
+)
 
 
 def output_grid(
@@ -219,9 +235,11 @@ def write_products(
     cube = out.cube(
         "DATACUBE_FINAL", grid.shape, unit=unit, wcs=wcs, header=keywords, like=like
     )
-    mosaic = fill_cube(cube, exposures, grid, settings, bands, depth=standard)
+    mosaic = fill_cube(
+        cube, exposures, grid, settings, bands, depth=standard, covariance=True
+    )
     qc = mosaic.source_qc(qc_prefix)
-    cube.qc.update(qc | mosaic.rejection_qc(qc_prefix))
+    cube.qc.update(qc | mosaic.rejection_qc(qc_prefix) | mosaic.noise_qc(qc_prefix))
     if standard:
         cube.header.pop("ARCFILE", None)
         cube.header.update(sdp.sdp_keywords(headers, mosaic, unit == sdp.UNIT))
@@ -247,4 +265,19 @@ def write_products(
         )
     if params.format == "xCube":
         cube.write_images(images)
+    if standard:
+        _write_exposure_map(out, mosaic, headers, like)
     return mosaic
+
+
+def _write_exposure_map(
+    out: Outputs, mosaic: Mosaic, headers: Sequence[Header], like: Frame
+) -> None:
+    """Write how long every spaxel of the cube was exposed."""
+    times = [float(header["EXPTIME"]) for header in headers]
+    seen = sdp.exposure_map(mosaic.coverage, times).astype(np.float32)
+    words = {**mosaic.grid.image_wcs(), "PRODCATG": "ANCILLARY.EXPMAP"}
+    shape = (seen.shape[0], seen.shape[1])
+    writer = out.image("EXPOSURE_MAP", shape, unit="s", header=words, like=like)
+    none = np.zeros(shape, np.uint32)
+    writer.write(slice(0, shape[0]), Planes(seen, none, np.zeros_like(seen)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.covariance import Covariance, measure_covariance
 from pipeline.algorithms.depth import MeanImage, VarianceMode
 from pipeline.algorithms.filters import Filter, FilteredImage
 from pipeline.algorithms.grid import Grid
@@ -35,7 +36,7 @@ class Mosaic:
     ``images``: through the filters; ``n_rejected``: int64[n_exposures, 25], pixels
     rejected as cosmic rays, by exposure and IFU; ``coverage``: bool[n_exposures, ny, nx],
     spaxels that an exposure reaches; ``noise`` and ``mean``: for the depth, only filled
-    on demand.
+    on demand; ``covariance``: of the voxels, None unless asked for.
     """
 
     grid: Grid
@@ -45,6 +46,7 @@ class Mosaic:
     noise: VarianceMode
     mean: MeanImage
     middle: FilteredImage
+    covariance: Covariance | None = None
 
     @property
     def middle_wavelength(self) -> float:
@@ -56,6 +58,12 @@ class Mosaic:
         sources = find_sources(self.middle.planes().data)
         found = source_qc(sources, self.middle_wavelength, self.grid.spaxel)
         return {f"QC {recipe} {name}": value for name, value in found.items()}
+
+    def noise_qc(self, recipe: str) -> dict[str, Value]:
+        """Return how much noisier sums of voxels are than their variances say."""
+        if self.covariance is None:
+            return {}
+        return self.covariance.keywords(f"QC {recipe}")
 
     def rejection_qc(self, recipe: str) -> dict[str, Value]:
         """Return the counts of rejected pixels by exposure, and by IFU of each."""
@@ -74,6 +82,7 @@ def fill_cube(
     settings: Resampling,
     bands: Sequence[Filter],
     depth: bool = False,
+    covariance: bool = False,
 ) -> Mosaic:
     """Write all planes of a cube and return what was seen on the way.
 
@@ -89,11 +98,19 @@ def fill_cube(
         Filters of the images wanted.
     depth
         Measure how deep the cube is.
+    covariance
+        Measure how the errors of voxels are correlated; without it the variances of
+        images suppose that pixels lie densely.
     """
     nz, *image_shape = grid.shape
     shape = (image_shape[0], image_shape[1])
     wavelengths = grid.wavelengths()
-    correlation = correlation_of_planes(grid, settings)
+    for exposure in exposures:
+        _ = exposure.pixels.samples  # read once, before threads ask for them
+    correlation, shared = correlation_of_planes(grid, settings), None
+    if covariance:
+        shared = measure_covariance(exposures, grid, settings)
+        correlation = shared.factor(nz, 1, 1) ** 2
     mosaic = Mosaic(
         grid,
         [FilteredImage(band, wavelengths, shape, correlation) for band in bands],
@@ -102,10 +119,10 @@ def fill_cube(
         VarianceMode(),
         MeanImage(shape),
         FilteredImage(_around_middle(wavelengths), wavelengths, shape, correlation),
+        shared,
     )
+
     height = slab_height(grid, exposures, _SHARE * memory_gb() * 1e9, n_threads() + 1)
-    for exposure in exposures:
-        _ = exposure.pixels.samples  # read once, before threads ask for them
 
     def make(rows: slice) -> Slab:
         slab = make_slab(exposures, grid, settings, rows)

@@ -118,8 +118,10 @@ def time_keywords(headers: Sequence[Header], mean_exposure: float) -> dict[str, 
     }
 
 
-def mean_exposure(coverage: NDArray[np.bool_], times: Sequence[float]) -> float:
-    """Return the mean exposure time of the spaxels that have any [s].
+def exposure_map(
+    coverage: NDArray[np.bool_], times: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return the exposure time of every spaxel, float64[ny, nx] [s].
 
     Parameters
     ----------
@@ -132,6 +134,12 @@ def mean_exposure(coverage: NDArray[np.bool_], times: Sequence[float]) -> float:
     for mask, time in zip(coverage, times, strict=True):
         padded = np.pad(mask, 2, mode="edge")
         total += time * ndimage.binary_closing(padded, iterations=2)[2:-2, 2:-2]
+    return total
+
+
+def mean_exposure(coverage: NDArray[np.bool_], times: Sequence[float]) -> float:
+    """Return the mean exposure time of the spaxels that have any [s]."""
+    total = exposure_map(coverage, times)
     return float(total[total > 0].mean()) if (total > 0).any() else float(sum(times))
 
 

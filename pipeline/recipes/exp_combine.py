@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.cube_products import (
+    EXPOSURE_MAP,
+    CubeParams,
+    cube_qc,
+    write_products,
+)
 from pipeline.algorithms.exposure import group_exposures
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.mosaic import exposure_weights
@@ -72,6 +77,7 @@ class ExpCombineParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of all exposures.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        EXPOSURE_MAP,
     ],
     qc=cube_qc("EXPCOMB"),
 )

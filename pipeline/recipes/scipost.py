@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from pipeline.algorithms.astrometry import default_solution
-from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.cube_products import (
+    EXPOSURE_MAP,
+    CubeParams,
+    cube_qc,
+    write_products,
+)
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.exposure_autocal import KEYWORD as AUTOCAL
 from pipeline.algorithms.exposure_autocal import (
@@ -185,6 +190,7 @@ class ScipostParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of all exposures.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        EXPOSURE_MAP,
         Product(
             "PIXTABLE_REDUCED",
             "pixels",

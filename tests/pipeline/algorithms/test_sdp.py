@@ -9,6 +9,7 @@ from pipeline.algorithms.filters import FilteredImage, white
 from pipeline.algorithms.grid import Extent, natural_grid
 from pipeline.algorithms.mosaic import Mosaic
 from pipeline.algorithms.sdp import (
+    exposure_map,
     image_quality,
     mean_exposure,
     origin_keywords,
@@ -155,3 +156,15 @@ def test_errors_of_the_axes_are_positive():
     words = wcs_keywords()
     assert words["CUNIT3"] == "angstrom"
     assert all(words[k] > 0 for k in ("CRDER3", "CSYER1", "CSYER2"))
+
+
+def test_exposure_times_of_a_dithered_field():
+    coverage = np.zeros((2, 12, 14), bool)
+    coverage[0, :, :10] = True
+    coverage[1, :, 4:] = True
+    coverage[0, 5, 6] = False  # a hole between pixels
+    times = exposure_map(coverage, TIMES)
+    assert (times[:, :4] == 600.0).all() and (times[:, 10:] == 300.0).all()
+    assert (times[:, 4:10] == 900.0).all()
+    assert mean_exposure(coverage, TIMES) == pytest.approx(times.mean())
+    assert (exposure_map(np.zeros((1, 6, 6), bool), TIMES[:1]) == 0).all()

@@ -11,6 +11,7 @@ from pipeline.memory import MemoryOutputs, MemoryTable
 from pipeline.parallel import memory_budget
 from pipeline.recipes.scipost import scipost
 from pipeline.spec import BadInput
+from tests.pipeline.algorithms.test_covariance import sums_over_boxes
 from tests.pipeline.sky_pixels import LINE, Sky, Star, pixel_tables
 
 PLAIN = {"skymethod": "none", "save": "cube", "rvcorr": "none", "lambdaref": -1.0}
@@ -124,6 +125,32 @@ def test_archive_keywords(tables):
     assert words["MJD-END"] - words["MJD-OBS"] >= words["TEXPTIME"] / 86400
     assert words["CUNIT3"] == "angstrom"
     assert 15 < words["ABMAGLIM"] < 30
+
+
+def test_an_exposure_map_goes_with_the_archive_format(tables):
+    second = pixel_tables(Sky(noise=8.0), seed=2, date="2026-09-03T04:31:10.456")
+    out = run([*tables, *second], format="sdpCube")
+    found = out["EXPOSURE_MAP"]
+    assert found.header["PRODCATG"] == "ANCILLARY.EXPMAP" and found.unit == "s"
+    assert found.header["CRPIX1"] == out["DATACUBE_FINAL"].header["CRPIX1"]
+    seen = np.isfinite(out["DATACUBE_FINAL"].planes.data).any(axis=0)
+    assert (found.planes.data[seen] == 1200.0).mean() > 0.95
+    assert "EXPOSURE_MAP" not in run(tables)
+
+
+def test_noise_factors_are_those_of_the_cube():
+    """Sums over blank boxes scatter as STAT and the factors of the header say."""
+    out = run(pixel_tables(Sky(stars=())))
+    cube = out["DATACUBE_FINAL"]
+    data, _, stat = cube.planes
+    for name, shape in (("BOX2", (1, 2)), ("BOX3", (1, 3)), ("BIN5", (5, 1))):
+        squares = np.nanmean(sums_over_boxes(data, *shape) ** 2)
+        pull = np.sqrt(squares / np.nanmean(sums_over_boxes(stat, *shape)))
+        assert cube.qc[f"QC SCIPOST NOISE {name}"] == pytest.approx(pull, rel=0.03)
+        assert pull > 1.05
+    white = out["IMAGE_FOV"].planes
+    pull = float(np.nanstd(white.data / np.sqrt(white.stat)))
+    assert pull == pytest.approx(1.0, abs=0.15)
 
 
 @pytest.mark.parametrize(
