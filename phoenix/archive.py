@@ -82,7 +82,8 @@ def _release(service: Service, candidate: Candidate, preview: Preview) -> Idp:
     try:
         log = processing_log(evidence, flag_of(evidence))
         files = write_files(evidence, service.store, scratch, log, preview)
-        idp.report = [str(f) for path in (files.cube, files.image) for f in validate(path)]
+        images = [path for path in (files.cube, files.image, files.map) if path]
+        idp.report = [str(f) for path in images for f in validate(path)]
     except PhoenixError as refusal:
         idp.report = [str(refusal)]
     except Exception as error:
@@ -140,6 +141,8 @@ def _publish(service: Service, idp: Idp, files: IdpFiles) -> None:
     sync(folder)
     idp.path, idp.image_path = places[files.cube.name], places[files.image.name]
     idp.log_path, idp.preview_path = places[files.log.name], places[files.preview.name]
+    if files.map:
+        idp.map_path = places[files.map.name]
 
 
 def _supersede(session: Session, idp: Idp) -> None:

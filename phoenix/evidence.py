@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from phoenix.db.models import Association, Block, Job, Product, RawFile
-from phoenix.measure import BACKGROUND, EXPECTED, NEGATIVE, SNR
+from phoenix.measure import BACKGROUND, DEPTH, EXPECTED, EXPECTED_DEPTH, NEGATIVE, SNR
 from qc.flags import ScoreInputs
 
 COSMICS = re.compile(r"QC \w+ EXP(\d+) (?:IFU(\d+) )?NCOSMIC")
@@ -195,4 +195,13 @@ def alignment(evidence: Evidence) -> float | None:
     return None
 
 
-__all__ = ["EXPECTED", "NEGATIVE", "SNR", "Evidence", "finals", "score_inputs"]
+__all__ = [
+    "DEPTH",
+    "EXPECTED",
+    "EXPECTED_DEPTH",
+    "NEGATIVE",
+    "SNR",
+    "Evidence",
+    "finals",
+    "score_inputs",
+]

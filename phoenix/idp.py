@@ -1,4 +1,6 @@
-"""The files of one data product as the archive gets them: cube, image, log, preview.
+"""The files of one data product as the archive gets them.
+
+The cube, its white-light image, the map of exposure times, the log and the preview.
 
 Names and keywords follow ESO's science data product standard. Data are copied as the
 recipe wrote them; only keywords that a recipe cannot know are added: provenance in terms
@@ -14,7 +16,7 @@ from pathlib import Path
 from phoenix.db.models import Product, now
 from phoenix.errors import ReleaseRefused
 from phoenix.evidence import Evidence
-from phoenix.standard_rules import CUBE, DATA_UNIT, FORBIDDEN, STAT_UNIT, WHITE
+from phoenix.standard_rules import CUBE, DATA_UNIT, EXPOSURES, FORBIDDEN, STAT_UNIT, WHITE
 from phoenix.store import Store
 from pipeline import __version__
 from pipeline.formats.cards import Keywords
@@ -25,21 +27,24 @@ Preview = Callable[[Path, Path], None]
 """Writes the preview image of a cube: ``preview(cube, png)``."""
 
 IMAGE_CODES = {"SCBS": "SIMS", "SCBC": "SIMC", "SCBX": "SIMX", "SCBD": "SIMD"}
+MAP_CODE = "SXPM"
 NUMBERED = re.compile(r"(PROV|OBID|PROGID|ASSON|ASSOC|ASSOM)\d+")
 """Keywords that are written anew."""
 
 
 @dataclass(frozen=True)
 class IdpFiles:
-    """The four files of a product in one folder."""
+    """The files of a product in one folder; ``map`` is None where there is none."""
 
     cube: Path
     image: Path
     log: Path
     preview: Path
+    map: Path | None = None
 
     def __iter__(self) -> Iterator[Path]:
-        return iter((self.image, self.log, self.preview, self.cube))
+        maps = () if self.map is None else (self.map,)
+        return iter((self.image, self.log, self.preview, *maps, self.cube))
 
 
 def idp_name(evidence: Evidence) -> str:
@@ -72,15 +77,19 @@ def write_files(
         Writes the preview image.
     """
     name, image = idp_name(evidence), _name(evidence, IMAGE_CODES[evidence.code])
+    exposures = exposure_map(evidence)
     files = IdpFiles(
         folder / f"{name}.fits",
         folder / f"{image}.fits",
         folder / f"{name}_tpl.log",
         folder / f"{name}_tpl.png",
+        folder / f"{_name(evidence, MAP_CODE)}.fits" if exposures else None,
     )
     cube = store.absolute(evidence.product.path)
     white = store.absolute(white_light(evidence, store).path)
     copy_revised(white, files.image, _revise_image)
+    if exposures and files.map:
+        copy_revised(store.absolute(exposures.path), files.map, _revise_map)
     files.log.write_text(log)
     preview(cube, files.preview)
     copy_revised(
@@ -106,6 +115,23 @@ def white_light(evidence: Evidence, store: Store) -> Product:
         f"{evidence.product.name} of {evidence.block.name} has no white-light image",
         remedy="reduce it with filter=white",
     )
+
+
+def exposure_map(evidence: Evidence) -> Product | None:
+    """Return the map of exposure times that was made with a cube, if any was."""
+    for product in evidence.product.job.products:
+        if product.tag == "EXPOSURE_MAP" and product.deleted_at is None:
+            return product
+    return None
+
+
+def _revise_map(unit: str, words: Keywords) -> Keywords | None:
+    """Make an exposure map one of the archive's."""
+    if unit:
+        return None
+    _drop(words)
+    words["PRODCATG"] = EXPOSURES
+    return words
 
 
 def _revise_image(unit: str, words: Keywords) -> Keywords | None:
@@ -145,6 +171,8 @@ def _revise_cube(
     for number, path, kind in ((2, files.log, "README"), (3, files.preview, "PREVIEW")):
         words[f"ASSOC{number}"] = f"ANCILLARY.{kind}"
         words[f"ASSOM{number}"] = hashlib.md5(path.read_bytes()).hexdigest()
+    if files.map:
+        words["ASSON4"] = files.map.name
     return words
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.depth import MeanImage, NegativeVoxels, der_snr, histogram_mode
+from pipeline.algorithms.covariance import noise_factor
+from pipeline.algorithms.depth import (
+    MeanImage,
+    NegativeVoxels,
+    der_snr,
+    histogram_mode,
+    limit_of_noise,
+    limiting_magnitude,
+    point_source_area,
+)
 from pipeline.formats.cube import CubeFile, open_cube
 from pipeline.spec import CubeFrame, blocks
 from qc.process import OH_FREE
@@ -18,6 +27,8 @@ BACKGROUND = "PHX BACKGROUND"
 NEGATIVE = "PHX NEGATIVE FRACTION"
 SNR = "PHX SNR"
 EXPECTED = "PHX SNR EXPECTED"
+DEPTH = "PHX DEPTH"
+EXPECTED_DEPTH = "PHX DEPTH EXPECTED"
 N_BRIGHT = 25
 """Spaxels whose mean makes the spectrum for the SNR check: an aperture of 1 arcsec2."""
 
@@ -35,22 +46,29 @@ def measure_cube(path: Path) -> dict[str, float]:
         ``PHX NEGATIVE FRACTION``: of voxels below -5 sigma; ``PHX SNR``: of the brightest
         spaxels in OH-free windows, by DER_SNR, which does not use STAT; ``PHX SNR
         EXPECTED``: from the variance, which is that of the detected electrons carried
-        through the reduction. Those that cannot be measured are left out.
+        through the reduction, and the noise factor of the resampling; ``PHX DEPTH``:
+        5-sigma AB magnitude limit of a point source, from the scatter of the white-light
+        image; ``PHX DEPTH EXPECTED``: from the variance and the noise factors. Those that
+        cannot be measured are left out.
     """
     cube = open_cube(path, "DATACUBE_FINAL")
-    mean = MeanImage(cube.shape[1:])
+    mean, variance = MeanImage(cube.shape[1:]), MeanImage(cube.shape[1:])
     negative = NegativeVoxels()
     for planes in blocks(cube.shape[0], PLANES):
         data, _, stat = cube.read(planes)
         mean.add(data)
+        variance.add(stat)
         negative.add(data, stat)
     image = mean.image()
     measured, expected = _signal_to_noise(cube, image)
+    depth, expected_depth = _limits(cube, image, variance.image())
     found = {
         BACKGROUND: _mode(image),
         NEGATIVE: negative.fraction(),
         SNR: measured,
         EXPECTED: expected,
+        DEPTH: depth,
+        EXPECTED_DEPTH: expected_depth,
     }
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
@@ -60,6 +78,7 @@ def _signal_to_noise(cube: CubeFile, image: NDArray[np.float64]) -> tuple[float,
     ranked = np.argsort(np.where(np.isfinite(image), image, -np.inf), axis=None)
     y, x = np.unravel_index(ranked[-N_BRIGHT:], image.shape)
     wavelength = plane_wavelengths(cube)
+    shared = noise_factor(cube.header, N_BRIGHT) ** 2
     ratios = []
     for low, high in OH_FREE:
         inside = np.flatnonzero((wavelength >= low) & (wavelength < high))
@@ -67,13 +86,30 @@ def _signal_to_noise(cube: CubeFile, image: NDArray[np.float64]) -> tuple[float,
             continue
         data, _, stat = cube.read(slice(int(inside[0]), int(inside[-1]) + 1))
         flux = np.asarray(np.nanmean(data[:, y, x], axis=1, dtype=np.float64))
-        variance = np.nanmean(stat[:, y, x], axis=1, dtype=np.float64) / N_BRIGHT
+        mean = np.nanmean(stat[:, y, x], axis=1, dtype=np.float64)
+        variance = mean * shared / N_BRIGHT
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios.append((der_snr(flux), float(np.nanmedian(flux / np.sqrt(variance)))))
     if not ratios:
         return float("nan"), float("nan")
     measured, expected = np.median(np.array(ratios), axis=0)
     return float(measured), float(expected)
+
+
+def _limits(
+    cube: CubeFile, image: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return magnitude limits from the mean image and from the mean of the variances."""
+    header, n_planes = cube.header, cube.shape[0]
+    known = variance[np.isfinite(variance) & (variance > 0)]
+    if "SKY_RES" not in header or not known.size:
+        return float("nan"), float("nan")
+    width = float(header["SKY_RES"]) / (3600.0 * abs(float(header["CD2_2"])))
+    area = point_source_area(width)
+    blue, red = plane_wavelengths(cube)[[0, -1]].tolist()
+    shared = noise_factor(header, area, n_planes)
+    noise = shared * np.sqrt(area * float(np.median(known)) / n_planes)
+    return limiting_magnitude(image, width, blue, red), limit_of_noise(noise, blue, red)
 
 
 def plane_wavelengths(cube: CubeFrame) -> NDArray[np.float64]:

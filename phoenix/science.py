@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 from association.score import AssociationScore
 from phoenix.db.models import QC1, Block, Score
 from phoenix.db.queries import with_products
-from phoenix.evidence import EXPECTED, NEGATIVE, SNR, Evidence, finals, score_inputs
+from phoenix.evidence import (
+    DEPTH,
+    EXPECTED,
+    EXPECTED_DEPTH,
+    NEGATIVE,
+    SNR,
+    Evidence,
+    finals,
+    score_inputs,
+)
 from phoenix.measure import measure_cube
 from phoenix.quality import MACHINE, decide
 from phoenix.service import Service
@@ -23,6 +32,7 @@ from qc.process import (
     calibration_distance,
     cosmics_per_ccd,
     cosmics_per_exposure,
+    depth_against_variance,
     missing_sky,
     negative_counts,
     saturation,
@@ -67,17 +77,22 @@ def certify_science(service: Service, month: str) -> None:
 
 
 class Relations:
-    """What the products of a month have in common: SNR against counts, cosmics."""
+    """What the products of a month have in common: SNR against counts, depth, cosmics."""
 
     def __init__(self, products: Iterable[Evidence]) -> None:
         pairs: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
         rates: dict[str, list[float]] = defaultdict(list)
+        depths: dict[tuple[str, int], list[float]] = defaultdict(list)
         for evidence in products:
             values = evidence.measured()
             if SNR in values and EXPECTED in values:
                 pairs[self._key(evidence)].append((values[SNR], values[EXPECTED]))
+            if DEPTH in values and EXPECTED_DEPTH in values:
+                difference = values[DEPTH] - values[EXPECTED_DEPTH]
+                depths[self._key(evidence)].append(difference)
             rates[evidence.code] += [_rate(*counts) for counts in evidence.cosmics()]
         self._snr = {key: snr_relation(found) for key, found in pairs.items()}
+        self._depth = {key: robust_trend(found) for key, found in depths.items()}
         self._cosmics = {code: robust_trend(found) for code, found in rates.items()}
 
     @staticmethod
@@ -92,6 +107,10 @@ class Relations:
     def snr(self, evidence: Evidence) -> Trend | None:
         """Return the relation for products like this one."""
         return self._snr.get(self._key(evidence))
+
+    def depth(self, evidence: Evidence) -> Trend | None:
+        """Return how much less deep products like this one are than their variance."""
+        return self._depth.get(self._key(evidence))
 
 
 def process_flags(evidence: Evidence, relations: Relations) -> list[ProcessFlag]:
@@ -110,6 +129,9 @@ def process_flags(evidence: Evidence, relations: Relations) -> list[ProcessFlag]
         flags.append(
             snr_against_counts(values[SNR], values[EXPECTED], relations.snr(evidence))
         )
+    if DEPTH in values and EXPECTED_DEPTH in values:
+        limits = values[DEPTH], values[EXPECTED_DEPTH]
+        flags.append(depth_against_variance(*limits, relations.depth(evidence)))
     return [*flags, *_cosmic_flags(evidence, relations.cosmics(evidence))]
 
 

@@ -1,8 +1,9 @@
 """Validator of archive products: the ESO Science Data Products standard for MUSE.
 
 ``validate`` reports everything that an archive would refuse in a cube
-(``SCIENCE.CUBE.IFS``) or in its white-light image (``ANCILLARY.IMAGE.WHITELIGHT``): each
-finding names the rule, the place, what is wrong and what to do. No finding means ready.
+(``SCIENCE.CUBE.IFS``), in its white-light image (``ANCILLARY.IMAGE.WHITELIGHT``) or in its
+exposure map (``ANCILLARY.EXPMAP``): each finding names the rule, the place, what is wrong
+and what to do. No finding means ready.
 
 Source: ESO Science Data Products Standard, tables for IFS cubes, and the value checks
 of the Phase 3 archive.
@@ -11,10 +12,17 @@ of the Phase 3 archive.
 from collections.abc import Iterator
 from pathlib import Path
 
-from phoenix.standard_extensions import check_extensions
+from phoenix.standard_extensions import check_exposure_map, check_extensions
 from phoenix.standard_file import Hdu, Truncated, read_hdus
 from phoenix.standard_primary import check_cube_primary
-from phoenix.standard_rules import CUBE, FORBIDDEN, FORBIDDEN_PATTERN, WHITE, Finding
+from phoenix.standard_rules import (
+    CUBE,
+    EXPOSURES,
+    FORBIDDEN,
+    FORBIDDEN_PATTERN,
+    WHITE,
+    Finding,
+)
 
 __all__ = ["Finding", "validate"]
 
@@ -25,8 +33,8 @@ def validate(path: Path) -> list[Finding]:
     Parameters
     ----------
     path : Path
-        A cube or a white-light image, under its archive name, with the files it names
-        (ASSONi) in the same folder.
+        A cube, a white-light image or an exposure map, under its archive name, with the
+        files it names (ASSONi) in the same folder.
     """
     try:
         hdus = read_hdus(path)
@@ -42,6 +50,8 @@ def validate(path: Path) -> list[Finding]:
     category = str(hdus[0].values.get("PRODCATG", "")).strip()
     if category == CUBE:
         findings += check_cube_primary(hdus, path.parent)
+    elif category == EXPOSURES:
+        findings += check_exposure_map(hdus[0])
     elif category != WHITE:
         findings.append(
             Finding(
@@ -49,7 +59,7 @@ def validate(path: Path) -> list[Finding]:
                 "PRIMARY",
                 "PRODCATG",
                 f"is {category!r}" if category else "is missing",
-                f"write {CUBE} or {WHITE}",
+                f"write {CUBE}, {WHITE} or {EXPOSURES}",
             )
         )
     findings += check_extensions(hdus, category)

@@ -27,6 +27,18 @@ def check_extensions(hdus: Sequence[Hdu], category: str) -> Iterator[Finding]:
         yield from _check_links(hdu, images)
 
 
+def check_exposure_map(hdu: Hdu) -> Iterator[Finding]:
+    """Check the map of exposure times: an image [s] with its coordinates."""
+    if len(hdu.shape) != 2:
+        problem = f"is {len(hdu.shape)}, an exposure map has 2 axes"
+        yield Finding("content", hdu.label, "NAXIS", problem, "write the right product")
+    unit = _text(hdu.values, "BUNIT")
+    if unit != "s":
+        problem = f"is {unit!r}" if unit else "is missing"
+        yield Finding("unit", hdu.label, "BUNIT", problem, "write s")
+    yield from _check_wcs(hdu)
+
+
 def _text(values: Mapping[str, Value], keyword: str) -> str:
     return str(values.get(keyword, "")).strip()
 

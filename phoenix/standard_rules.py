@@ -6,6 +6,8 @@ from math import inf
 
 CUBE = "SCIENCE.CUBE.IFS"
 WHITE = "ANCILLARY.IMAGE.WHITELIGHT"
+EXPOSURES = "ANCILLARY.EXPMAP"
+"""Exposure time of every spaxel [s] (ESO Phase 3, overview of data product types)."""
 
 DATA_UNIT = "10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)"
 STAT_UNIT = "10**(-40)erg**2.s**(-2).cm**(-4).angstrom**(-2)"

@@ -42,6 +42,10 @@ COSMIC_FLOOR = 0.1
 SNR_FLOOR = 0.1
 """Difference in ln(SNR) from the month that is never flagged (ours)."""
 
+DEPTH_FLOOR = 0.5
+"""Difference in limiting magnitude from the month that is never flagged [mag]: the field
+is rougher by a factor of 1.6 (ours; the brightness of sources moves it by 0.2)."""
+
 CLOSENESS_LIMIT = 0.05
 """Association score below which a product is flagged: three cadences away (ours)."""
 
@@ -160,8 +164,8 @@ def expected_snr(
     ron_e : float
         Read-out noise of a pixel [count].
     correlation : float
-        Factor of the resampling method: resampled voxels share noise with their
-        neighbours, so their scatter is smaller than the true noise.
+        Inverse of the noise factor of the resampling for the aperture: voxels share noise
+        with their neighbours, so a sum is noisier than its variances say.
     """
     variance = source_e + sky_e + n_pixels * ron_e**2
     return correlation * source_e / sqrt(variance) if variance > 0 else 0.0
@@ -182,6 +186,23 @@ def snr_against_counts(
     ratio = _log_ratio(measured, expected)
     text = f"SNR {measured:.2f}, the counts allow {expected:.2f}"
     return _against("SNR_COUNTS", ratio, relation, SNR_FLOOR, text)
+
+
+def depth_against_variance(
+    measured: float, expected: float, relation: Trend | None
+) -> ProcessFlag:
+    """Check the depth that the data show against the one that their variance promises.
+
+    Parameters
+    ----------
+    measured, expected : float
+        5-sigma limits of a point source [mag]: from the scatter of the white-light image,
+        and from the variance with the noise factors of its aperture and planes.
+    relation : Trend, optional
+        The month's differences for products of the same mode and NCOMBINE.
+    """
+    text = f"limit {measured:.2f} mag, the variance promises {expected:.2f}"
+    return _against("DEPTH", measured - expected, relation, DEPTH_FLOOR, text)
 
 
 def _log_ratio(measured: float, expected: float) -> float:

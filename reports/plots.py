@@ -117,6 +117,17 @@ def plot_trend(
         axes.set_ylabel(label)
 
 
+def plot_exposures(times: NDArray[np.float32], path: Path) -> None:
+    """Plot the exposure time of every spaxel, float32[y, x] [s], North up, East left."""
+    with _figure(path) as figure:
+        axes = figure.subplots()
+        seen = np.ma.masked_less_equal(times, 0)
+        image = axes.imshow(seen, origin="lower", cmap="viridis", vmin=0)
+        figure.colorbar(image, ax=axes, label="exposure time [s]")
+        axes.set_xlabel("spaxel")
+        axes.set_ylabel("spaxel")
+
+
 def save_image(image: NDArray[np.float32], path: Path, least: int = 360) -> None:
     """Write an image as PNG, North up and East left, enlarged by whole numbers.
 

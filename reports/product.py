@@ -8,10 +8,11 @@ from phoenix.db.models import Idp, Product, RawFile, Score
 from phoenix.store import Store
 from pipeline import __version__
 from pipeline.formats.cube import open_cube
+from pipeline.formats.image import open_images
 from pipeline.spec import BadInput, CubeFrame
 from reports.associations import associations, dated
 from reports.contexts import Fact, Figure, Link, Problem, ProductPage, ProductRow
-from reports.plots import plot_snr, plot_spectrum, save_image
+from reports.plots import plot_exposures, plot_snr, plot_spectrum, save_image
 from reports.score_bits import LEGEND, bits
 from reports.states import TONES, chip
 from reports.summary import summarise
@@ -46,9 +47,10 @@ FACTS = {
 
 IMAGE_CAPTION = "White light; North is up, East left; arcsinh stretch."
 SPECTRUM_CAPTION = (
-    "Brightest source, aperture of 0.6 arcsec, with its error; below, the median of the "
-    "fainter half of the field."
+    "Brightest source, aperture of 0.6 arcsec, with its error (variance and noise factor "
+    "of the aperture); below, the median of the fainter half of the field."
 )
+MAP_CAPTION = "Exposure time of every spaxel; North is up, East left."
 SNR_CAPTION = (
     "Signal to noise of each spaxel against its signal: with the noise measured in the "
     "data (DER_SNR) and with the one that the variance predicts."
@@ -65,6 +67,7 @@ def _links(idp: Idp, up: str) -> tuple[Link, ...]:
     files = (
         ("cube", idp.path),
         ("white light", idp.image_path),
+        ("exposure map", idp.map_path),
         ("preview", idp.preview_path),
         ("log", idp.log_path),
     )
@@ -160,7 +163,9 @@ def product_page(idp: Idp, store: Store, month_href: str, generated: str) -> Pro
         month_href=f"../{month_href}",
         generated=generated,
         image=None if cube is None else Figure(f"{idp.name}.png", IMAGE_CAPTION),
-        figures=() if cube is None else _figures(cube, folder, idp),
+        figures=()
+        if cube is None
+        else (*_figures(cube, folder, idp), *_exposures(idp, store, folder)),
         associations=associations(idp.block),
         flags=tuple(_flag(s) for s in idp.product.scores),
         facts=() if cube is None else _facts(cube),
@@ -192,6 +197,19 @@ def _figures(cube: CubeFrame, folder: Path, idp: Idp) -> tuple[Figure, ...]:
         plot_snr(summary, snr)
         shown.write_text(now)
     return Figure(spectrum.name, SPECTRUM_CAPTION), Figure(snr.name, SNR_CAPTION)
+
+
+def _exposures(idp: Idp, store: Store, folder: Path) -> tuple[Figure, ...]:
+    """Plot the exposure map of a product; empty where its file is gone or damaged."""
+    if not idp.map_path:
+        return ()
+    path = folder / f"{idp.name}_exposures.svg"
+    try:
+        (found,) = open_images(store.absolute(idp.map_path), "EXPOSURE_MAP").values()
+        plot_exposures(found.read(slice(0, found.shape[0])).data, path)
+    except (BadInput, OSError):
+        return ()
+    return (Figure(path.name, MAP_CAPTION),)
 
 
 def _finding(text: str) -> Problem:

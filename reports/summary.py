@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoenix.measure import plane_wavelengths
+from pipeline.algorithms.covariance import noise_factor
 from pipeline.spec import CubeFrame, blocks
 
 CLEAN_WINDOWS = ((5300.0, 5400.0), (6050.0, 6150.0), (6690.0, 6790.0), (8110.0, 8210.0))
@@ -22,7 +23,8 @@ class CubeSummary:
 
     ``white``: mean over wavelength, float32[y, x], NaN outside the field;
     ``wavelength`` [Angstrom]; ``source`` and ``source_sigma``: spectrum summed in an
-    aperture around the brightest source and its standard error from STAT; ``blank``:
+    aperture around the brightest source and its standard error, from STAT and the noise
+    factor of the aperture; ``blank``:
     median spectrum of the fainter half of the field; all float64[wavelength] in the
     unit of the cube. ``signal``, ``noise``, ``expected``: of each spaxel in a clean
     window: mean, scatter between neighbouring voxels, and what STAT says.
@@ -81,6 +83,7 @@ def summarise(cube: CubeFrame, size: int = 64) -> CubeSummary:
     inside = np.isfinite(white)
     faint = inside & (white <= np.median(white[inside])) if inside.any() else inside
     low, high = _clean_window(wavelength)
+    shared = noise_factor(cube.header, int(np.count_nonzero(aperture & inside)))
 
     source, variance, blank = (np.full(len(wavelength), np.nan) for _ in range(3))
     window_data, window_stat = [], []
@@ -100,7 +103,7 @@ def summarise(cube: CubeFrame, size: int = 64) -> CubeSummary:
         white,
         wavelength,
         source,
-        np.sqrt(variance),
+        shared * np.sqrt(variance),
         blank,
         (y0, x0),
         (low, high),

@@ -350,6 +350,7 @@ class Idp(Base):
     image_path: Mapped[str] = mapped_column(String(1024), default="")
     log_path: Mapped[str] = mapped_column(String(1024), default="")
     preview_path: Mapped[str] = mapped_column(String(1024), default="")
+    map_path: Mapped[str] = mapped_column(String(1024), default="", server_default="")
     report: Mapped[list[str]] = mapped_column(default=list)
     certification: Mapped[str] = mapped_column(String(16), default="none")
     comment: Mapped[str] = mapped_column(default="")

@@ -123,9 +123,26 @@ def limiting_magnitude(
     if deviation <= 0:
         return float("nan")
     noise = deviation / np.sqrt(1.0 - 2.0 / np.pi)
-    area = 4.0 * np.pi * (fwhm_pix / SIGMA_TO_FWHM) ** 2
+    return limit_of_noise(noise * point_source_area(fwhm_pix), blue, red)
+
+
+def point_source_area(fwhm_pix: float) -> float:
+    """Return over how many pixels a point source spreads: those of the best aperture."""
+    return float(4.0 * np.pi * (fwhm_pix / SIGMA_TO_FWHM) ** 2)
+
+
+def limit_of_noise(noise: float, blue: float, red: float) -> float:
+    """Return the 5-sigma AB magnitude limit [mag].
+
+    Parameters
+    ----------
+    noise : float
+        Error of the flux in the aperture of a point source [1e-20 erg/s/cm**2/Angstrom].
+    blue, red : float
+        Limits of the wavelength range [Angstrom].
+    """
     zero_point = -2.5 * np.log10(3.34e4 * blue * red / 3631.0) - 2.5 * np.log10(FLUX_UNIT)
-    return float(-2.5 * np.log10(5.0 * noise * area) + zero_point)
+    return float(-2.5 * np.log10(5.0 * noise) + zero_point)
 
 
 def _smooth(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

@@ -86,6 +86,7 @@ def test_released_files_meet_the_standard(store, idps):
         if idp.state == "released":
             assert validate(store / idp.path) == []
             assert validate(store / idp.image_path) == []
+            assert validate(store / idp.map_path) == []
             assert (store / idp.preview_path).stat().st_size > 0
             assert idp.flag in (store / idp.log_path).read_text()
 
@@ -93,7 +94,7 @@ def test_released_files_meet_the_standard(store, idps):
 @pytest.mark.interop
 def test_released_files_pass_fitsverify(store, idps, fitsverify):
     for idp in idps.values():
-        for path in (idp.path, idp.image_path):
+        for path in (idp.path, idp.image_path, idp.map_path):
             if path:
                 assert fitsverify(store / path) == (0, 0)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 NX, NY, NZ = 8, 6, 12
 
@@ -128,8 +129,14 @@ def _set(header: fits.Header, cards: Mapping[str, Any]) -> None:
             header[keyword] = value
 
 
-def image(name: str, shape: tuple[int, ...], *cards: Mapping[str, Any]) -> fits.ImageHDU:
-    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+def image(
+    name: str,
+    shape: tuple[int, ...],
+    *cards: Mapping[str, Any],
+    values: NDArray[np.float32] | None = None,
+) -> fits.ImageHDU:
+    if values is None:
+        values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     hdu = fits.ImageHDU(values, name=name)
     for group in cards:
         _set(hdu.header, group)
@@ -153,6 +160,7 @@ def write_cube(
     base: Mapping[str, Any] = GENUINE | FIXES,
     white: bool = True,
     shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((NZ, NY, NX), (NZ, NY, NX)),
+    values: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None] = (None, None),
 ) -> Path:
     """Write a cube with some cards changed (None removes one)."""
     first = fits.PrimaryHDU()
@@ -161,8 +169,8 @@ def write_cube(
     hdus = fits.HDUList(
         [
             first,
-            image("DATA", shapes[0], WCS, SPECTRAL, DATA, data),
-            image("STAT", shapes[1], WCS, SPECTRAL, STAT, stat),
+            image("DATA", shapes[0], WCS, SPECTRAL, DATA, data, values=values[0]),
+            image("STAT", shapes[1], WCS, SPECTRAL, STAT, stat, values=values[1]),
         ]
     )
     path = folder / "cube.fits"

@@ -10,6 +10,7 @@ from qc.process import (
     calibration_distance,
     cosmics_per_ccd,
     cosmics_per_exposure,
+    depth_against_variance,
     expected_snr,
     missing_sky,
     negative_counts,
@@ -153,3 +154,13 @@ def test_snr_is_held_against_the_month() -> None:
     assert snr_against_counts(6.0, 10.0, relation).verdict == "red"
     assert snr_against_counts(-1.0, 10.0, relation).verdict == "red"
     assert snr_against_counts(12.0, 10.0, None).verdict == "unknown"
+
+
+def test_depth_against_what_the_variance_promises() -> None:
+    month = robust_trend([-0.3, -0.25, -0.35, -0.3, -0.28, -0.31])
+    assert depth_against_variance(24.4, 24.7, month).verdict == "green"
+    rough = depth_against_variance(23.6, 24.7, month)
+    assert rough.verdict == "red" and rough.value == pytest.approx(-1.1)
+    assert "limit 23.60 mag, the variance promises 24.70" in rough.text
+    assert depth_against_variance(float("nan"), 24.7, month).verdict == "red"
+    assert depth_against_variance(24.4, 24.7, None).verdict == "unknown"

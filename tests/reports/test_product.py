@@ -6,6 +6,7 @@ from phoenix.db.models import Block, Idp, Member, Product, RawFile
 from phoenix.store import Store
 from reports.product import product_page
 from reports.render import render
+from tests.phoenix.test_idp import write_map
 from tests.reports.test_summary import make_cube
 
 
@@ -20,6 +21,7 @@ def idp():
     return Idp(
         name="MU_SCBS_1", code="SCBS", kind="OBJ", state="refused", flag="000000000",
         n_red=0, n_total=7, path="", image_path="", log_path="", preview_path="",
+        map_path="",
         association_by="", product=Product(path="products/gone.fits"), block=block,
         report=["[mandatory] PRIMARY OBJECT is missing. Remedy: write the target's name"],
     )  # fmt: skip
@@ -34,6 +36,23 @@ def test_a_lost_or_damaged_cube_does_not_take_the_pages_along(idp, tmp_path, con
     page = product_page(idp, store, "month.html", "now")
     assert page.image is None and page.figures == ()
     assert "MU_SCBS_1" in render(page)
+
+
+@pytest.mark.parametrize("content", [None, b"SIMPLE  = no FITS"])
+def test_the_exposure_map_is_shown_where_it_can_be(idp, tmp_path, monkeypatch, content):
+    monkeypatch.setattr("reports.product.open_cube", lambda path, tag: make_cube())
+    store = Store(tmp_path)
+    idp.map_path = "map.fits"
+    write_map(store.absolute(idp.map_path))
+    page = product_page(idp, store, "month.html", "now")
+    assert page.figures[-1].href == "MU_SCBS_1_exposures.svg"
+    assert (store.pages / "products" / page.figures[-1].href).exists()
+    assert "../../map.fits" in render(page)
+    if content is None:
+        store.absolute(idp.map_path).unlink()
+    else:
+        store.absolute(idp.map_path).write_bytes(content)
+    assert len(product_page(idp, store, "month.html", "now").figures) == 2
 
 
 def test_findings_are_problem_and_remedy(idp, tmp_path):

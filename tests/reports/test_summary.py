@@ -45,6 +45,14 @@ def test_summary_finds_the_source_and_the_noise():
     assert_allclose(summary.expected, 2.0, rtol=1e-6)
 
 
+def test_errors_of_the_spectrum_know_the_shared_noise():
+    cube = make_cube(20)
+    factors = {f"ESO QC SCIPOST NOISE BOX{n}": 1.4 - 0.4 / n for n in (2, 3, 5, 10, 20)}
+    shared = MemoryCube(cube.planes, header={**HEADER, **factors})
+    ratio = summarise(shared).source_sigma / summarise(cube).source_sigma
+    assert_allclose(ratio, 1.4 - 0.4 / np.sqrt(29), rtol=1e-6)
+
+
 def test_slabs_do_not_matter():
     small, large = summarise(make_cube(), size=3), summarise(make_cube(), size=1000)
     assert_allclose(small.white, large.white, rtol=1e-6)

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from phoenix.db.models import Base, Block, Member
-from phoenix.db.session import Catalogue, migrate
+from phoenix.db.models import Base, Block, Idp, Member
+from phoenix.db.session import MIGRATIONS, Catalogue, migrate
 
 
 @pytest.fixture
@@ -38,6 +40,32 @@ def test_opening_again_keeps_the_rows(catalogue):
     migrate(catalogue.engine)
     with catalogue.read() as session:
         assert session.scalars(select(Block.name)).all() == ["AB"]
+
+
+ROW = {
+    "id": 1, "product_id": 1, "block_id": 1, "name": "MU", "version": 1,
+    "month": "2026-09", "code": "SCBS", "kind": "OBJ", "state": "released", "flag": "0",
+    "n_red": 0, "n_total": 7, "association_by": "", "path": "cube.fits",
+    "image_path": "", "log_path": "", "preview_path": "", "report": "[]",
+    "certification": "none", "comment": "", "released_at": "2026-09-01 00:00:00",
+}  # fmt: skip
+"""A data product of the first tables."""
+
+
+def test_products_of_the_first_tables_have_no_exposure_map(tmp_path):
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with create_engine(url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        places = ", ".join(f":{name}" for name in ROW)
+        insert = f"INSERT INTO idp ({', '.join(ROW)}) VALUES ({places})"
+        connection.execute(text(insert), ROW)
+    opened = Catalogue(url)
+    with opened.read() as session:
+        assert session.scalars(select(Idp.map_path)).all() == [""]
+    opened.close()
 
 
 def test_times_come_back_in_utc(catalogue):
