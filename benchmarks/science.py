@@ -35,7 +35,16 @@ TELLURIC = (
     (8900.0, 9600.0),
 )
 """Bands of molecular absorption [Angstrom], left out of fluxes."""
+BANDS = {
+    "O2 B": (6865.0, 6940.0),
+    "H2O 7200": (7165.0, 7340.0),
+    "O2 A": (7590.0, 7700.0),
+    "H2O 8230": (8120.0, 8340.0),
+}
+"""The strong ones [Angstrom]."""
 FLUX_RANGE, FLUX_STEP = (4800.0, 9200.0), 200.0
+LEAST_SNR = 200.0
+"""Signal-to-noise ratio in a band of `FLUX_STEP` from which a flux counts."""
 BLUE, RED = (4850.0, 5050.0), (6650.0, 6850.0)
 """Bands in which refraction is compared [Angstrom]."""
 APERTURE = 9.0
@@ -162,34 +171,62 @@ def refraction(cube: Cube) -> Iterator[Row]:
     yield "refraction left, 4950-6750 [arcsec]", float(np.hypot(*apart))
 
 
+def flux_ratios(cube: Cube, chosen: NDArray[np.bool_]) -> Floats:
+    """Return measured over true flux of each star in some planes, summed alike.
+
+    NaN: a star that is not brighter than all others together by a factor of 5 within
+    its aperture, or whose signal-to-noise ratio is below `LEAST_SNR`.
+    """
+    w = cube.wavelength[chosen]
+    image = np.nanmean(cube.data[chosen].astype(float), axis=0)
+    variance = np.nanmean(cube.stat[chosen].astype(float), axis=0) / len(w)
+    image -= np.nanmedian(image[blank_spaxels(cube)])
+    middle, every = float(w.mean()), cube.scene.total(w)
+    y, x = np.indices(image.shape)
+    ratios = []
+    for source, place in stars(cube):
+        near = (np.hypot(x - place[0], y - place[1]) < APERTURE) & np.isfinite(image)
+        flux = 1e20 * float(source.continuum(w).mean())
+        own = flux * cube.scene.image(source, middle, place)[near].sum()
+        others = every[near].sum() - own
+        loud = own > LEAST_SNR * np.sqrt(variance[near].sum())
+        measured = float((image[near].sum() - others) / own)
+        ratios.append(measured if loud and own > 5 * others else np.nan)
+    return np.array(ratios)
+
+
 def fluxes(cube: Cube) -> Iterator[Row]:
-    """Yield measured over true flux of stars."""
-    y, x = np.indices(cube.data.shape[1:])
-    ratios: list[list[float]] = []
+    """Yield measured over true flux of stars outside of molecular bands."""
+    table = []
+    w = cube.wavelength
+    lines = near_lines(cube, 0.05, 4.0)
     for first in np.arange(*FLUX_RANGE, FLUX_STEP):
-        image, w = band(cube, first, first + FLUX_STEP)
-        if len(w) < 40:
-            continue
-        middle = float(w.mean())
-        image = image - np.nanmedian(image[blank_spaxels(cube)])
-        every = cube.scene.total(w)
-        ratios.append([])
-        for source, place in stars(cube):
-            near = (np.hypot(x - place[0], y - place[1]) < APERTURE) & np.isfinite(image)
-            flux = 1e20 * float(source.continuum(w).mean())
-            own = flux * cube.scene.image(source, middle, place)[near].sum()
-            others = every[near].sum() - own
-            if own > 5 * others:
-                ratios[-1].append(float((image[near].sum() - others) / own))
-            else:
-                ratios[-1].append(np.nan)
-    table = np.array(ratios)
-    by_band = np.nanmedian(table, axis=1)
-    yield "flux over truth, median", float(np.nanmedian(table))
+        chosen = (w >= first) & (w < first + FLUX_STEP) & clear(w) & ~lines
+        if chosen.sum() >= 40:
+            table.append(flux_ratios(cube, chosen))
+    ratios = np.array(table)
+    by_band = np.nanmedian(ratios, axis=1)
+    yield "fluxes measured", float(np.isfinite(ratios).sum())
+    yield "flux over truth, median", float(np.nanmedian(ratios))
     yield "flux over truth, bluest band", float(by_band[0])
     yield "flux over truth, reddest band", float(by_band[-1])
-    yield "flux over truth, scatter of bands", float(np.std(by_band))
-    yield "flux over truth, scatter of stars", float(np.nanstd(np.nanmedian(table, axis=0)))
+    yield "flux over truth, farthest band", float(by_band[np.nanargmax(abs(by_band - 1))])
+    yield "flux over truth, scatter of bands", float(np.nanstd(by_band))
+    yield (
+        "flux over truth, scatter of stars",
+        float(np.nanstd(np.nanmedian(ratios, axis=0))),
+    )
+
+
+def molecular_bands(cube: Cube) -> Iterator[Row]:
+    """Yield the flux in molecular bands over that on both sides, both over the truth."""
+    w, lines = cube.wavelength, near_lines(cube, 0.05, 4.0)
+    for name, (first, last) in BANDS.items():
+        inside = (w >= first) & (w < last) & ~lines
+        beside = (w >= first - 120) & (w < last + 120) & clear(w) & ~lines
+        if inside.sum() > 10 and beside.sum() > 10:
+            ratio = flux_ratios(cube, inside) / flux_ratios(cube, beside)
+            yield f"flux in {name} over beside", float(np.nanmedian(ratio))
 
 
 def _profile(

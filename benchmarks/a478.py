@@ -1,0 +1,184 @@
+"""A real cube observed again: Abell 478 as mpdaf ships it, simulated, reduced, compared.
+
+``mpdaf/data/sdetect/minicube.fits`` is a part of 8 x 8 arcsec of the cube of Abell 478 that
+MUSE took in December 2014. The simulator images it through IFU 1 and 2 in two dithered
+exposures; our recipes reduce them with the calibrations that ``benchmarks.dithers`` left
+and combine them. The truth is what the simulator painted: the light of the cube at the
+place and wavelength of every pixel, without noise and sky, taken through the same
+combination, so that it is known in the same voxels. Spectra are summed over each galaxy in
+both; their difference is compared with STAT and the noise factor of the header.
+"""
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label, map_coordinates
+
+from benchmarks.chain import Call
+from benchmarks.night import TARGET, objects
+from benchmarks.reduction import CALLS, Reduction
+from benchmarks.science import clear, near_lines, read_cube
+from pipeline.algorithms.covariance import noise_factor
+from pipeline.instrument import FULL
+from pipeline.kernels.project import plane_from_native
+from pipeline.simulator.exposure import Exposure, Pointing
+from pipeline.simulator.frames import simulate_exposure
+from pipeline.simulator.pointing import tangent, to_field
+from pipeline.simulator.scene import CubeSource, Scene
+from pipeline.simulator.stamps import cube_stamps
+
+IFUS = (1, 2)
+STEPS = ((0.0, 0.0), (1.1, -0.4))
+"""Offsets east and north of the exposures [arcsec]."""
+THRESHOLD = 0.25
+"""Galaxies are where the smoothed image is brighter than this part of its peak."""
+LEAST_SPAXELS = 9
+LINE_REACH = 4.0
+"""Planes nearer to a bright sky line are told apart [Angstrom]."""
+
+Floats = NDArray[np.float64]
+
+
+def shipped_cube() -> Path:
+    """Return the cube in the installed mpdaf."""
+    return Path(str(files("mpdaf") / "data" / "sdetect" / "minicube.fits"))
+
+
+def exposures() -> Iterator[Exposure]:
+    """Yield exposures of the cube, put in the middle of the field, pointed exactly."""
+    scene = Scene(cubes=(CubeSource("A478", shipped_cube(), *TARGET),))
+    for exposure, (east, north) in zip(objects(FULL), STEPS, strict=False):
+        ra = TARGET[0] + east / 3600 / np.cos(np.radians(TARGET[1]))
+        yield replace(
+            exposure,
+            pointing=Pointing(float(ra), TARGET[1] + north / 3600),
+            scene=scene,
+            error=(0.0, 0.0),
+            rotation_error=0.0,
+        )
+
+
+def true_light(path: Path, exposure: Exposure) -> None:
+    """Put the light of the cube, without noise, into a reduced pixel table.
+
+    The simulator takes the plane of a row at the wavelength of the middle of the slice.
+    """
+    cube = exposure.scene.cubes[0]
+    planes, nodes = cube_stamps(cube.path, to_field(exposure, 0.0, 1.0))
+    with fits.open(path, mode="update", memmap=True) as units:
+        columns = {
+            name: units[name].data[:, 0] for name in ("XPOS", "YPOS", "LAMBDA", "ORIGIN")
+        }
+        xpos, ypos = (columns[n].astype(np.float32) for n in ("XPOS", "YPOS"))
+        east, north = plane_from_native(xpos, ypos)
+        pointing = (exposure.pointing.ra, exposure.pointing.dec)
+        here = tangent(cube.ra, cube.dec, pointing)
+        place = to_field(exposure, east - here[0], north - here[1])
+        middle = row_wavelengths(columns["ORIGIN"], columns["LAMBDA"].astype(np.float64))
+        z = np.clip((middle - nodes[0]) / (nodes[1] - nodes[0]), 0, len(nodes) - 1)
+        half = planes.shape[1] // 2
+        where = [z, place[1] + half, place[0] + half]
+        units["DATA"].data[:, 0] = 1e20 * map_coordinates(
+            planes, where, order=1, mode="constant"
+        )
+
+
+def row_wavelengths(origin: NDArray[np.integer], wavelength: Floats) -> Floats:
+    """Return the mean wavelength of the pixels of each slice in each detector row."""
+    rows = origin.astype(np.uint32) & np.uint32(0xFFFFFF)
+    n = int(rows.max()) + 1
+    total = np.bincount(rows, wavelength, n) / np.maximum(np.bincount(rows, minlength=n), 1)
+    return np.asarray(total[rows])
+
+
+def reduce(reduction: Reduction, folder: Path) -> tuple[Path, Path]:
+    """Return the combined cube and the one of the true light."""
+    tables, truths = [], []
+    for k, exposure in enumerate(exposures()):
+        where = folder / f"exposure_{k}"
+        where.mkdir(parents=True)
+        raw = simulate_exposure(exposure, FULL, where, IFUS)
+        made = reduction.call("scibasic object", where, {"OBJECT": [raw]})
+        given = {"PIXTABLE_OBJECT": [p for p in made if p.name.startswith("PIXTABLE")]}
+        made = reduction.call(
+            CALLS["scipost"], where, given, save="individual", rvcorr="none"
+        )
+        tables += [p for p in made if p.name.startswith("PIXTABLE_REDUCED")]
+        truths.append(Path(shutil.copy(tables[-1], folder / f"PIXTABLE_TRUE_{k}.fits")))
+        true_light(truths[-1], exposure)
+    call: Call = CALLS["exp_combine"]
+    for name, pixels, sigma in (("cube", tables, "10"), ("truth", truths, "-1")):
+        given = {"PIXTABLE_REDUCED": pixels, "OFFSET_LIST": []}
+        reduction.call(call, folder / name, given, crsigma=sigma)
+    return folder / "cube" / "DATACUBE_FINAL.fits", folder / "truth" / "DATACUBE_FINAL.fits"
+
+
+def galaxies(image: Floats) -> Iterator[NDArray[np.bool_]]:
+    """Yield the spaxels of each galaxy in an image."""
+    seen = np.isfinite(image)
+    smooth = gaussian_filter(np.where(seen, image, 0), 1.5)
+    labels, n = label((smooth > THRESHOLD * smooth[seen].max()) & seen)
+    for number in range(1, n + 1):
+        if (labels == number).sum() >= LEAST_SPAXELS:
+            yield labels == number
+
+
+def compare(cube_path: Path, truth_path: Path) -> None:
+    """Print chi, the flux and the signal-to-noise ratio of each galaxy's spectrum."""
+    cube = read_cube(cube_path)
+    header = fits.getheader(cube_path)
+    truth = fits.getdata(truth_path, "DATA").astype(float)
+    quiet = clear(cube.wavelength) & ~near_lines(cube, 0.01, LINE_REACH)
+    image = np.nanmean(truth, axis=0)
+    print(
+        f"{'galaxy':8s}{'spaxels':>8s}{'S/N':>7s}{'flux/truth':>11s}{'chi':>7s}{'all':>7s}"
+    )
+    for number, spaxels in enumerate(galaxies(image), 1):
+        data, stat = (
+            cube.data[:, spaxels].astype(float),
+            cube.stat[:, spaxels].astype(float),
+        )
+        true = truth[:, spaxels]
+        good = np.isfinite(data) & np.isfinite(true)
+        flux, light = (np.where(good, a, 0).sum(axis=1) for a in (data, true))
+        shared = noise_factor(header, int(spaxels.sum()))
+        sigma = shared * np.sqrt(np.where(good, stat, 0).sum(axis=1))
+        there = good.sum(axis=1) > 0.9 * spaxels.sum()
+        pull = (flux - light) / np.where(sigma > 0, sigma, np.nan)
+        chi, every = (
+            float(np.sqrt(np.nanmean(pull[there & planes] ** 2)))
+            for planes in (quiet, np.ones_like(quiet))
+        )
+        ratio = flux[there & quiet].sum() / light[there & quiet].sum()
+        snr = float(np.nanmedian(light / sigma))
+        print(
+            f"{number:<8d}{spaxels.sum():8d}{snr:7.1f}{ratio:11.4f}{chi:7.3f}{every:7.3f}"
+        )
+
+
+def main() -> None:
+    """Print the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dithers", type=Path, default=Path("build/dithers"))
+    parser.add_argument("--raw", type=Path, default=Path("build/bench/raw"))
+    parser.add_argument("--folder", type=Path, default=Path("build/a478"))
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    dithers = options.dithers.resolve() / "own"
+    reduction = Reduction(options.raw.resolve(), dithers, "full")
+    reduction.calibrate(("bias", "flat", "wavecal", "twilight", "standard", "create_sky"))
+    compare(*reduce(reduction, folder))
+    for path in folder.rglob("PIXTABLE*.fits"):
+        path.unlink()
+
+
+if __name__ == "__main__":
+    main()
