@@ -1,0 +1,84 @@
+"""The truths that benchmarks compare with: particles, sums over boxes, rows of slices."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_allclose
+
+from benchmarks import cosmic_rays, memory
+from benchmarks.a478 import galaxies, row_wavelengths
+from benchmarks.covariance import noise_factors
+from benchmarks.night import night
+from pipeline.algorithms.covariance import Covariance
+from pipeline.instrument import MINI
+from pipeline.simulator.detector import detector
+
+
+def test_particles_are_those_of_the_simulator():
+    """An exposure and one without particles differ by what is told, but for noise."""
+    exposure = next(e for e in night(MINI) if e.kind == "OBJECT")
+    ccd = replace(detector(MINI, 2), read_noise=np.full(4, 0.01))
+    told = cosmic_rays.particles(MINI, exposure.timestamp, 2)
+    assert (told > 100).sum() > 10
+    seed = np.array([exposure.seed, 2, int(exposure.mjd * 86400)], np.uint64)
+    dark = np.zeros(MINI.shape, np.float32)
+    raw = ccd.expose(dark, exposure.exptime, seed).astype(float)
+    calm = ccd.expose(dark, 0.0, seed).astype(float)
+    for quadrant in MINI.quadrants():
+        gain = ccd.gain[quadrant.number - 1]
+        seen = gain * (raw - calm)[quadrant.raw_y, quadrant.raw_x]
+        true = told[quadrant.trim_y, quadrant.trim_x]
+        hit = (true > 300) & (true < 20000)
+        assert_allclose(seen[hit], true[hit], rtol=0.4)
+
+
+def test_noise_factors_of_white_and_of_shared_noise():
+    rng = np.random.default_rng(3)
+    white = rng.normal(0, 2.0, (30, 40, 12, 12)).astype(np.float32)
+    stat = np.full_like(white, 4.0)
+    header = fits.Header()
+    blank = np.ones(white.shape[1:], bool)
+    for _, number, found, told in noise_factors(white, stat, header, blank):
+        assert found == pytest.approx(told, rel=0.1) and number > 100
+    shared = white + np.roll(white, 1, axis=3)
+    words = Covariance(np.array([[[0.5, 1.0, 0.5]]])).keywords("HIERARCH ESO QC X")
+    header.update(words)
+    rows = list(noise_factors(shared, 2 * stat, header, blank))
+    assert rows[0][0] == "2 x 2 x 1 planes"
+    assert rows[0][2] == pytest.approx(np.sqrt(1.5), rel=0.03)
+    assert rows[0][3] == pytest.approx(np.sqrt(1.5), rel=0.01)
+
+
+def test_wavelengths_of_rows():
+    origin = np.array([5 << 11 | 65, 5 << 11 | 65 | 9 << 24, 6 << 11 | 65], np.uint32)
+    found = row_wavelengths(origin, np.array([5000.0, 5002.0, 5010.0]))
+    assert_allclose(found, [5001.0, 5001.0, 5010.0])
+
+
+def test_galaxies_are_told_apart():
+    y, x = np.indices((40, 60))
+    image = np.exp(-0.5 * ((x - 15) ** 2 + (y - 20) ** 2) / 9)
+    image += 0.6 * np.exp(-0.5 * ((x - 45) ** 2 + (y - 12) ** 2) / 9)
+    image[:, 58:] = np.nan
+    faint, bright = galaxies(image)  # from the bottom up
+    assert bright[20, 15] and faint[12, 45] and not (faint & bright).any()
+
+
+def test_copies_of_exposures_have_other_dates_and_places(tmp_path):
+    for k in (1, 2, 3):
+        folder = tmp_path / "own" / f"dither_{k}"
+        folder.mkdir(parents=True)
+        unit = fits.PrimaryHDU()
+        unit.header.update({"RA": 10.0, "DEC": -25.0, "MJD-OBS": 61286.0})
+        unit.header["DATE-OBS"] = f"2026-09-03T04:2{k}:00.456"
+        data = fits.ImageHDU(np.full((4, 1), float(k), np.float32), name="DATA")
+        path = folder / "PIXTABLE_REDUCED_0001.fits"
+        fits.HDUList([unit, data]).writeto(path, checksum=True)
+    paths = memory.copies(tmp_path, tmp_path, 16)
+    headers = [fits.getheader(path) for path in paths]
+    assert len({h["DATE-OBS"] for h in headers}) == 16
+    assert len({(h["RA"], h["DEC"]) for h in headers}) == 6
+    assert fits.getdata(paths[15], "DATA")[0, 0] == 1.0
+    assert memory.n_pixels(paths) == 64
