@@ -37,6 +37,10 @@ _VOXELS_PER_LAG = 12_000
 _PLACES = (3, 24)
 """Fewest and most places in the spectrum."""
 
+_LOUDEST = 4.0
+"""Variance over the median one from which voxels are left out: at the rim, and where
+weights of both signs nearly cancel (``lanczos``), one of which would outweigh all."""
+
 _TALLEST = 8
 """Planes of a place at most: never more than a slab of the cube takes."""
 
@@ -139,8 +143,9 @@ def measure_covariance(
             replace(e, steps=(*e.steps, _white_noise(rows.start * len(exposures) + k)))
             for k, e in enumerate(exposures)
         ]
-        planes = make_slab(noisy, grid, settings, rows).planes
-        return lagged_sums(planes.data, planes.stat, reach)
+        data, _, stat = make_slab(noisy, grid, settings, rows).planes
+        loud = ~(stat < _LOUDEST * np.nanmedian(stat)) if np.isfinite(stat).any() else True
+        return lagged_sums(np.where(loud, np.float32(np.nan), data), stat, reach)
 
     total = np.zeros((3, *(2 * n + 1 for n in reach)))
     for part in map_ordered(sums, _places(exposures, grid, reach)):

@@ -18,6 +18,7 @@ from tests.pipeline.algorithms.test_resample import NEAREST, grid_of, placed
 from tests.pipeline.slice_pixels import VARIANCE, slice_pixels
 
 DRIZZLE = Resampling("drizzle", (0.8, 0.8, 1.0), 1, "median", 0.0)
+RENKA = replace(DRIZZLE, method="renka")
 BOXES = ((1, 1), (5, 1), (1, 10), (5, 5))
 """Side of the aperture and number of planes."""
 
@@ -35,7 +36,13 @@ def sums_over_boxes(values, n_planes, side):
 
 @pytest.mark.parametrize(
     ("method", "turns"),
-    [(DRIZZLE, (0.0,)), (DRIZZLE, (31.0,)), (DRIZZLE, (0.0, 90.0)), (NEAREST, (0.0,))],
+    [
+        (DRIZZLE, (0.0,)),
+        (DRIZZLE, (31.0,)),
+        (DRIZZLE, (0.0, 90.0)),
+        (NEAREST, (0.0,)),
+        (RENKA, (0.0,)),
+    ],
 )
 def test_factors_are_those_of_independent_realisations(method, turns):
     """The judge draws other noise, and adds up whole boxes."""
@@ -56,9 +63,11 @@ def test_factors_are_those_of_independent_realisations(method, turns):
             sampled[side, n_planes][1] += np.nansum(variance)
     for (side, n_planes), (squares, variances) in sampled.items():
         true = np.sqrt(squares / variances)
-        assert found.factor(n_planes, side, side) == pytest.approx(true, rel=0.025)
+        assert found.factor(n_planes, side, side) == pytest.approx(true, rel=0.03)
     known = found.keywords("ESO QC SCIPOST")
-    assert noise_factor(known, 25, 5) == pytest.approx(found.factor(5, 5, 5), rel=0.025)
+    assert noise_factor(known, 25, 5) == pytest.approx(
+        found.factor(5, 5, 5), rel=0.05 if method is RENKA else 0.01
+    )
 
 
 def test_drops_that_share_nothing_leave_the_noise_alone():
@@ -85,6 +94,14 @@ def test_levels_and_lost_pixels_do_not_matter():
     table.pixels.data[::11] = np.nan
     other = measure_covariance([replace(exposure, scale=3.0)], grid, DRIZZLE)
     assert other.factor(1, 5, 5) == pytest.approx(plain.factor(1, 5, 5), rel=0.05)
+
+
+def test_voxels_far_noisier_than_others_do_not_drown_them():
+    """Lanczos weights of both signs nearly cancel in some voxels."""
+    exposure = placed(slice_pixels(size=(60, 50), n_planes=30))
+    settings = replace(DRIZZLE, method="lanczos")
+    factors = measure_covariance([exposure], grid_of(exposure), settings)
+    assert 1.0 < factors.factor(1, 5, 5) < 1.5
 
 
 def test_sums_by_distance_are_those_of_plain_loops():
@@ -121,6 +138,7 @@ def test_how_far_noise_is_shared():
     assert lags(grid, DRIZZLE) == (1, 1, 1)
     assert lags(fine, DRIZZLE) == (1, 2, 2)
     assert lags(grid, NEAREST) == (0, 0, 0)
+    assert lags(grid, RENKA) == (2, 2, 2)
 
 
 def test_factors_between_and_beyond_the_known_ones():
