@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 WAVELENGTH: Floats = np.asarray(np.arange(5000.0, 9001.0, 100.0), np.float64)
 """Where profiles are compared [Angstrom]."""
+NODES: Floats = np.asarray(np.linspace(4650.0, 9300.0, 30), np.float64)
+"""Wavelengths of an LSF_PROFILE, over which QC LSF is measured [Angstrom]."""
 OFFSET: Floats = np.asarray(np.linspace(-7.0, 7.0, 561), np.float64)
 STEP = 0.025
 
@@ -87,10 +89,20 @@ def line_spread(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     yield "LSF FWHM mean error [A]", float(width.mean())
     yield "LSF FWHM scatter [A]", float(width.std())
     yield "LSF FWHM worst [A]", float(np.abs(width).max())
+    ratios = _scatter_of_widths(path) / _fwhm(truth(ifu, NODES)).std(axis=1, ddof=1)
+    yield "QC LSF FWHM STDEV over truth, least", float(ratios.min())
+    yield "   largest", float(ratios.max())
     rest = (found - true) / true.max(axis=-1, keepdims=True)
     yield "LSF profile rms / peak", float(np.sqrt(np.mean(rest**2)))
     skew = _skewness(found) - _skewness(true)
     yield "LSF skewness rms error", float(np.sqrt(np.mean(skew**2)))
+
+
+def _scatter_of_widths(path: Path) -> Floats:
+    """Return QC FWHM STDEV of all slices [Angstrom]."""
+    header = fits.getheader(path)
+    numbers = range(1, FULL.n_slices + 1)
+    return np.array([header[f"ESO QC LSF SLICE{s} FWHM STDEV"] for s in numbers])
 
 
 def arc_widths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:

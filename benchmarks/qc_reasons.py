@@ -117,7 +117,13 @@ REASONS = (
         "QC WAVECAL NSATURATED LAMPn",
         may_lack=True,
     ),
-    Reason("lsf", "LSF SLICE# FWHM STDEV", "QC LSF SLICE# FWHM STDEV", (0.8, 1.1)),
+    Reason(
+        "lsf",
+        "LSF SLICE# FWHM STDEV",
+        "QC LSF SLICE# FWHM STDEV",
+        (0.8, 1.25),
+        middle=(0.87, 0.93),
+    ),
     Reason(
         "lsf",
         "WAVECAL INPUT# NSATURATED",
