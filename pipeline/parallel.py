@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
-from functools import cache
+from functools import cache, partial
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -77,14 +77,22 @@ def memory_budget(gigabytes: float) -> Iterator[None]:
 
 
 class _Task(Generic[Item, Result]):
-    """A call that is either under way in the pool or still to be done by who waits."""
+    """A call that is either under way in the pool or still to be done by who waits.
+
+    A call that is not left to the pool stays in its queue, maybe for long: it is emptied,
+    or else the queue would keep the data of the call in memory.
+    """
 
     def __init__(self, function: Callable[[Item], Result], item: Item) -> None:
-        self._function, self._item = function, item
+        self._call: list[Callable[[], Result]] = [partial(function, item)]
         self._future: Future[Result] | None = None
         self._own: Future[Result] | None = None
         if n_threads() > 1:
-            self._future = _pool().submit(copy_context().run, function, item)
+            self._future = _pool().submit(copy_context().run, self._run)
+
+    def _run(self) -> Result:
+        """Do the call."""
+        return self._call.pop()()
 
     def begin_here(self) -> bool:
         """Do the call in this thread, unless it was begun; tell whether it was done."""
@@ -92,7 +100,7 @@ class _Task(Generic[Item, Result]):
             return False
         self._own = Future()
         try:
-            self._own.set_result(self._function(self._item))
+            self._own.set_result(self._run())
         except BaseException as error:
             self._own.set_exception(error)
         return True
@@ -111,6 +119,7 @@ class _Task(Generic[Item, Result]):
         """Prevent the call, or wait until it is over."""
         if self._future and not self._own and not self._future.cancel():
             self._future.exception()
+        self._call.clear()
 
 
 def map_ordered(

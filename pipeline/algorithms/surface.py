@@ -1,5 +1,7 @@
 """Polynomials in two dimensions through the good pixels of large images."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
@@ -7,10 +9,30 @@ from numpy.typing import NDArray
 _ROWS = 64
 
 
+@dataclass(frozen=True)
+class FittedSurface:
+    """A polynomial over an image.
+
+    ``along_y``, ``along_x``: float64[ny, n], float64[nx, n], Legendre polynomials at all
+    rows and columns; ``coefficients``: float64[n, n].
+    """
+
+    along_y: NDArray[np.floating]
+    along_x: NDArray[np.floating]
+    coefficients: NDArray[np.floating]
+
+    def read(
+        self, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """Return the values in some rows and columns, float32[n_rows, n_columns]."""
+        values = self.along_y[rows] @ self.coefficients @ self.along_x[columns].T
+        return np.asarray(values, dtype=np.float32)
+
+
 def fit_surface(
     data: NDArray[np.float32], good: NDArray[np.bool_], order: int
-) -> NDArray[np.float32]:
-    """Return the least-squares polynomial of an order in x and in y, at all pixels.
+) -> FittedSurface:
+    """Return the least-squares polynomial of an order in x and in y.
 
     The sums over a row have one small matrix product in common, so no design matrix of all
     pixels is needed.
@@ -26,8 +48,8 @@ def fit_surface(
 
     Returns
     -------
-    NDArray
-        float32[ny, nx]; zero where nothing constrains it.
+    FittedSurface
+        Zero where nothing constrains it.
     """
     ny, nx = data.shape
     n = order + 1
@@ -43,4 +65,4 @@ def fit_surface(
         vector += along_y[rows].T @ (np.where(good[rows], data[rows], 0.0) @ along_x)
     normal = matrix.reshape(n, n, n, n).transpose(0, 2, 1, 3).reshape(n * n, n * n)
     solution = np.linalg.lstsq(normal, vector.ravel(), rcond=None)[0].reshape(n, n)
-    return np.asarray(along_y @ solution @ along_x.T, dtype=np.float32)
+    return FittedSurface(along_y, along_x, solution)

@@ -1,6 +1,7 @@
 """Master dark of one IFU."""
 
 from collections.abc import MutableMapping
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ from pipeline.spec import (
     QC,
     BadInput,
     Frames,
+    ImageSpool,
     ImageWriter,
     Input,
     Outputs,
-    Planes,
     Product,
     Value,
     blocks,
@@ -100,7 +101,7 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
     other pixels. With ``--model`` a smooth model is made as well: a plane, and the glow of
     the corners near the ports. As in the genuine recipe, horizontal stripes are taken out
     before its fits and are not part of it. One half of the detector is in hand at a time,
-    but for its data.
+    but for its data; with ``--model`` the data and the flags of all.
     """
     (bias,) = frames["MASTER_BIAS"]
     raws, bad = frames["DARK"], frames.get("BADPIX_TABLE", ())
@@ -112,12 +113,26 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
     stack = Stack(exposures, params, factors)
 
     header = {**exposures[0].overscan.keywords, "EXPTIME": target}
-    shape = exposures[0].shape
+    shape = stack.size.shape
     master = out.image(TAG, shape, unit="count", header=header, like=raws[0])
+    with out.spool(shape) if params.model else nullcontext() as whole:
+        _make_master(master, stack, params, whole)
+        if whole is not None:
+            from pipeline.algorithms.dark_model import dark_model
+
+            model = out.image(MODEL, shape, unit="count", header=header, like=raws[0])
+            for rows, planes in dark_model(whole, stack.size):
+                model.write(rows, planes)
+
+
+def _make_master(
+    master: ImageWriter, stack: Stack, params: DarkParams, whole: ImageSpool | None
+) -> None:
+    """Combine, flag and write the master and its QC; keep a copy in ``whole`` if wanted."""
+    shape = stack.size.shape
     data = np.empty(shape, np.float32)
-    whole = _empty(shape) if params.model else None
-    saturated = np.zeros(len(raws) + 1, np.int64)
     dq = np.empty((stack.size.quadrant_ny, shape[1]), np.uint32)  # used twice
+    saturated = np.zeros(len(stack.exposures) + 1, np.int64)
     n_hot = 0
     for half in stack.halves():
         saturated += _combine_half(master, stack, half, data[half], dq, whole)
@@ -126,24 +141,20 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
         )
         master.write_flags(half, dq)
         if whole is not None:
-            whole.data[half], whole.dq[half] = data[half], dq
+            _replace_flags(whole, half, dq)
         data[half][dq != 0] = np.nan
     for i, number in enumerate(saturated[:-1], 1):
         master.qc[f"QC DARK INPUT{i} NSATURATED"] = int(number)
     master.qc["QC DARK MASTER NSATURATED"] = int(saturated[-1])
     master.qc["QC DARK MASTER NBADPIX"] = n_hot
-    _put_statistics(master.qc, data, target)
-    if whole is not None:
-        from pipeline.algorithms.dark_model import dark_model
-
-        model = out.image(MODEL, shape, unit="count", header=header, like=raws[0])
-        model.write(slice(0, shape[0]), dark_model(whole, stack.size))
+    _put_statistics(master.qc, data, float(master.header["EXPTIME"]))
 
 
-def _empty(shape: tuple[int, int]) -> Planes:
-    """Return planes to be filled."""
-    data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    return Planes(data, np.empty(shape, np.uint32), stat)
+def _replace_flags(image: ImageSpool, half: slice, dq: NDArray[np.uint32]) -> None:
+    """Give one half of an image other flags."""
+    for part in blocks(len(dq)):
+        rows = slice(half.start + part.start, half.start + part.stop)
+        image.write(rows, image.read(rows)._replace(dq=dq[part]))
 
 
 def _exposure_time(exposure: CalibratedFrame) -> float:
@@ -165,11 +176,11 @@ def _combine_half(
     half: slice,
     data: NDArray[np.float32],
     dq: NDArray[np.uint32],
-    whole: Planes | None,
+    whole: ImageSpool | None,
 ) -> NDArray[np.int64]:
     """Combine one half of the detector into ``data`` and ``dq``; write all but flags.
 
-    ``whole``, if there is one, gets STAT. Returns the numbers of saturated pixels, see
+    ``whole``, if there is one, gets all. Returns the numbers of saturated pixels, see
     `Stack.combine`.
     """
 
@@ -179,7 +190,7 @@ def _combine_half(
         master.write_values(there, planes.data, planes.stat)
         data[rows], dq[rows] = planes.data, planes.dq
         if whole is not None:
-            whole.stat[there] = planes.stat
+            whole.write(there, planes)
         return n_saturated
 
     return sum(map_ordered(combine_rows, blocks(len(data), N_ROWS)), np.zeros(1, np.int64))

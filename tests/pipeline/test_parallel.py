@@ -1,5 +1,6 @@
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -81,3 +82,18 @@ def test_tasks_know_their_budget():
     with memory_budget(1.5):
         assert set(map_ordered(lambda _: memory_gb(), range(8))) == {1.5}
     assert memory_gb() == 4.0
+
+
+def test_a_call_that_is_over_is_forgotten():
+    """Also where the pool is busy and never takes it from its queue."""
+
+    class Data:
+        pass
+
+    def outer(_):
+        data = Data()
+        list(map_ordered(lambda i: (data, i)[1], range(3)))
+        return weakref.ref(data)
+
+    found = list(map_ordered(lambda i: outer(i)(), range(4)))
+    assert found == [None] * 4
