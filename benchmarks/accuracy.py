@@ -38,12 +38,13 @@ def read_noise(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     yield "RON over truth, worst port - 1", float(np.max(np.abs(np.array(ratios) - 1)))
 
 
-def _polynomial(row: fits.FITS_record, prefix: str, y: Floats) -> Floats:
+def polynomial(row: fits.FITS_record, prefix: str, y: Floats) -> Floats:
+    """Return a curve of a row of TRACE_TABLE [pix] at 1-based rows."""
     coefficients = [row[f"{prefix}_{k:02d}"] for k in range(6)]
     return np.asarray(np.polynomial.polynomial.polyval(y, coefficients))
 
 
-def _rows_of(truth: Optics, s: int) -> NDArray[np.int64]:
+def rows_of(truth: Optics, s: int) -> NDArray[np.int64]:
     """Return the 0-based rows in which a slice sees 4650 to 9300 Angstrom."""
     centre = truth.wave[s, :, 0]
     inside = np.flatnonzero((centre > FULL.blue) & (centre < FULL.red))
@@ -56,12 +57,12 @@ def traces(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     table = fits.getdata(folder / "flat" / f"TRACE_TABLE-{ifu:02d}.fits", 1)
     left, right, centre = [], [], []
     for s, row in enumerate(table):
-        y0 = _rows_of(truth, s)
+        y0 = rows_of(truth, s)
         y = (y0 + 1).astype(np.float64)
         true_left, true_right = truth.left[s, y0], truth.right[s, y0]
-        left.append(_polynomial(row, "tc1", y) - true_left)
-        right.append(_polynomial(row, "tc2", y) - true_right)
-        centre.append(_polynomial(row, "tc0", y) - (true_left + true_right) / 2)
+        left.append(polynomial(row, "tc1", y) - true_left)
+        right.append(polynomial(row, "tc2", y) - true_right)
+        centre.append(polynomial(row, "tc0", y) - (true_left + true_right) / 2)
     edges = np.concatenate([*left, *right])
     yield "trace edges rms [pix]", float(np.sqrt(np.mean(edges**2)))
     outward = np.mean(np.concatenate(right)) - np.mean(np.concatenate(left))
@@ -78,7 +79,7 @@ def _best_centre(truth: Optics) -> float:
         unit = np.linspace(-1, 1, len(middle))
         fit = np.polynomial.chebyshev.chebfit(unit, middle, 5)
         rest = middle - np.polynomial.chebyshev.chebval(unit, fit)
-        rests.append(rest[_rows_of(truth, s)])
+        rests.append(rest[rows_of(truth, s)])
     return float(np.sqrt(np.mean(np.concatenate(rests) ** 2)))
 
 
@@ -89,7 +90,7 @@ def defects(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     inside = np.zeros(dq.shape, bool)
     x = np.arange(1, dq.shape[1] + 1)
     for s, (left, right) in enumerate(zip(truth.left, truth.right, strict=True)):
-        y = _rows_of(truth, s)
+        y = rows_of(truth, s)
         inside[y] |= (x >= left[y, None] + EDGE) & (x <= right[y, None] - EDGE)
     flagged = (dq & int(Flag.DARK_PIXEL | Flag.HOT_PIXEL)) > 0
     dark = inside & (ccd.response < DARK)
@@ -103,7 +104,7 @@ def wavelengths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     table = fits.getdata(folder / "wavecal" / f"WAVECAL_TABLE-{ifu:02d}.fits", 1)
     errors, least = [], []
     for s, row in enumerate(table):
-        y = np.repeat(_rows_of(truth, s)[::20] + 1, 10)
+        y = np.repeat(rows_of(truth, s)[::20] + 1, 10)
         left, right = truth.left[s, y - 1], truth.right[s, y - 1]
         x = left + np.resize(np.linspace(0.05, 0.95, 10), len(y)) * (right - left)
         true = truth.wavelength(s + 1, x, y)
@@ -141,7 +142,7 @@ def flat(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     near = np.arange(-20, 21)
     found, true = [], []
     for s in range(5, 43, 6):
-        y = _rows_of(truth, s)
+        y = rows_of(truth, s)
         x = np.rint((truth.left[s, y] + truth.right[s, y]) / 2).astype(int) - 1
         pair = [im[y[:, None], x[:, None] + near] for im in (data, ccd.response)]
         block, response = (v / np.median(v, axis=1, keepdims=True) for v in pair)

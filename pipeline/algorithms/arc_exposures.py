@@ -10,6 +10,7 @@ from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.flatfield import FlatFielded
 from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.raw_checks import check_exposures
 from pipeline.algorithms.shared import SharedImage
 from pipeline.flags import Flag
 from pipeline.instrument import SATURATION
@@ -45,7 +46,7 @@ class ArcExposures:
     def calibrated(self, lamp: ArcLamp) -> list[CalibratedFrame]:
         """Return the exposures of a lamp in counts, to be read lazily."""
         if lamp.numbers not in self._known:
-            self._known[lamp.numbers] = [
+            found = [
                 calibrated(
                     raw,
                     self._bias,
@@ -55,6 +56,8 @@ class ArcExposures:
                 )
                 for raw in lamp.frames
             ]
+            check_exposures(found)
+            self._known[lamp.numbers] = found
         return self._known[lamp.numbers]
 
     def of_lamp(self, lamp: ArcLamp) -> Read:

@@ -1,5 +1,6 @@
 """Arc lamps of exposures and the lines of the catalogue that they emit."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.spec import BadInput, Header, RawFrame, TableFrame
+
+log = logging.getLogger(__name__)
 
 VERSION = 3
 """Version of the line catalogue that recipes understand (genuine pipeline)."""
@@ -99,6 +102,19 @@ def all_lamps(lamps: Sequence[ArcLamp]) -> ArcLamp:
     """Return the exposures of several lamps as if all were on at once."""
     numbers = sorted({number for lamp in lamps for number in lamp.numbers})
     return ArcLamp(tuple(numbers), tuple(frame for lamp in lamps for frame in lamp.frames))
+
+
+def warn_of_lamps(lamps: Sequence[ArcLamp], catalogue: ArcLines) -> None:
+    """Say which lamps of the catalogue no exposure shows."""
+    given = {element for lamp in lamps for element in lamp.elements}
+    known = set(catalogue.element.tolist())
+    for elements in dict.fromkeys(ELEMENTS.values()):
+        if known.intersection(elements) and not given.intersection(elements):
+            log.warning(
+                "no exposure shows %s: ESO INS LAMPn ST is true in none; all rests on the "
+                "other lamps. Remedy: add arcs of this one",
+                "+".join(elements),
+            )
 
 
 def read_catalogue(frame: TableFrame) -> ArcLines:

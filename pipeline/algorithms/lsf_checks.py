@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.algorithms.arc_lines import ELEMENTS, ArcLamp, ArcLines
+from pipeline.algorithms.arc_lines import ArcLamp
 from pipeline.algorithms.lsf_fit import FEWEST, LineFit
 from pipeline.algorithms.lsf_samples import LampSamples
 from pipeline.spec import BadInput, Frame
@@ -18,19 +18,6 @@ FAR_OFF = 0.3
 """Mean displacement of lines that no good wavelength table has [Angstrom] (ours)."""
 DEAD = 0.1
 """Part of the slices that may be without lines (ours)."""
-
-
-def warn_of_lamps(lamps: Sequence[ArcLamp], catalogue: ArcLines) -> None:
-    """Say which lamps of the catalogue no exposure shows."""
-    given = {element for lamp in lamps for element in lamp.elements}
-    known = set(catalogue.element.tolist())
-    for elements in dict.fromkeys(ELEMENTS.values()):
-        if known.intersection(elements) and not given.intersection(elements):
-            log.warning(
-                "no exposure shows %s: ESO INS LAMPn ST is true in none; the line spread "
-                "function rests on the other lamps; add arcs of this one",
-                "+".join(elements),
-            )
 
 
 def check_number(samples: Sequence[LampSamples]) -> None:

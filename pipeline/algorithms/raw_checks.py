@@ -4,8 +4,11 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.algorithms.detector import CalibratedFrame
 from pipeline.algorithms.overscan import OverscanLevel
+from pipeline.algorithms.raw_levels import sampled_quantiles
 from pipeline.algorithms.read_noise import ReadNoise
 from pipeline.instrument import SATURATION
 from pipeline.spec import BadInput, RawFrame
@@ -17,6 +20,16 @@ USUAL_NOISE = 1.0, 5.0
 
 OFFSET_SIGMA = 3.0
 """Largest error of a level, in read-out noises: the pixels would be clipped otherwise."""
+
+UNLIT, MEDIAN = 0.05, 0.5
+"""Part of the pixels of a port that is surely between the slices (a tenth are); half."""
+NOISE_QUANTILE = 1.645
+"""How far that part of normal noise lies below its mean [sigma]."""
+STRAY = 0.02
+"""Part of a change of the light that may be seen between the slices (ours)."""
+LEAST_LIGHT = 0.02
+"""Light of a port, in parts of the brightest one's, below which it has none (ours): sky and
+lamps differ by less than ten times between the blue and the red half."""
 
 
 def check_quadrants(raws: Sequence[RawFrame], levels: Sequence[Sequence[float]]) -> None:
@@ -116,3 +129,98 @@ def check_offsets(
                     keyword=f"quadrant {number}",
                     remedy="leave the file out, repeat the exposure",
                 )
+
+
+def check_exposures(exposures: Sequence[CalibratedFrame], *, lit: bool = False) -> None:
+    """Refuse exposures of one kind with a bad quadrant; warn of doubtful overscans.
+
+    An overscan does not tell the level of the data where the pixels between the slices lie
+    below it, or elsewhere than in the other exposures.
+
+    Parameters
+    ----------
+    exposures
+        Of one IFU, with the same source of light.
+    lit
+        Whether that lights all ports.
+
+    Raises
+    ------
+    BadInput
+        For the first exposure with a quadrant that is dead, saturated or, if it should be
+        lit, without light.
+    """
+    raws = [exposure.raw for exposure in exposures]
+    unlit, median = sampled_quantiles(raws, (UNLIT, MEDIAN))
+    check_quadrants(raws, median.tolist())
+    level = np.array([exposure.overscan.mean for exposure in exposures]).T
+    if lit:
+        _refuse_unlit(raws, median, median - level)
+    _compare_levels(exposures, unlit - level, median - level)
+
+
+def check_light(exposures: Sequence[CalibratedFrame]) -> None:
+    """Refuse exposures of a lamp or of the sky with a quadrant that shows no light.
+
+    Raises
+    ------
+    BadInput
+        For the first such exposure.
+    """
+    raws = [exposure.raw for exposure in exposures]
+    (median,) = sampled_quantiles(raws, (MEDIAN,))
+    level = np.array([exposure.overscan.mean for exposure in exposures]).T
+    _refuse_unlit(raws, median, median - level)
+
+
+def _refuse_unlit(
+    raws: Sequence[RawFrame], median: NDArray[np.float64], light: NDArray[np.float64]
+) -> None:
+    """Refuse exposures with a dark quadrant among lit ones.
+
+    ``median``, ``light``: float64[n_ports, n], medians as read and above the overscan
+    [adu].
+    """
+    lit = OFFSET_SIGMA * USUAL_NOISE[1]
+    for raw, values, ports in zip(raws, median.T, light.T, strict=True):
+        darkest, most = int(np.argmin(ports)), float(ports.max())
+        if most > lit and ports[darkest] < LEAST_LIGHT * most:
+            problem = f"the quadrant is dead: its median is {values[darkest]:.0f} adu"
+            if values[darkest] > 0:
+                problem = (
+                    f"the quadrant has no light: its median is {ports[darkest]:.0f} adu "
+                    f"above the overscan, in another one {most:.0f} adu"
+                )
+            raise BadInput(
+                problem,
+                file=raw.name,
+                keyword=f"quadrant {darkest + 1}",
+                remedy="leave the file or this IFU out, repeat the exposure",
+            )
+
+
+def _compare_levels(
+    exposures: Sequence[CalibratedFrame],
+    unlit: NDArray[np.float64],
+    light: NDArray[np.float64],
+) -> None:
+    """Warn of exposures whose darkest pixels are too dark, or not as in the others.
+
+    ``unlit``, ``light``: float64[n_ports, n], their level and that of half of the pixels
+    above the overscan [adu].
+    """
+    usual, usual_light = np.median(unlit, axis=1), np.median(light, axis=1)
+    for k, exposure in enumerate(exposures):
+        noise = np.array(exposure.read_noise) / np.array(exposure.gain)
+        limit = OFFSET_SIGMA * np.maximum(noise, USUAL_NOISE[0])
+        too_dark = unlit[:, k] < -NOISE_QUANTILE * noise - limit
+        allowed = limit + STRAY * np.abs(light[:, k] - usual_light)
+        wrong = too_dark | (np.abs(unlit[:, k] - usual) > allowed)
+        if wrong.any():
+            port = int(np.argmax(wrong))
+            log.warning(
+                "%s, quadrant %d: the darkest pixels lie %.1f adu above the overscan, in "
+                "the exposures like it %.1f adu: the overscan does not tell the bias "
+                "level. Remedy: leave the file out",
+                exposure.name, port + 1, unlit[port, k], usual[port],
+            )  # fmt: skip

@@ -24,15 +24,30 @@ def bands(port: Quadrant, share: int) -> list[slice]:
     return [slice(start, start + max(step // share, 1)) for start in starts]
 
 
-def sampled_levels(raws: Sequence[RawFrame]) -> list[tuple[float, ...]]:
-    """Return medians of some rows of the raw exposures, by port [adu]."""
-    return [
-        tuple(
-            float(np.median([raw.read(rows, port.raw_x) for rows in bands(port, 64)]))
+def sampled_quantiles(
+    raws: Sequence[RawFrame], parts: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return quantiles of some rows of raw exposures [adu].
+
+    Parameters
+    ----------
+    raws
+        The exposures, of one size.
+    parts
+        Which quantiles, 0 to 1.
+
+    Returns
+    -------
+    float64[n_parts, n_ports, n_exposures]
+    """
+    found = [
+        [
+            np.quantile([raw.read(rows, port.raw_x) for rows in bands(port, 64)], parts)
             for raw in raws
-        )
+        ]
         for port in size_of(raws[0].shape).quadrants()
     ]
+    return np.moveaxis(np.array(found, np.float64), 2, 0)
 
 
 class RawLevels:

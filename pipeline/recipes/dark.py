@@ -11,8 +11,7 @@ from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.hot_pixels import flag_deviant
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.plane_statistics import plane_statistics
-from pipeline.algorithms.raw_checks import check_quadrants
-from pipeline.algorithms.raw_levels import sampled_levels
+from pipeline.algorithms.raw_checks import check_exposures
 from pipeline.algorithms.stack import Stack
 from pipeline.kernels.statistics import mean_value
 from pipeline.parallel import map_ordered
@@ -105,8 +104,8 @@ def dark(frames: Frames, params: DarkParams, out: Outputs) -> None:
     """
     (bias,) = frames["MASTER_BIAS"]
     raws, bad = frames["DARK"], frames.get("BADPIX_TABLE", ())
-    check_quadrants(raws, sampled_levels(raws))
     exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in raws]
+    check_exposures(exposures)
     times = [_exposure_time(exposure) for exposure in exposures]
     target = params.normalize if params.normalize > 0 else times[0]
     factors = [target / (time if params.scale else times[0]) for time in times]

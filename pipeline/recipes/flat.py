@@ -9,6 +9,7 @@ from pipeline.algorithms.combination import CombineParams
 from pipeline.algorithms.detector import CalibratedFrame, calibrated, dark_scale
 from pipeline.algorithms.flat_survey import FlatSurvey
 from pipeline.algorithms.overscan import OverscanParams
+from pipeline.algorithms.raw_checks import check_light
 from pipeline.algorithms.stack import Stack
 from pipeline.algorithms.trace import Trace, cut_rows, trace_slices
 from pipeline.algorithms.trace_products import (
@@ -98,10 +99,9 @@ def _declared_qc() -> Iterator[QC]:
             optional=True,
         )
     for side, text in (("L", "leftmost"), ("R", "rightmost")):
-        yield QC(
-            f"QC TRACE SLICE_{side} XPOS", trace, "pix", f"Centre of the {text} slice."
-        )
-        yield QC(f"QC TRACE SLICE_{side} TILT", trace, "deg", f"Tilt of the {text} slice.")
+        for key, unit, what in (("XPOS", "pix", "Centre"), ("TILT", "deg", "Tilt")):
+            about = f"{what} of the {text} slice; none if that was lost."
+            yield QC(f"QC TRACE SLICE_{side} {key}", trace, unit, about, optional=True)
     yield QC("QC TRACE SLICE# MAXSLOPE", trace, "", "Steepest slope of slice #.")
     yield QC("QC TRACE SLICE# WIDTH", trace, "pix", "Width of a slice at a field corner.")
 
@@ -138,6 +138,7 @@ def flat(frames: Frames, params: FlatParams, out: Outputs) -> None:
     (bias,), raws = frames["MASTER_BIAS"], frames["FLAT"]
     bad = frames.get("BADPIX_TABLE", ())
     exposures = [calibrated(raw, bias, params, bad_pixels=bad) for raw in raws]
+    check_light(exposures)
     first, raw = exposures[0], raws[0]
     survey = FlatSurvey(exposures)
     factors = _time_factors(exposures) if params.scale else None

@@ -6,17 +6,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.arc_lines import ArcLamp, ArcLines, group_by_lamp, read_catalogue
+from pipeline.algorithms.arc_lines import (
+    ArcLamp,
+    ArcLines,
+    group_by_lamp,
+    read_catalogue,
+    warn_of_lamps,
+)
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
 from pipeline.algorithms.flatfield import FlatFielded
 from pipeline.algorithms.geometry import SliceMap, nearest_slices, slice_map
-from pipeline.algorithms.lsf_checks import (
-    check_lines,
-    check_number,
-    check_slices,
-    warn_of_lamps,
-)
+from pipeline.algorithms.lsf_checks import check_lines, check_number, check_slices
 from pipeline.algorithms.lsf_fit import LineFit
 from pipeline.algorithms.lsf_hermit import GaussHermite, fit_gauss_hermite, parameter_table
 from pipeline.algorithms.lsf_products import profile_cube, subtracted_pixels, width_qc
@@ -24,6 +25,7 @@ from pipeline.algorithms.lsf_samples import LampSamples, Spans, columns_of, lamp
 from pipeline.algorithms.lsf_shape import Knots, Wavelengths
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import origin_keywords
+from pipeline.algorithms.raw_checks import check_exposures
 from pipeline.algorithms.shared import SharedImage
 from pipeline.flags import Flag
 from pipeline.instrument import Size, size_of
@@ -223,7 +225,7 @@ def _calibrated(
     params: LsfParams,
 ) -> list[ImageFrame]:
     """Return the exposures of a lamp in counts, read lazily."""
-    images: list[ImageFrame] = [
+    plain = [
         calibrated(
             raw,
             bias,
@@ -233,6 +235,8 @@ def _calibrated(
         )
         for raw in lamp.frames
     ]
+    check_exposures(plain)
+    images: list[ImageFrame] = [*plain]
     for flat in flats:
         images = [FlatFielded(image, flat) for image in images]
     return images

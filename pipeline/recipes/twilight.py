@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.combination import CombineParams, combine
-from pipeline.algorithms.detector import calibrated
+from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import measure_illumination
 from pipeline.algorithms.modes import instrument_mode, notch_filter
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels
+from pipeline.algorithms.raw_checks import check_exposures
 from pipeline.algorithms.resample import Method
 from pipeline.algorithms.skyflat import (
     CoarseGrid,
@@ -362,16 +363,17 @@ def _ifu(frames: Frames, params: TwilightParams, ifu: int) -> _Ifu:
                 remedy=f"add the {tag} of this IFU to the set of frames",
             )
 
-    def apply(raw: RawFrame) -> FlatFielded:
-        image = calibrated(
+    def in_counts(raw: RawFrame) -> CalibratedFrame:
+        return calibrated(
             raw,
             of_ifu("MASTER_BIAS")[0],
             params,
             dark=next(iter(of_ifu("MASTER_DARK")), None),
             bad_pixels=of_ifu("BADPIX_TABLE"),
         )
-        return FlatFielded(image, of_ifu("MASTER_FLAT")[0])
 
+    images, flat = [in_counts(raw) for raw in raws], of_ifu("MASTER_FLAT")[0]
+    check_exposures(images, lit=True)
     slices = slice_map(
         ifu,
         size_of(raws[0].shape).shape,
@@ -380,7 +382,10 @@ def _ifu(frames: Frames, params: TwilightParams, ifu: int) -> _Ifu:
         frames["GEOMETRY_TABLE"][0],
     )
     corrections: list[Correction] = [*notch_filter(raws[0].header)]
-    corrections += [measure_illumination(apply(illum), slices) for illum in of_ifu("ILLUM")]
+    corrections += [
+        measure_illumination(FlatFielded(in_counts(illum), flat), slices)
+        for illum in of_ifu("ILLUM")
+    ]
     table = SlicePixels(
         slices, low=params.lambdamin, high=params.lambdamax, corrections=corrections
     )
@@ -391,4 +396,4 @@ def _ifu(frames: Frames, params: TwilightParams, ifu: int) -> _Ifu:
             file=raws[0].name,
             remedy="change lambdamin and lambdamax",
         )
-    return _Ifu(raws, [apply(raw) for raw in raws], slices, table, params)
+    return _Ifu(raws, [FlatFielded(i, flat) for i in images], slices, table, params)

@@ -20,6 +20,7 @@ from pipeline.algorithms.arc_lines import (
     all_lamps,
     group_by_lamp,
     read_catalogue,
+    warn_of_lamps,
 )
 from pipeline.algorithms.arc_maps import as_planes, resampled, wave_map
 from pipeline.algorithms.arc_slices import ArcSlices, Search, richest_first
@@ -235,6 +236,7 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
     _check_trace(frames, trace, size)
     catalogue = read_catalogue(frames["LINE_CATALOG"][0])
     lamps = group_by_lamp(raws)
+    warn_of_lamps(lamps, catalogue)
     exposures, image = ArcExposures(frames, params), ArcImage(size.shape, trace.curves)
     arcs = ArcSlices(size, trace.numbers, catalogue, _search(params))
     table = out.table("WAVECAL_TABLE", like=raws[0])

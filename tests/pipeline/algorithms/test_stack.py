@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline.algorithms.combination import CombineParams, combine
 from pipeline.algorithms.detector import calibrated
 from pipeline.algorithms.overscan import OverscanParams
-from pipeline.algorithms.raw_levels import RawLevels, sampled_levels
+from pipeline.algorithms.raw_levels import RawLevels, sampled_quantiles
 from pipeline.algorithms.stack import Stack
 from pipeline.instrument import MINI
 from pipeline.memory import MemoryImage, MemoryRaw, MemoryTable
@@ -57,7 +57,7 @@ def test_equals_the_combination_of_calibrated_exposures(method):
 def test_levels_are_exact_medians():
     frames = raws()
     frames[1].data[100:110, 50:60] = 65535
-    rough = sampled_levels(frames)
+    rough = sampled_quantiles(frames, (0.5,))[0].tolist()
     levels = RawLevels(MINI, rough)
     stack = np.stack([frame.data for frame in frames])
     for half, upper in ((slice(0, 688), False), (slice(688, 1376), True)):

@@ -89,6 +89,15 @@ def test_a_dead_or_saturated_quadrant_is_refused():
             make(frames)
 
 
+def test_an_overscan_apart_from_its_data_is_named(caplog):
+    frames = exposures()
+    port = MINI.quadrants()[0]
+    frames[2].data[port.raw_y, port.over_x] += 40
+    frames[2].name = "dark2.fits"
+    make(frames)
+    assert "dark2.fits, quadrant 1: the darkest pixels lie -" in caplog.text
+
+
 def test_the_statistics_are_those_of_good_pixels():
     master = make(exposures())
     good = master.planes.data[master.planes.dq == 0]

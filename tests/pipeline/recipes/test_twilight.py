@@ -278,6 +278,16 @@ def test_ifu_24_of_the_narrow_field_gets_the_flux_of_its_neighbour():
     assert white[-4].mean() == pytest.approx(0.5 * white[3].mean(), rel=0.01)
 
 
+def test_a_quadrant_without_light_is_refused(frames):
+    first, *others = frames["SKYFLAT"]
+    port, counts = MINI.quadrants()[2], first.data.copy()
+    shape = counts[port.raw_y, port.raw_x].shape
+    counts[port.raw_y, port.raw_x] = np.resize(counts[port.raw_y, port.over_x], shape)
+    given = {**frames, "SKYFLAT": [replace(first, data=counts), *others]}
+    with pytest.raises(BadInput, match="quadrant 3: the quadrant has no light"):
+        twilight.run(given, TwilightParams(), MemoryOutputs())
+
+
 def test_missing_master_is_named(frames):
     missing = {**frames, "MASTER_FLAT": frames["MASTER_FLAT"][:1]}
     with pytest.raises(BadInput, match="no MASTER_FLAT of IFU 2"):
