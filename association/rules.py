@@ -199,6 +199,7 @@ RULES: tuple[Rule, ...] = (
             "SKY_LINES",
             "EXTINCT_TABLE",
             "STD_FLUX_TABLE",
+            "ASTROMETRY_REFERENCE",
             "FILTER_LIST",
             "TELLURIC_REGIONS",
             "RAMAN_LINES",

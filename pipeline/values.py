@@ -65,10 +65,12 @@ class Image2D(NamedTuple):
     """A small image held whole, with its own keywords (WCS, filter ...).
 
     ``keeps_flags``: DQ becomes an extension of its own (``NAME_DQ``) and DATA stays as it
-    is; otherwise flagged pixels of DATA become NaN.
+    is; otherwise flagged pixels of DATA become NaN. ``keeps_variance``: STAT becomes one,
+    too (``NAME_STAT``).
     """
 
     planes: Planes
     unit: str
     header: Header = NO_HEADER
     keeps_flags: bool = False
+    keeps_variance: bool = False

@@ -127,6 +127,30 @@ def _axes(ra: float, dec: float) -> Matrix:
     )
 
 
+def plane_from_sky(
+    ra: Matrix, dec: Matrix, tangent: tuple[float, float]
+) -> tuple[Matrix, Matrix]:
+    """Return the gnomonic projection of positions, float64[n] each, all [deg]."""
+    a, d = np.radians(ra - tangent[0]), np.radians(dec)
+    s, c = np.sin(np.radians(tangent[1])), np.cos(np.radians(tangent[1]))
+    below = s * np.sin(d) + c * np.cos(d) * np.cos(a)
+    east = np.cos(d) * np.sin(a) / below
+    north = (c * np.sin(d) - s * np.cos(d) * np.cos(a)) / below
+    return np.degrees(east), np.degrees(north)
+
+
+def sky_from_plane(
+    east: float, north: float, tangent: tuple[float, float]
+) -> tuple[float, float]:
+    """Return RA and DEC of a place in the plane that touches at a position, all [deg]."""
+    x, y = np.radians([east, north])
+    ra, dec = np.radians(tangent)
+    forward = np.cos(dec) - y * np.sin(dec)
+    up = np.sin(dec) + y * np.cos(dec)
+    right_ascension = np.degrees(ra + np.arctan2(x, forward)) % 360.0
+    return float(right_ascension), float(np.degrees(np.arctan2(up, np.hypot(x, forward))))
+
+
 def apply(matrix: Matrix, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
     """Map points, float64[n] each."""
     u, v, w = matrix @ np.stack([x, y, np.ones_like(x)])

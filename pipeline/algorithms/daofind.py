@@ -127,6 +127,8 @@ class SourceFinder:
         h_x, h_y = self._marginal(box, 1), self._marginal(box, 0)
         roundness = 2.0 * (h_x - h_y) / (h_x + h_y) if h_x > 0 and h_y > 0 else np.inf
         centre_x, centre_y = self._centre(float(x), float(y))
+        if np.hypot(centre_x - x, centre_y - y) > radius:  # lost to a brighter neighbour
+            centre_x, centre_y = float(x), float(y)
         return centre_x, centre_y, height, sharpness, roundness
 
     def _marginal(self, box: Image, axis: int) -> float:

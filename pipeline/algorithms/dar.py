@@ -23,6 +23,13 @@ from pipeline.spec import Header, Pixels
 ARCSEC_PER_RADIAN = 206264.80625
 MMHG_PER_HPA = 0.75006158
 
+DAR_CHECK, DAR_CORRECTED = (
+    "ESO DRS MUSE PIXTABLE DAR CHECK",
+    "ESO DRS MUSE PIXTABLE DAR CORR",
+)
+"""Largest drift that was measured [arcsec], and the wavelength to which it was corrected
+[Angstrom]."""
+
 TEMPERATURE, HUMIDITY, PRESSURE = 11.5, 14.5, 743.0
 """Typical air of Paranal [deg C, %, hPa], where the header does not tell."""
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.pointing import airmass, number
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.spec import BadInput, Header, Pixels, Table
+from pipeline.spec import BadInput, Frames, Header, Pixels, Table
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Unit of flux-calibrated data."""
@@ -91,6 +91,29 @@ class FluxCalibration:
             pixels.wavelength, pixels.data, pixels.stat, _FIRST, _STEP, self.factor
         )
         return pixels
+
+
+def flux_step(header: Header, frames: Frames, *, lamp: bool) -> tuple[FluxCalibration, ...]:
+    """Return the flux calibration of an exposure by the inputs of a recipe, none or one.
+
+    Parameters
+    ----------
+    header
+        Of the exposure.
+    frames
+        STD_RESPONSE, EXTINCT_TABLE and STD_TELLURIC, as far as there are any.
+    lamp
+        Whether the lamp spectrum was put back into the exposure.
+    """
+    if not frames.get("STD_RESPONSE"):
+        return ()
+    response = frames["STD_RESPONSE"][0]
+    check_response(header, response.header, response.name, lamp=lamp)
+    others = [
+        frames[tag][0].read() if frames.get(tag) else None
+        for tag in ("EXTINCT_TABLE", "STD_TELLURIC")
+    ]
+    return (FluxCalibration.of(header, response.read(), *others),)
 
 
 def _check_sensitivity(

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.astrometry import Matrix, cd_matrix, change_of_tangent
+from pipeline.algorithms.astrometry import (
+    Matrix,
+    cd_matrix,
+    change_of_tangent,
+    sky_from_plane,
+)
 from pipeline.spec import BadInput, Header, Value
 
 ANGSTROM_PER_PIXEL = 1.25
@@ -96,14 +101,8 @@ class Grid:
     def sky(self, x: float, y: float) -> tuple[float, float]:
         """Return RA and DEC [deg] of a place on the grid [voxel, 0-based]."""
         offset = np.array([x, y]) + 1.0 - self.reference
-        east, north = np.radians(self.cd @ offset)
-        ra, dec = np.radians(self.tangent)
-        forward = np.cos(dec) - north * np.sin(dec)
-        up = np.sin(dec) + north * np.cos(dec)
-        right_ascension = np.degrees(ra + np.arctan2(east, forward)) % 360.0
-        return float(right_ascension), float(
-            np.degrees(np.arctan2(up, np.hypot(east, forward)))
-        )
+        east, north = self.cd @ offset
+        return sky_from_plane(float(east), float(north), self.tangent)
 
     def wcs(self) -> dict[str, Value]:
         """Return the keywords of the coordinate system."""

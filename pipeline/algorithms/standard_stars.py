@@ -2,20 +2,25 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import apply, default_solution, field_to_plane
-from pipeline.algorithms.dar import WAVELENGTHS, Refraction
+from pipeline.algorithms.dar import (
+    DAR_CHECK,
+    DAR_CORRECTED,
+    WAVELENGTHS,
+    Refraction,
+)
 from pipeline.algorithms.field import FieldExposure
-from pipeline.algorithms.pointing import number
+from pipeline.algorithms.pointing import number, spaxel
 from pipeline.algorithms.sources import find_sources
 from pipeline.algorithms.star import StarPixels, StarSpectrum, measure_star, near_star
 from pipeline.algorithms.star_profiles import REACH, ProfileKind
-from pipeline.spec import BadInput, Header, Table, TableFrame
+from pipeline.spec import BadInput, Header, Table, TableFrame, Value
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,45 @@ def distance(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
     return float(np.degrees(2 * np.arcsin(np.sqrt(h))) * 3600)
 
 
+def nearest_table(
+    frames: Sequence[TableFrame], header: Header, what: str
+) -> tuple[str, Table, TableFrame]:
+    """Return name, table and file of the extension nearest to an exposure.
+
+    Parameters
+    ----------
+    frames
+        Tables, with RA and DEC [deg] in the header of each extension.
+    header
+        Of the exposure.
+    what
+        What an extension is of, for messages.
+
+    Raises
+    ------
+    BadInput
+        If none is near.
+    """
+    here = number(header, "RA"), number(header, "DEC")
+    known = [(name, frame.read(name), frame) for frame in frames for name in frame.names]
+    away = [
+        distance(*here, number(table.header, "RA"), number(table.header, "DEC"))
+        for _, table, _ in known
+    ]
+    nearest = int(np.argmin(away))
+    name, table, frame = known[nearest]
+    if away[nearest] > TOO_FAR:
+        raise BadInput(
+            f"the nearest {what}, {name}, is {away[nearest]:.0f} arcsec from the pointing",
+            file=frame.name,
+            keyword="RA",
+            remedy=f"give a {frame.tag} that contains the {what} that was observed",
+        )
+    if away[nearest] > DOUBTFUL:
+        log.warning("%s is %.0f arcsec from the pointing", name, away[nearest])
+    return name, table, frame
+
+
 def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[str, Table]:
     """Return name and spectrum of the tabulated star nearest to an exposure.
 
@@ -57,23 +101,7 @@ def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[st
     BadInput
         If no star is near, or its units are unknown.
     """
-    here = number(header, "RA"), number(header, "DEC")
-    stars = [(name, frame.read(name), frame) for frame in frames for name in frame.names]
-    away = [
-        distance(*here, number(table.header, "RA"), number(table.header, "DEC"))
-        for _, table, _ in stars
-    ]
-    nearest = int(np.argmin(away))
-    name, table, frame = stars[nearest]
-    if away[nearest] > TOO_FAR:
-        raise BadInput(
-            f"the nearest star, {name}, is {away[nearest]:.0f} arcsec from the pointing",
-            file=frame.name,
-            keyword="RA",
-            remedy="give a STD_FLUX_TABLE that contains the star that was observed",
-        )
-    if away[nearest] > DOUBTFUL:
-        log.warning("%s is %.0f arcsec from the pointing", name, away[nearest])
+    name, table, frame = nearest_table(frames, header, "star")
     flux_units = ("erg/s/cm**2/Angstrom", "erg/s/cm^2/Angstrom")
     if table.units.get("lambda") != "Angstrom" or table.units.get("flux") not in flux_units:
         raise BadInput(
@@ -85,15 +113,21 @@ def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[st
     return name, table
 
 
-def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
-    """Find the stars in an exposure and measure their spectra.
+def measure_stars(
+    field: FieldExposure, kind: ProfileKind, n_max: int | None = None
+) -> list[FieldStar]:
+    """Find the stars in an exposure, or at most the brightest, and measure their spectra.
 
     Raises
     ------
     BadInput
         If there are none.
     """
-    found = find_sources(field.image())
+    image = field.image()
+    found = find_sources(image)
+    if n_max is not None:
+        found.sort(key=lambda s: -image[round(s.y) - 1, round(s.x) - 1])
+        del found[n_max:]
     x0, y0 = field.grid.corner
     guesses = [(source.x - 1 + x0, source.y - 1 + y0) for source in found]
     stars = []
@@ -146,6 +180,35 @@ def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:
     matrix, _ = field_to_plane(header, default_solution(header), middle)
     east, north = (float(a[0]) for a in apply(matrix, np.array([x]), np.array([y])))
     return ra + east / 3600 / float(np.cos(np.radians(dec))), dec + north / 3600
+
+
+def straightened(
+    field: FieldExposure, reference: float, *, correct: bool
+) -> tuple[FieldExposure, dict[str, Value]]:
+    """Measure the drift of the brightest star; return the field, corrected if wanted.
+
+    Parameters
+    ----------
+    field
+        An exposure whose refraction is corrected.
+    reference
+        Wavelength against which the star drifts [Angstrom].
+    correct
+        Whether to take the drift out.
+
+    Returns
+    -------
+    field, keywords
+        What was measured, and whether it was corrected, for headers.
+    """
+    star = measure_stars(field, "auto", n_max=1)[0]
+    drift = largest_drift(star, reference) * spaxel(field.pixels.header)
+    words: dict[str, Value] = {DAR_CHECK: drift}
+    if not correct:
+        return field, words
+    words[DAR_CORRECTED] = reference
+    left = residual_refraction(star, reference)
+    return replace(field, steps=(*field.steps, left)), words
 
 
 def residual_refraction(star: FieldStar, reference: float) -> Refraction:

@@ -158,16 +158,20 @@ class CubeProduct:
 
 
 def _image_units(name: str, image: Image2D) -> Iterator[Extension]:
-    """Yield the image extension of DATA and, where it keeps them, of its flags."""
-    data, dq, _ = image.planes
-    present = ("DATA", "DQ") if image.keeps_flags else ()
+    """Yield the image extension of DATA and, where it keeps them, of flags and variance."""
+    data, dq, stat = image.planes
+    kept = {"DQ": image.keeps_flags, "STAT": image.keeps_variance}
+    others = tuple(plane for plane, keeps in kept.items() if keeps)
+    present = ("DATA", *others) if others else ()
     if not image.keeps_flags:
         data = np.where(dq == 0, data, np.float32(np.nan))
     words = plane_keywords("DATA", image.unit, present=present, wcs=image.header)
-    if image.keeps_flags:
-        words["QUALDATA"] = f"{name}_DQ"
+    for plane, keyword in (("DQ", "QUALDATA"), ("STAT", "ERRDATA")):
+        if plane in others:
+            words[keyword] = f"{name}_{plane}"
     yield image_extension(name, data.astype(np.float32), words)
-    if image.keeps_flags:
-        words = plane_keywords("DQ", image.unit, present=present, wcs=image.header)
+    for plane in others:
+        values = dq.astype(np.uint32).view(np.int32) if plane == "DQ" else stat
+        words = plane_keywords(plane, image.unit, present=present, wcs=image.header)
         words["SCIDATA"] = name
-        yield image_extension(f"{name}_DQ", dq.astype(np.uint32).view(np.int32), words)
+        yield image_extension(f"{name}_{plane}", values, words)

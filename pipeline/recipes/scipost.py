@@ -29,8 +29,7 @@ from pipeline.algorithms.field import FieldExposure, SkyPosition, refraction_ste
 from pipeline.algorithms.flux_calibration import (
     LAMP_RESTORED,
     UNIT,
-    FluxCalibration,
-    check_response,
+    flux_step,
 )
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.positions import (
@@ -47,7 +46,6 @@ from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
     BadInput,
     Frames,
-    Header,
     Input,
     Outputs,
     PixelTable,
@@ -301,9 +299,9 @@ def _reduce(
     keywords: dict[str, Value] = {"ESO DRS MUSE PIXTABLE MERGED": len(tables)}
     if pixels.flat is not None:
         keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
-    if frames.get("STD_RESPONSE"):
-        lamp = pixels.flat is not None
-        steps.append(_flux_calibration(header, frames, lamp=lamp))
+    calibrated = flux_step(header, frames, lamp=pixels.flat is not None)
+    steps += calibrated
+    if calibrated:
         keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True
     refraction = refraction_step(header, params.lambdaref)
     steps += refraction
@@ -340,18 +338,6 @@ def _reduce(
         keywords,
     )
     return exposure, sky, autocal
-
-
-def _flux_calibration(header: Header, frames: Frames, *, lamp: bool) -> FluxCalibration:
-    """Return the flux calibration of an exposure."""
-    response = frames["STD_RESPONSE"][0]
-    check_response(header, response.header, response.name, lamp=lamp)
-    return FluxCalibration.of(
-        header,
-        response.read(),
-        _table(frames, "EXTINCT_TABLE"),
-        _table(frames, "STD_TELLURIC"),
-    )
 
 
 def _table(frames: Frames, tag: str) -> Any:

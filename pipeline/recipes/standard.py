@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.algorithms.dar import DAR_CHECK, DAR_CORRECTED
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import Filter, filter_from, white
@@ -61,13 +62,6 @@ RESAMPLING = Resampling("drizzle", (1.0, 1.0, 1.0), 1, "median", 25.0)
 
 THROUGHPUTS = (5000, 7000, 8000, 9000)
 """Wavelengths of the throughput in the QC, each +-100 [Angstrom]."""
-
-DAR_CHECK, DAR_CORRECTED = (
-    "ESO DRS MUSE PIXTABLE DAR CHECK",
-    "ESO DRS MUSE PIXTABLE DAR CORR",
-)
-"""Largest drift that was measured [arcsec], and the wavelength to which it was corrected
-[Angstrom]."""
 
 ZERO_POINTS = {"Johnson_V": "V", "Cousins_R": "R", "Cousins_I": "I"}
 """Filters of the zero points and their names in the QC."""

@@ -1,14 +1,15 @@
-"""Ready-made scenes: a field of stars and galaxies, a standard star, a crowded field."""
+"""Ready-made scenes: a field of stars and galaxies, a standard star, a star cluster."""
 
 import math
 
 import numpy as np
 
-from pipeline.instrument import Size
+from pipeline.instrument import SAMPLING, Size
 from pipeline.simulator.scene import (
     Line,
     Scene,
     Source,
+    astrometric_table,
     standard_flux,
     standard_position,
 )
@@ -20,6 +21,14 @@ _REST = {"OIII": 5006.84, "Ha": 6562.79, "NII": 6583.45}
 LINE_FLUX = {"full": 4e-16, "mini": 4e-15}
 """Typical flux of these lines [erg/s/cm^2]: bright enough for centres to 0.02 Angstrom in
 the single galaxy and the 300 s of a mini exposure."""
+
+ZERO_POINT_R = 1.77e-9
+"""Flux of a star of R = 0 at 7000 Angstrom [erg/s/cm^2/Angstrom] (Bessell, Castelli & Plez
+1998, A&A 333, 231, scaled from 6410 Angstrom)."""
+
+MARGIN = 4.0
+"""How far outside the field stars still lend it light [arcsec]; the field may be rotated
+and off by its pointing error."""
 
 
 def _around(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
@@ -113,16 +122,24 @@ def sky_field(ra: float, dec: float, seed: int) -> Scene:
     return Scene((Source("faint", *place, 1.5e-17),))
 
 
-def crowded_field(ra: float, dec: float, size: Size, seed: int, n: int = 60) -> Scene:
-    """Return a field of many stars, for astrometry."""
-    rng = np.random.default_rng([seed, 47])
-    wide = size.n_stacks * size.stack_width * 0.2 / 2
-    high = size.n_ifus * size.slices_per_stack * 0.2 / 2
-    if size.name == "mini":
-        n = 8
-    stars = []
-    for k in range(n):
-        place = _around(ra, dec, rng.uniform(-wide, wide), rng.uniform(-high, high))
-        flux = 8e-16 * 10 ** (-0.4 * rng.uniform(0, 3))
-        stars.append(Source(f"star{k + 1}", *place, flux, -1.0, _STELLAR))
-    return Scene(tuple(stars))
+def astrometric_field(size: Size) -> Scene:
+    """Return the stars of the shipped ASTROMETRY_REFERENCE that light up the field."""
+    table, (ra, dec) = astrometric_table()
+    half_wide = size.n_stacks * size.stack_width * SAMPLING / 2 + MARGIN
+    half_high = size.n_ifus * size.slices_per_stack * SAMPLING / 2 + MARGIN
+    east = (table["RA"] - ra) * 3600 * np.cos(np.radians(table["DEC"]))
+    north = (table["DEC"] - dec) * 3600
+    seen = (np.abs(east) < half_wide) & (np.abs(north) < half_high)
+    return Scene(
+        tuple(
+            Source(
+                str(row["SourceID"]),
+                float(row["RA"]),
+                float(row["DEC"]),
+                ZERO_POINT_R * 10 ** (-0.4 * float(row["mag"])),
+                -1.0,
+                _STELLAR,
+            )
+            for row in table[seen]
+        )
+    )

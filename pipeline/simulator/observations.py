@@ -11,9 +11,9 @@ import numpy as np
 from pipeline.instrument import Size
 from pipeline.simulator.calibration_plan import READOUT, Night, Seeds, sequence
 from pipeline.simulator.exposure import Exposure, Kind, ObservingBlock, Pointing, Template
-from pipeline.simulator.fields import crowded_field, object_field, sky_field
+from pipeline.simulator.fields import astrometric_field, object_field, sky_field
 from pipeline.simulator.headers import TEMPLATES
-from pipeline.simulator.scene import Scene
+from pipeline.simulator.scene import Scene, astrometric_table
 
 DITHERS = ((0.0, 0.0, 0.0), (0.7, -0.4, 90.0), (-0.6, 0.4, 0.0), (0.3, 0.5, 90.0))
 """Offsets east and north [arcsec] and rotations [deg] of the exposures of a block."""
@@ -131,9 +131,8 @@ def deep_second(night: Night, size: Size, seeds: Seeds) -> Iterator[Exposure]:
 
 
 def astrometry(night: Night, size: Size, seeds: Seeds) -> Iterator[Exposure]:
-    """Yield one exposure of a crowded field."""
+    """Yield one exposure of an astrometric field, with a pointing error."""
     block = ObservingBlock(200050000, "Astrometry", "60.A-9800(M)", "SIM-NGC")
-    ra, dec = 330.0, -30.0
     yield from sequence(
         "ASTROMETRY",
         night,
@@ -142,6 +141,7 @@ def astrometry(night: Night, size: Size, seeds: Seeds) -> Iterator[Exposure]:
         1,
         seeds,
         ob=block,
-        pointing=Pointing(ra, dec),
-        scene=crowded_field(ra, dec, size, 5),
+        pointing=Pointing(*astrometric_table()[1]),
+        scene=astrometric_field(size),
+        error=(0.4, -0.3),
     )

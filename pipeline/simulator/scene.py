@@ -131,6 +131,14 @@ def standard_table(name: str) -> NDArray[Any]:
 
 
 @cache
+def astrometric_table() -> tuple[NDArray[Any], tuple[float, float]]:
+    """Return the stars of the shipped ASTROMETRY_REFERENCE and the field's centre [deg]."""
+    with fits.open(static_path("ASTROMETRY_REFERENCE"), memmap=False) as units:
+        header = units[1].header
+        return np.array(units[1].data), (float(header["RA"]), float(header["DEC"]))
+
+
+@cache
 def _standard(name: str) -> tuple[NDArray[Any], Mapping[str, Any]]:
     """Read one extension of the shipped table of standard stars."""
     with fits.open(static_path("STD_FLUX_TABLE"), memmap=False) as units:

@@ -14,6 +14,7 @@ TAGS = (
     "TELLURIC_REGIONS",
     "GEOMETRY_TABLE",
     "ASTROMETRY_WCS",
+    "ASTROMETRY_REFERENCE",
     "LSF_PROFILE",
 )
 """Frame tags of the shipped files, as the genuine pipeline names them."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.instrument import SIZES
 from pipeline.static import TABLES
 from pipeline.static.arc_lines import line_catalogue
+from pipeline.static.astrometric_fields import cluster
 from pipeline.static.files import write_static
 from pipeline.static.geometry import ASTROMETRY, geometry_table
 from pipeline.static.lsf import lsf_profile
@@ -132,6 +133,13 @@ def _write_own(out: Path) -> None:
         source=["nominal sampling of the wide field"],
         licence=OWN,
         header=ASTROMETRY,
+    )
+    write_static(
+        out / "astrometry_reference.fits",
+        "ASTROMETRY_REFERENCE",
+        [cluster()],
+        source=["imaginary cluster that the simulator observes"],
+        licence=OWN,
     )
     for size in SIZES.values():
         write_static(
