@@ -9,7 +9,7 @@ from association.decisions import Request
 from association.planner import Planned, Planner, once
 from association.records import CalibRecord
 from association.rules import rule_for
-from association.steps import basic_step, standard_step
+from association.steps import astrometry_step, basic_step, standard_step
 from pipeline.spec import Recipe
 
 CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -20,6 +20,7 @@ CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ARC_LSF", ("muse_lsf",)),
     ("SKYFLAT", ("muse_twilight",)),
     ("STD", ("muse_scibasic", "muse_standard")),
+    ("ASTROMETRY", ("muse_scibasic", "muse_astrometry")),
 )
 """Raw calibrations and the recipes that reduce them, in the order of need."""
 
@@ -69,12 +70,13 @@ def _calibration_block(
     request = request_of(members.frames, "calibration")
     missing = _too_few(planner, members, chain[0])
     notes = missing_exposures(members.frames)
-    if members.tag == "STD":
+    last = {"STD": standard_step, "ASTROMETRY": astrometry_step}.get(members.tag)
+    if last is not None:
         basics = [
             basic_step(planner, frame, "calibration", number)
             for number, frame in enumerate(members.frames, 1)
         ]
-        planned = [*basics, standard_step(planner, request, [b[0] for b in basics])]
+        planned = [*basics, last(planner, request, [b[0] for b in basics])]
     else:
         planned = [_master_step(planner, members, chain[0], request)]
     steps = tuple(step for step, _, _ in planned)
@@ -93,7 +95,7 @@ def _calibration_block(
         steps=steps,
         missing=once(missing),
         notes=once(notes),
-        promises=_promises(made, members, request, ifus, planner),
+        promises=_promises(made, members, request, ifus, planner, geometry_of(steps)),
     )
     return block
 
@@ -147,6 +149,7 @@ def _promises(
     request: Request,
     ifus: tuple[int, ...],
     planner: Planner,
+    geometry: str,
 ) -> tuple[CalibRecord, ...]:
     """Return the virtual masters that a block will make, one per IFU where it is so."""
     tags = [p.tag for p in recipe.products if rule_for(p.tag, "science", planner.rules)]
@@ -163,10 +166,18 @@ def _promises(
             temperature=request.temperature,
             state="promised",
             block=members.name,
+            geometry=geometry if tag == "ASTROMETRY_WCS" else "",
         )
         for tag in tags
         for ifu in targets
     )
+
+
+def geometry_of(steps: Sequence[Step]) -> str:
+    """Return the name of the geometry table that steps are given, if there is one."""
+    matches = (m for step in steps for m in step.matches if m.tag == "GEOMETRY_TABLE")
+    records = (choice.record for match in matches for choice in match.chosen)
+    return next((record.geometry or record.name for record in records), "")
 
 
 def promised_name(block: str, tag: str, ifu: int | None) -> str:

@@ -17,6 +17,12 @@ BASIC: Mapping[str, Value] = {"saveimage": False}
 """Parameters of muse_scibasic: the detector image, 200 MB an IFU, has no reader."""
 
 
+ASTROMETRY: Mapping[str, Value] = {"rotcenter": "0.0,0.0"}
+"""Parameters of muse_astrometry: the shipped geometry table puts the centre of rotation in
+the middle of the field, as the shipped ASTROMETRY_WCS says; the recipe's default goes with
+ESO's table."""
+
+
 def basic_step(planner: Planner, frame: RawRecord, role: Role, number: int) -> Planned:
     """Plan muse_scibasic of one exposure, with the ILLUM nearest to this very one."""
     request = request_of([frame], role)
@@ -32,6 +38,17 @@ def standard_step(planner: Planner, request: Request, basics: Sequence[Step]) ->
     matches, missing, notes = planner.associate("muse_standard", request, _tags(feeds))
     ifus = tuple(request.chips)
     return Step("standard", "muse_standard", ifus, (), feeds, matches), missing, notes
+
+
+def astrometry_step(planner: Planner, request: Request, basics: Sequence[Step]) -> Planned:
+    """Plan muse_astrometry from the pixel tables of a star field."""
+    feeds = tuple(
+        Feed(step.name, "PIXTABLE_ASTROMETRY", "PIXTABLE_ASTROMETRY") for step in basics
+    )
+    matches, missing, notes = planner.associate("muse_astrometry", request, _tags(feeds))
+    ifus = tuple(request.chips)
+    step = Step("astrometry", "muse_astrometry", ifus, (), feeds, matches, ASTROMETRY)
+    return step, missing, notes
 
 
 def sky_step(planner: Planner, frame: RawRecord, basic: Step, number: int) -> Planned:

@@ -16,6 +16,7 @@ STATICS = (
     "FILTER_LIST",
     "GEOMETRY_TABLE",
     "ASTROMETRY_WCS",
+    "ASTROMETRY_REFERENCE",
     "LSF_PROFILE",
 )
 
@@ -93,6 +94,20 @@ CHAIN = (
         _SCIPOST,
         options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
         n_raw={"PIXTABLE_OBJECT": 2},
+    ),
+    Call(
+        "scibasic astrometry",
+        "muse_scibasic",
+        ("ASTROMETRY", "ILLUM"),
+        _SCIBASIC,
+        per_ifu=True,
+    ),
+    Call(
+        "astrometry",
+        "muse_astrometry",
+        ("PIXTABLE_ASTROMETRY",),
+        ("ASTROMETRY_REFERENCE", *_FLUX),
+        options=("--detsigma=3", "--radius=5"),
     ),
     Call("exp_align", "muse_exp_align", ("IMAGE_FOV",), ()),
     Call(

@@ -15,11 +15,16 @@ from pipeline.simulator.exposure import (
     Pointing,
     Template,
 )
-from pipeline.simulator.fields import object_field, sky_field, standard_field
+from pipeline.simulator.fields import (
+    astrometric_field,
+    object_field,
+    sky_field,
+    standard_field,
+)
 from pipeline.simulator.headers import TEMPLATES
 from pipeline.simulator.lamps import ARC_EXPTIME
 from pipeline.simulator.optics import Drift
-from pipeline.simulator.scene import standard_position
+from pipeline.simulator.scene import astrometric_table, standard_position
 
 OVERHEAD_S = 75.421
 """Time between two exposures of a template [s]."""
@@ -117,6 +122,25 @@ def standard() -> Exposure:
     )
 
 
+def astrometry(size: Size) -> Exposure:
+    """Return the exposure of the astrometric field, rotated by 0.05 degrees."""
+    start = _at(3, 3, 30)
+    return Exposure(
+        "ASTROMETRY",
+        start,
+        60.0,
+        _template("ASTROMETRY", start),
+        9000,
+        drift=NIGHT_DRIFT,
+        pointing=Pointing(*astrometric_table()[1]),
+        scene=astrometric_field(size),
+        ob=ObservingBlock(200050000, "Astrometry", "60.A-9800(M)", "SIM-NGC"),
+        error=(0.4, -0.3),
+        rotation_error=0.05,
+        conditions=CONDITIONS,
+    )
+
+
 def illumination() -> Exposure:
     """Return the lamp exposure of the night."""
     start = _at(3, 4, 10)
@@ -174,6 +198,7 @@ def night(size: Size, plan: Plan = PLANS["small"]) -> list[Exposure]:
         *darks(plan.n_dark),
         *calibrations(plan.n_bias, plan.n_flat, plan.n_arc),
         *twilights(),
+        astrometry(size),
         standard(),
         illumination(),
         *objects(size),

@@ -143,6 +143,28 @@ LIMITS: tuple[Limit, ...] = (
         floor_rel=0.1,
     ),
     Limit("DATACUBE_STD", "QC STANDARD NDET", "flag 7", low=1.0),
+    Limit(
+        "ASTROMETRY_WCS", "QC ASTRO NSTARS", "ours: two more than the fit needs", low=6.0
+    ),
+    *(
+        Limit(
+            "ASTROMETRY_WCS",
+            f"QC ASTRO SCALE {axis}",
+            "ours: one percent around the nominal 0.2 arcsec of the wide field",
+            low=0.198,
+            high=0.202,
+        )
+        for axis in "XY"
+    ),
+    *(
+        Limit(
+            "ASTROMETRY_WCS",
+            f"QC ASTRO MEDRES {axis}",
+            "ours: a quarter of a pixel; wrong stars leave more",
+            high=0.05,
+        )
+        for axis in "XY"
+    ),
     Limit("OFFSET_LIST", "QC EXPALIGN NOMATCH", "flag 10", high=0.0),
     *(
         Limit(tag, "QC SCIBASIC LAMBDA SHIFT", "flag 9", low=-0.5, high=0.5)

@@ -68,7 +68,10 @@ def masters(session: Session, size_name: str) -> dict[str, tuple[CalibRecord, Pr
             selectinload(Product.job)
             .selectinload(Job.block)
             .selectinload(Block.members)
-            .selectinload(Member.raw)
+            .selectinload(Member.raw),
+            selectinload(Product.job)
+            .selectinload(Job.block)
+            .selectinload(Block.associations),
         )
         .order_by(Product.id)
     )
@@ -95,4 +98,11 @@ def _master(name: str, block: Block, product: Product, ifu: int | None) -> Calib
         temperature=block.temperature,
         state=_STATES[product.certification],
         block=block.name,
+        geometry=_geometry(block) if product.tag == "ASTROMETRY_WCS" else "",
     )
+
+
+def _geometry(block: Block) -> str:
+    """Return the name of the geometry table with which a block was made."""
+    tables = (a for a in block.associations if a.tag == "GEOMETRY_TABLE" and a.chosen)
+    return next((table.name for table in tables), "")

@@ -13,7 +13,7 @@ from pipeline.algorithms.identification import identify
 from pipeline.algorithms.plate_solution import PlateSolution, solve_plate
 from pipeline.algorithms.pointing import number, position_angle, spaxel
 from pipeline.algorithms.standard_stars import nearest_table
-from pipeline.spec import BadInput, Header, Planes, TableFrame
+from pipeline.spec import BadInput, Header, TableFrame
 
 log = logging.getLogger(__name__)
 
@@ -120,24 +120,6 @@ def reference_stars(frames: Sequence[TableFrame], header: Header) -> Reference:
     order = np.argsort(np.asarray(table.columns["mag"], np.float64), kind="stable")
     ra, dec = (np.asarray(table.columns[c], np.float64)[order] for c in ("RA", "DEC"))
     return Reference(ra, dec)
-
-
-def detection_image(planes: Planes) -> tuple[Floats, Floats]:
-    """Return the median of planes and its variance, float64[ny, nx].
-
-    The median of n normal deviates is 1.57 times as variable as their mean, of three
-    1.35 times.
-    """
-    data = np.where(planes.dq == 0, planes.data, np.nan).astype(np.float64)
-    stat = np.where(planes.dq == 0, planes.stat, np.nan).astype(np.float64)
-    seen = np.isfinite(data).sum(axis=0)
-    ordered = np.sort(data, axis=0)  # missing ones last
-    low = np.take_along_axis(ordered, np.maximum(seen - 1, 0)[None] // 2, axis=0)[0]
-    high = np.take_along_axis(ordered, (seen // 2)[None] % len(data), axis=0)[0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variance = np.nansum(stat, axis=0) / np.square(seen, dtype=np.float64)
-    variance = np.where(seen > 2, 1.35 * variance, variance)
-    return np.where(seen > 0, 0.5 * (low + high), np.nan), variance
 
 
 def solve_field(

@@ -2,25 +2,20 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import apply, default_solution, field_to_plane
-from pipeline.algorithms.dar import (
-    DAR_CHECK,
-    DAR_CORRECTED,
-    WAVELENGTHS,
-    Refraction,
-)
+from pipeline.algorithms.dar import WAVELENGTHS, Refraction
 from pipeline.algorithms.field import FieldExposure
-from pipeline.algorithms.pointing import number, spaxel
+from pipeline.algorithms.pointing import number
 from pipeline.algorithms.sources import find_sources
 from pipeline.algorithms.star import StarPixels, StarSpectrum, measure_star, near_star
 from pipeline.algorithms.star_profiles import REACH, ProfileKind
-from pipeline.spec import BadInput, Header, Table, TableFrame, Value
+from pipeline.spec import BadInput, Header, Table, TableFrame
 
 log = logging.getLogger(__name__)
 
@@ -113,21 +108,15 @@ def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[st
     return name, table
 
 
-def measure_stars(
-    field: FieldExposure, kind: ProfileKind, n_max: int | None = None
-) -> list[FieldStar]:
-    """Find the stars in an exposure, or at most the brightest, and measure their spectra.
+def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
+    """Find the stars in an exposure and measure their spectra.
 
     Raises
     ------
     BadInput
         If there are none.
     """
-    image = field.image()
-    found = find_sources(image)
-    if n_max is not None:
-        found.sort(key=lambda s: -image[round(s.y) - 1, round(s.x) - 1])
-        del found[n_max:]
+    found = find_sources(field.image())
     x0, y0 = field.grid.corner
     guesses = [(source.x - 1 + x0, source.y - 1 + y0) for source in found]
     stars = []
@@ -180,35 +169,6 @@ def _sky(field: FieldExposure, x: float, y: float) -> tuple[float, float]:
     matrix, _ = field_to_plane(header, default_solution(header), middle)
     east, north = (float(a[0]) for a in apply(matrix, np.array([x]), np.array([y])))
     return ra + east / 3600 / float(np.cos(np.radians(dec))), dec + north / 3600
-
-
-def straightened(
-    field: FieldExposure, reference: float, *, correct: bool
-) -> tuple[FieldExposure, dict[str, Value]]:
-    """Measure the drift of the brightest star; return the field, corrected if wanted.
-
-    Parameters
-    ----------
-    field
-        An exposure whose refraction is corrected.
-    reference
-        Wavelength against which the star drifts [Angstrom].
-    correct
-        Whether to take the drift out.
-
-    Returns
-    -------
-    field, keywords
-        What was measured, and whether it was corrected, for headers.
-    """
-    star = measure_stars(field, "auto", n_max=1)[0]
-    drift = largest_drift(star, reference) * spaxel(field.pixels.header)
-    words: dict[str, Value] = {DAR_CHECK: drift}
-    if not correct:
-        return field, words
-    words[DAR_CORRECTED] = reference
-    left = residual_refraction(star, reference)
-    return replace(field, steps=(*field.steps, left)), words
 
 
 def residual_refraction(star: FieldStar, reference: float) -> Refraction:

@@ -10,20 +10,18 @@ from pipeline.algorithms.astrometric_field import (
     FieldSolution,
     Search,
     at_rest,
-    detection_image,
     reference_stars,
     solve_field,
 )
 from pipeline.algorithms.centroids import Centroid
+from pipeline.algorithms.coarse_field import RESAMPLING, coarse_grid, image_around
+from pipeline.algorithms.dar_check import straightened
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.filters import white
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT, flux_step
-from pipeline.algorithms.grid import Grid
 from pipeline.algorithms.mosaic import fill_cube
-from pipeline.algorithms.resample import Resampling, make_slab
 from pipeline.algorithms.slab import Step
-from pipeline.algorithms.standard_stars import straightened
 from pipeline.flags import Flag
 from pipeline.spec import (
     QC,
@@ -42,12 +40,6 @@ from pipeline.spec import (
     param,
     recipe,
 )
-
-STEP = 50.0
-"""Sampling of the cube in wavelength [Angstrom] (genuine pipeline)."""
-
-RESAMPLING = Resampling("drizzle", (1.0, 1.0, 1.0), 1, "median", 25.0)
-"""Large drops that leave no gaps; rejection that spares stars (genuine pipeline)."""
 
 DETECTION = "ASTROMETRY_DETECTION"
 """Extension of the image in which stars are found."""
@@ -107,8 +99,8 @@ class AstrometryParams(Params):
     )
     darcheck: Literal["none", "check", "correct"] = param(
         "none",
-        doc="Measure the refraction that the correction left over, from the brightest "
-        "star: not at all, for information, or to correct it, too.",
+        doc="Measure the refraction that the correction left over, from the stars: "
+        "not at all, for information, or to correct it, too.",
     )
     keep_posangle: bool = param(
         False,
@@ -235,22 +227,12 @@ def _straight(
     return field, words | drift
 
 
-def _grid(field: FieldExposure) -> Grid:
-    """Return the coarse grid of the cube."""
-    grid = field.grid
-    low, high = field.extent.wavelength
-    n_planes = int(np.ceil((high - low) / STEP)) + 1
-    return replace(grid, shape=(n_planes, *grid.shape[1:]), step=STEP)
-
-
 def _solve(
     frames: Frames, params: AstrometryParams, field: FieldExposure, search: Search
 ) -> tuple[FieldSolution, Planes]:
     """Return the solution of an exposure and the image in which stars were found."""
-    grid, header = _grid(field), field.pixels.header
-    middle = grid.shape[0] // 2
-    rows = slice(max(middle - 1, 0), min(middle + 2, grid.shape[0]))
-    image, stat = detection_image(make_slab([field.placed], grid, RESAMPLING, rows).planes)
+    header = field.pixels.header
+    image, stat = image_around(field, coarse_grid(field).shape[0] // 2)
     reference = reference_stars(frames["ASTROMETRY_REFERENCE"], header)
     solution = solve_field(image, stat, header, reference, params.detsigma, search)
     if not params.keep_posangle:
@@ -271,7 +253,7 @@ def _write_cube(
     out: Outputs,
 ) -> None:
     """Write the coarse cube and its two images."""
-    grid = _grid(field)
+    grid = coarse_grid(field)
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     writer = out.cube(
         "DATACUBE_ASTROMETRY",

@@ -83,8 +83,9 @@ def static(tag: str, **changes: Any) -> CalibRecord:
 
 def statics() -> list[CalibRecord]:
     tags = ("LINE_CATALOG", "SKY_LINES", "EXTINCT_TABLE", "STD_FLUX_TABLE", "FILTER_LIST")
+    more = ("LSF_PROFILE", "GEOMETRY_TABLE", "ASTROMETRY_REFERENCE")
     return [
-        *(static(tag) for tag in (*tags, "LSF_PROFILE", "GEOMETRY_TABLE")),
+        *(static(tag) for tag in (*tags, *more)),
         static("ASTROMETRY_WCS", geometry="GEOMETRY_TABLE.fits"),
     ]
 
@@ -146,14 +147,20 @@ def recipes() -> Mapping[str, Recipe]:
         _recipe(
             "muse_scibasic",
             "ifu",
-            f"OBJECT? STD? SKY? {reduced} TWILIGHT_CUBE?",
-            "PIXTABLE_OBJECT PIXTABLE_STD PIXTABLE_SKY",
+            f"OBJECT? STD? SKY? ASTROMETRY? {reduced} TWILIGHT_CUBE?",
+            "PIXTABLE_OBJECT PIXTABLE_STD PIXTABLE_SKY PIXTABLE_ASTROMETRY",
         ),
         _recipe(
             "muse_standard",
             "exposure",
             "PIXTABLE_STD EXTINCT_TABLE STD_FLUX_TABLE FILTER_LIST?",
             "STD_RESPONSE STD_TELLURIC",
+        ),
+        _recipe(
+            "muse_astrometry",
+            "exposure",
+            "PIXTABLE_ASTROMETRY ASTROMETRY_REFERENCE EXTINCT_TABLE? STD_RESPONSE?",
+            "DATACUBE_ASTROMETRY ASTROMETRY_WCS",
         ),
         _recipe(
             "muse_create_sky",

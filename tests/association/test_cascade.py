@@ -249,3 +249,33 @@ def test_a_month_of_24_ifus_is_planned_in_seconds() -> None:
     made = planned(frames)
     assert time.perf_counter() - start < 10
     assert all(b.completeness == "COMPLETE" for b in made.blocks)
+
+
+def wcs_of_science(made: Plan) -> str:
+    """Name of the astrometric solution that the first science step is given."""
+    steps = {s.name: s for s in by_tag(made)["OBJECT"].steps}
+    calibrations = steps["scipost_1"].calibrations
+    return next(c.name for c in calibrations if c.tag == "ASTROMETRY_WCS")
+
+
+def test_a_star_field_renews_the_astrometric_solution() -> None:
+    field = sequence("ASTROMETRY", START + 0.05, 1)
+    made = planned([*FULL, *field])
+    block = by_tag(made)["ASTROMETRY"]
+    assert [s.recipe for s in block.steps] == ["muse_scibasic", "muse_astrometry"]
+    assert block.completeness == "COMPLETE", block.missing
+    (promised,) = block.promises
+    assert (promised.tag, promised.geometry) == ("ASTROMETRY_WCS", "GEOMETRY_TABLE.fits")
+    assert wcs_of_science(made) == promised.name
+    assert wcs_of_science(planned(FULL)) == "ASTROMETRY_WCS.fits"
+    refused = planned([*FULL, *field], refused={block.name})
+    assert wcs_of_science(refused) == "ASTROMETRY_WCS.fits"
+
+
+def test_a_solution_for_another_geometry_is_not_used() -> None:
+    field = sequence("ASTROMETRY", START + 0.05, 1)
+    (promised,) = by_tag(planned([*FULL, *field]))["ASTROMETRY"].promises
+    old = replace(promised, state="certified", block="", name="old", geometry="old.fits")
+    assert wcs_of_science(planned(FULL, [*statics(), old])) == "ASTROMETRY_WCS.fits"
+    right = replace(old, name="right", geometry="GEOMETRY_TABLE.fits")
+    assert wcs_of_science(planned(FULL, [*statics(), right])) == "right"

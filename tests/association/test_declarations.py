@@ -21,6 +21,7 @@ FRAMES = [
     *night(START),
     *night(START + 1, ob=200),
     *sequence("DARK", START + 0.6, 5),
+    *sequence("ASTROMETRY", START + 0.05, 1),
 ]
 PLAN = plan(FRAMES, statics(), KNOWN)
 STEPS = {(block.name, step.name): step for block in PLAN.blocks for step in block.steps}
