@@ -19,6 +19,9 @@ _BLOCK = 500_000
 
 _LIMITS = "ESO DRS MUSE PIXTABLE LIMITS LAMBDA"
 
+EXTENTS = "ESO DRS MUSE PIXTABLE PREDAR LIMITS"
+"""First words of the keywords of the extents before refraction is corrected."""
+
 Mask = NDArray[np.bool_] | None
 
 
@@ -144,17 +147,33 @@ def place_exposure(
     The reference pixel is the middle of the extents before refraction is corrected.
     """
     sampled = Sampled(pixels, *limits)
-    low, high = sampled.extremes()
-    middle = 0.5 * (low + high)
-    matrix, wcs = field_to_plane(
-        pixels.header, solution, (float(middle[0]), float(middle[1]))
+    before = extents(sampled)
+    matrix, wcs = field_to_plane(pixels.header, solution, middle_of(before))
+    words = {**projected_keywords(wcs), **before}
+    return ReducedExposure(
+        pixels, sampled, steps, matrix, tangent, stretch, limits, {**keywords, **words}
     )
-    limits_before = {
-        f"ESO DRS MUSE PIXTABLE PREDAR LIMITS {axis}{end}": float(value[k])
+
+
+def extents(sampled: Sampled) -> dict[str, float]:
+    """Return the extents of pixels before refraction is corrected, as keywords [pix]."""
+    low, high = sampled.extremes()
+    return {
+        f"{EXTENTS} {axis}{end}": float(value[k])
         for k, axis in enumerate("XY")
         for end, value in (("LO", low), ("HI", high))
     }
-    words: dict[str, Value] = {
+
+
+def middle_of(words: Mapping[str, float]) -> tuple[float, float]:
+    """Return the middle of extents given as keywords [pix]."""
+    x, y = (0.5 * (words[f"{EXTENTS} {a}LO"] + words[f"{EXTENTS} {a}HI"]) for a in "XY")
+    return x, y
+
+
+def projected_keywords(wcs: Mapping[str, float]) -> dict[str, Value]:
+    """Return the keywords of a table in native coordinates; ``wcs``: CRPIXi and CDi_j."""
+    return {
         "WCSAXES": 2,
         "CTYPE1": "RA---TAN",
         "CTYPE2": "DEC--TAN",
@@ -164,8 +183,4 @@ def place_exposure(
         "CRVAL1": 0.0,
         "CRVAL2": 0.0,
         "ESO DRS MUSE PIXTABLE WCS": "projected (intermediate)",
-        **limits_before,
     }
-    return ReducedExposure(
-        pixels, sampled, steps, matrix, tangent, stretch, limits, {**keywords, **words}
-    )

@@ -1,0 +1,59 @@
+"""muse_scipost_calibrate_flux: pixel tables from counts to physical fluxes."""
+
+from pipeline.algorithms.exposure import merge
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED, flux_step
+from pipeline.algorithms.single_step import (
+    CALIBRATED,
+    REDUCED,
+    RESTORED,
+    Change,
+    StepParams,
+    change_tables,
+    refuse,
+)
+from pipeline.algorithms.slab import run_steps
+from pipeline.spec import Frames, Input, Outputs, PixelTable, Value, recipe
+
+
+@recipe(
+    name="muse_scipost_calibrate_flux",
+    scope="exposure",
+    params=StepParams,
+    inputs=[
+        Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables."),
+        Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
+        Input("STD_RESPONSE", "table", n_max=1, per_ifu=False, doc="Response curve."),
+        Input(
+            "STD_TELLURIC",
+            "table",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Telluric absorption.",
+        ),
+    ],
+    products=[REDUCED],
+    qc=[],
+)
+def scipost_calibrate_flux(frames: Frames, params: StepParams, out: Outputs) -> None:
+    """Calibrate pixel tables in flux.
+
+    A step of muse_scipost on its own. Counts are divided by exposure time and response,
+    extinction and telluric absorption are corrected. If the response has the spectrum of
+    the lamp of the flat field in it, that is put back into the data first: the one in the
+    table of an IFU, unless muse_scipost_combine_pixtables has put back the mean of all.
+    """
+    response = frames["STD_RESPONSE"][0]
+
+    def change(table: PixelTable) -> Change:
+        refuse(table, CALIBRATED, "calibrated in flux")
+        words: dict[str, Value] = {CALIBRATED: True}
+        lamp, pixels = RESTORED in table.header, None
+        if not lamp and response.header.get(LAMP_RESTORED):
+            merged = merge([table])
+            if merged.flat is not None:
+                pixels, lamp, words = merged, True, {**words, RESTORED: 1}
+        steps = flux_step(table.header, frames, lamp=lamp)
+        return Change(lambda found: run_steps(found, steps), words, pixels)
+
+    change_tables(frames["PIXTABLE_OBJECT"], change, params, out)

@@ -1,0 +1,113 @@
+"""muse_scipost_make_cube: a cube from the pixel table of a reduced exposure."""
+
+from typing import Literal
+
+from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
+from pipeline.algorithms.positions import tangent_point
+from pipeline.algorithms.resample import PlacedExposure
+from pipeline.algorithms.single_step import PIXTABLE, RESTORED, unit_of
+from pipeline.algorithms.slab import Sampled
+from pipeline.spec import (
+    BadInput,
+    Frames,
+    Input,
+    Outputs,
+    Product,
+    Value,
+    fixed,
+    param,
+    recipe,
+)
+
+
+class MakeCubeParams(CubeParams):
+    """Parameters of the resampling."""
+
+    format: Literal["Cube", "Euro3D", "xCube", "xEuro3D"] = param(
+        "Cube", doc='Format of the cube; "xCube" has the reconstructed images inside.'
+    )
+    crsigma: float = param(
+        15.0,
+        unit="sigma",
+        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
+    )
+    pixfrac: str = param(
+        "0.8,1.0",
+        unit="pix",
+        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
+        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.8,0.8 in the "
+        "genuine pipeline) displace emission lines by up to 0.1 Angstrom.",
+    )
+    stacked: bool = fixed(False, doc="Write all slices side by side in an image, too.")
+
+
+@recipe(
+    name="muse_scipost_make_cube",
+    scope="exposure",
+    params=MakeCubeParams,
+    inputs=[
+        Input(
+            "PIXTABLE_OBJECT",
+            "pixels",
+            n_max=1,
+            raw=True,
+            per_ifu=False,
+            doc="Pixel table of a reduced exposure.",
+        ),
+        Input(
+            "FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True, doc="Filters."
+        ),
+        Input(
+            "OUTPUT_WCS",
+            "cube",
+            n_max=1,
+            per_ifu=False,
+            optional=True,
+            doc="Coordinates of the cube.",
+        ),
+    ],
+    products=[
+        Product("DATACUBE_FINAL", "cube", "Cube of the exposure.", unit=UNIT),
+        Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+    ],
+    qc=cube_qc("SCIPOST"),
+)
+def scipost_make_cube(frames: Frames, params: MakeCubeParams, out: Outputs) -> None:
+    """Resample the pixel table of a reduced exposure to a cube.
+
+    A step of muse_scipost on its own, the last one. The pixels must have native spherical
+    coordinates, as muse_scipost_apply_astrometry gives them; they are placed at the
+    pointing of the exposure.
+    """
+    settings = params.resampling(params.pixfrac, params.crsigma)
+    table = frames["PIXTABLE_OBJECT"][0]
+    state = str(table.header.get(f"{PIXTABLE} WCS", ""))
+    if not state.startswith("projected"):
+        raise BadInput(
+            f"is {state!r}, not 'projected': its pixels have no native coordinates",
+            file=table.name,
+            keyword=f"{PIXTABLE} WCS",
+            remedy="apply muse_scipost_apply_astrometry to the table first",
+        )
+    placed = PlacedExposure(
+        Sampled(table, params.lambdamin, params.lambdamax),
+        (),
+        None,
+        tangent_point(table.header, None),
+    )
+    keywords: dict[str, Value] = {"SPECSYS": table.header.get("SPECSYS", "TOPOCENT")}
+    if RESTORED in table.header:
+        keywords[LAMP_RESTORED] = True
+    write_products(
+        out,
+        frames,
+        params,
+        settings,
+        [placed],
+        [table.header],
+        table,
+        unit_of(table.header),
+        "SCIPOST",
+        keywords,
+    )

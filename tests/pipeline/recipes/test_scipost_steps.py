@@ -1,0 +1,187 @@
+"""The steps of muse_scipost as recipes: one after the other they make the same cube."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.memory import MemoryOutputs, MemoryTable
+from pipeline.runner import load_recipes
+from pipeline.spec import BadInput, Segment, Table
+from tests.pipeline.field_pixels import static_table
+from tests.pipeline.sky_pixels import Sky, pixel_tables
+
+RECIPES = load_recipes()
+STEPS = {name for name in RECIPES if name.startswith("muse_scipost_")}
+LIMITS = {"lambdamin": 5850.0, "lambdamax": 6450.0}
+
+
+def response():
+    grid = np.arange(4500.0, 9800.0, 5.0)
+    columns = {"lambda": grid, "response": 39.0 + 0.3 * np.sin(grid / 500)}
+    return MemoryTable({"": Table(columns, {"lambda": "Angstrom"})}, ifu=None)
+
+
+def sky_model():
+    grid = np.arange(5800.0, 6500.0, 0.5)
+    continuum = {"lambda": grid, "flux": 20 + 0.01 * (grid - 6000)}
+    lines = {
+        "name": np.array(["a", "b"]),
+        "group": np.array([0, 0]),
+        "lambda": np.array([6100.2, 6300.3]),
+        "flux": np.array([300.0, 500.0]),
+        "dq": np.zeros(2, np.int32),
+    }
+    return {
+        "SKY_LINES": [MemoryTable({"LINES": Table(lines, {})}, tag="SKY_LINES", ifu=None)],
+        "SKY_CONTINUUM": [MemoryTable({"CONTINUUM": Table(continuum, {})}, ifu=None)],
+        "LSF_PROFILE": [static_table("LSF_PROFILE")],
+    }
+
+
+def lit(tables):
+    """Tables with the lamp spectra that the flat fields took out, IFU 2 twice as bright."""
+    found = []
+    for table in tables:
+        grid = np.arange(5700.0, 6600.0, 1.25)
+        lamp = Table({"lambda": grid, "data": 1 + 0.1 * np.sin(grid / 90)}, {})
+        header = {**table.header, "ESO DRS MUSE FLAT FLUX SKY": 1e6 * (table.ifu or 1)}
+        found.append(replace(table, header=header, flat=lamp))
+    return found
+
+
+CALIBRATION = {
+    "EXTINCT_TABLE": [static_table("EXTINCT_TABLE")],
+    "STD_RESPONSE": [replace(response(), header={"ESO DRS MUSE FLUX FFCORR": True})],
+}
+SOLUTION = {"ASTROMETRY_WCS": [static_table("ASTROMETRY_WCS")]}
+
+
+def call(name, frames, **params):
+    """Run a recipe; return its products."""
+    recipe = RECIPES[name]
+    out = MemoryOutputs()
+    recipe.run(frames, recipe.params(**params), out)
+    return out
+
+
+def step(name, table, tag="PIXTABLE_OBJECT", more=None, **params):
+    """Run a step of one table; return the product as the next frame."""
+    product = call(f"muse_scipost_{name}", {tag: [table], **(more or {})}, **params)
+    return framed(product["PIXTABLE_REDUCED"])
+
+
+def framed(product):
+    """Return a pixel table as the next frame; its slices are found from ``origin``."""
+    label = product.pixels.origin & 0x7FF
+    starts = [0, *(1 + np.flatnonzero(np.diff(label.astype(int))))]
+    ends = [*starts[1:], len(label)]
+    return product.frame(
+        [
+            Segment(0, int(label[a]) >> 6, int(label[a]) & 63, int(a), int(b))
+            for a, b in zip(starts, ends, strict=True)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return lit(pixel_tables(Sky(sky=40.0)))
+
+
+@pytest.fixture(scope="module")
+def merged(tables):
+    made = call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": tables})
+    return framed(made["PIXTABLE_COMBINED"])
+
+
+def test_the_steps_make_the_cube_of_scipost(tables, merged):
+    model = sky_model()
+    whole = call(
+        "muse_scipost",
+        {"PIXTABLE_OBJECT": tables, **CALIBRATION, **SOLUTION, **model},
+        skymethod="subtract-model",
+        skymodel_refit=False,
+        save="cube",
+        **LIMITS,
+    )
+    table = step("correct_dar", merged, **LIMITS)
+    table = step("calibrate_flux", table, more=CALIBRATION)
+    table = step("subtract_sky", table, "PIXTABLE_REDUCED", model)
+    table = step("correct_rv", table)
+    table = step("apply_astrometry", table, more=SOLUTION)
+    made = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]})
+    one, other = whole["DATACUBE_FINAL"], made["DATACUBE_FINAL"]
+    for keyword in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CRVAL3", "SPECSYS"):
+        assert one.header[keyword] == pytest.approx(other.header[keyword]), keyword
+    data, again = one.planes.data, other.planes.data
+    assert data.shape == again.shape
+    assert (np.isfinite(data) == np.isfinite(again)).mean() > 0.9999
+    both = np.isfinite(data) & np.isfinite(again)
+    noise = np.sqrt(np.nanmedian(one.planes.stat))
+    assert np.quantile(np.abs(data - again)[both], 0.999) < 2e-3 * noise
+    assert both.mean() > 0.5 and noise > 0
+
+
+def test_what_was_done_is_in_the_headers(merged):
+    assert merged.header["ESO DRS MUSE PIXTABLE MERGED"] == 2
+    table = step("correct_dar", merged)
+    assert table.header["ESO DRS MUSE PIXTABLE DAR CORRECT"] == 7000.0
+    with pytest.raises(BadInput, match="corrected for refraction already"):
+        step("correct_dar", table)
+    table = step("calibrate_flux", table, more=CALIBRATION)
+    with pytest.raises(BadInput, match="calibrated in flux already"):
+        step("calibrate_flux", table, more=CALIBRATION)
+    spectrum = {"lambda": np.array([5000.0, 7000.0]), "data": np.zeros(2)}
+    spectrum = {"SKY_SPECTRUM": [MemoryTable({"": Table(spectrum, {})}, ifu=None)]}
+    table = step("subtract_sky_simple", table, "PIXTABLE_REDUCED", spectrum)
+    with pytest.raises(BadInput, match="freed from the sky already"):
+        step("subtract_sky_simple", table, "PIXTABLE_REDUCED", spectrum)
+    table = step("correct_rv", table, rvcorr="helio")
+    assert table.header["SPECSYS"] == "HELIOCEN"
+    with pytest.raises(BadInput, match="velocity already"):
+        step("correct_rv", table)
+    with pytest.raises(BadInput, match="not 'projected'"):
+        call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]})
+    table = step("apply_astrometry", table)
+    with pytest.raises(BadInput, match="no longer in pixels"):
+        step("apply_astrometry", table)
+
+
+def test_tables_of_ifus_keep_their_lamp_spectrum(tables):
+    table = step("correct_dar", tables[0], lambdaref=-1.0)
+    assert table.flat is tables[0].flat
+    assert "ESO DRS MUSE PIXTABLE DAR CORRECT" not in table.header
+    assert np.array_equal(table.pixels.data, tables[0].pixels.data)
+    calibrated = step("calibrate_flux", table, more=CALIBRATION)
+    assert calibrated.flat is None
+    assert calibrated.header["ESO DRS MUSE PIXTABLE FFCORR"] == 1
+
+
+def test_pixels_outside_the_limits_are_left_out(tables):
+    table = step("correct_rv", tables[0], rvcorr="none", **LIMITS)
+    inside = np.abs(tables[0].pixels.wavelength - 6150) <= 300
+    assert len(table.pixels.data) == inside.sum()
+    assert np.array_equal(table.pixels.wavelength, tables[0].pixels.wavelength[inside])
+
+
+def test_the_sky_is_scaled_by_the_flux_of_the_flat(tables):
+    model = sky_model()
+    header = {**tables[1].header, "ESO DRS MUSE PIXTABLE FLUXCAL": True}
+    table = replace(tables[1], header=header)
+    plain = step("subtract_sky", table, "PIXTABLE_REDUCED", model)
+    twice = step("subtract_sky", table, "PIXTABLE_REDUCED", model, flux_sky=1e6)
+    one, two = (table.pixels.data - t.pixels.data for t in (plain, twice))
+    assert np.median(two / one) == pytest.approx(2.0, abs=1e-3)
+    product = call(
+        "muse_scipost_subtract_sky", {"PIXTABLE_REDUCED": [table], **model}, orig="before"
+    )["PIXTABLE_REDUCED"]
+    assert np.array_equal(product.extra["before"], table.pixels.data)
+    with pytest.raises(BadInput, match="not calibrated in flux"):
+        step("subtract_sky", tables[1], "PIXTABLE_REDUCED", model)
+
+
+def test_several_exposures_are_refused(tables):
+    later = pixel_tables(Sky(), date="2026-09-03T04:31:00.456")
+    with pytest.raises(BadInput, match="2 exposures"):
+        call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": [*tables, *later]})
