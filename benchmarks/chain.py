@@ -95,6 +95,20 @@ CHAIN = (
         options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
         n_raw={"PIXTABLE_OBJECT": 2},
     ),
+    Call("exp_align", "muse_exp_align", ("IMAGE_FOV",), ()),
+    Call(
+        "exp_combine",
+        "muse_exp_combine",
+        ("PIXTABLE_REDUCED",),
+        ("OFFSET_LIST", "FILTER_LIST"),
+        options=("--filter=white",),
+    ),
+    Call(  # last, so that the others use the static line spread function
+        "lsf", "muse_lsf", ("ARC",), (*_MASTERS, "LINE_CATALOG"), per_ifu=True
+    ),
+)
+
+BESIDE = (
     Call(
         "scibasic astrometry",
         "muse_scibasic",
@@ -109,18 +123,9 @@ CHAIN = (
         ("ASTROMETRY_REFERENCE", *_FLUX),
         options=("--detsigma=3", "--radius=5"),
     ),
-    Call("exp_align", "muse_exp_align", ("IMAGE_FOV",), ()),
-    Call(
-        "exp_combine",
-        "muse_exp_combine",
-        ("PIXTABLE_REDUCED",),
-        ("OFFSET_LIST", "FILTER_LIST"),
-        options=("--filter=white",),
-    ),
-    Call(  # last, so that the others use the static line spread function
-        "lsf", "muse_lsf", ("ARC",), (*_MASTERS, "LINE_CATALOG"), per_ifu=True
-    ),
 )
+"""Calls whose products no other call needs, and that fail on few small IFUs: they hold too
+few stars."""
 
 
 def statics(size_name: str = "full") -> dict[str, list[Path]]:

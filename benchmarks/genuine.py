@@ -17,7 +17,7 @@ from typing import Any
 
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN
+from benchmarks.chain import BESIDE, CHAIN
 
 TABLE = Path(__file__).parents[1] / "docs" / "genuine.json"
 DICTIONARIES = Path("/usr/share/cpl-plugins")
@@ -35,13 +35,31 @@ PREFIXES = {
     "muse_create_sky": ("SKY",),
     "muse_astrometry": ("ASTRO",),
     "muse_scipost": ("SCIPOST",),
+    "muse_scipost_apply_astrometry": (),
+    "muse_scipost_calibrate_flux": (),
+    "muse_scipost_combine_pixtables": (),
+    "muse_scipost_correct_dar": (),
+    "muse_scipost_correct_rv": (),
+    "muse_scipost_make_cube": (),
+    "muse_scipost_raman": (),
+    "muse_scipost_subtract_sky": (),
+    "muse_scipost_subtract_sky_simple": (),
     "muse_exp_align": ("EXPALIGN",),
     "muse_exp_combine": ("EXPCOMB",),
 }
 """First words of the QC keywords of each recipe that is compared, after ``QC``."""
 
-BORROWED = {"muse_lsf": ["QC WAVECAL INPUT# NSATURATED"]}
+_SOURCES = ("LAMBDA", "NDET", "POS# X", "POS# Y", "FWHM# X", "FWHM# Y")
+_WIDTHS = ("FWHM NVALID", "FWHM MEDIAN", "FWHM MAD")
+
+BORROWED = {
+    "muse_lsf": ["QC WAVECAL INPUT# NSATURATED"],
+    "muse_scipost_make_cube": [f"QC SCIPOST {name}" for name in (*_SOURCES, *_WIDTHS)],
+}
 """Keywords that a recipe writes under the name of another, as seen in its products."""
+
+MISNAMED = {"PIXTABLE_OBJECT": "PIXTABLE_REDUCED"}
+"""Product of the steps of muse_scipost in their manual pages, and the one they write."""
 
 Signature = dict[str, Any]
 
@@ -87,6 +105,8 @@ def frames(recipe: str) -> dict[str, list[str]]:
             kind = ""
         elif kind and (tag := re.match(r"   ([A-Z][A-Z0-9_]+)(?: |$)", line)):
             found[kind].add(tag[1])
+    if recipe.startswith("muse_scipost_"):
+        found["products"] = {MISNAMED.get(tag, tag) for tag in found["products"]}
     return {name: sorted(tags) for name, tags in found.items()}
 
 
@@ -125,7 +145,7 @@ def written(path: Path) -> set[str]:
 
 def seen(folder: Path) -> Iterator[tuple[str, str, set[str]]]:
     """Yield recipe, tag and QC patterns of every product of the genuine calls."""
-    for call in CHAIN:
+    for call in (*CHAIN, *BESIDE):
         for path in sorted((folder / call.label.replace(" ", "_")).glob("*.fits")):
             tag = str(fits.getval(path, "ESO PRO CATG"))
             yield call.recipe, tag, written(path)

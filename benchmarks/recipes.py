@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.chain import (
+    BESIDE,
     CHAIN,
     Call,
     of_ifu,
@@ -182,7 +183,7 @@ def main() -> None:
     raw = options.raw or frames(folder, options.ifus, options.night, packed=options.packed)
     bench = Bench(folder, raw.resolve(), options.ifus, options.at_once)
     print(HEADER)
-    for call in CHAIN:
+    for call in (*CHAIN, *BESIDE):
         if options.only and call.label not in options.only:
             bench.keep(folder / "genuine" / call.label.replace(" ", "_"))
             continue

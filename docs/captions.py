@@ -21,6 +21,11 @@ CAPTIONS = {
 }
 """Captions by recipe."""
 
+STEPS = "muse_scipost_"
+WITHOUT = ("muse_astrometry",)
+"""Recipes without a figure: the steps of muse_scipost, which shows what they do, and that
+of star fields, of which the night that is drawn has none that its IFUs can hold."""
+
 
 def figure_of(recipe: str) -> str | None:
     """Return the figure of a recipe in Markdown, relative to its page."""
