@@ -40,8 +40,6 @@ ALONE = {"muse_geometry", "muse_astrometry", *STEPS}
 """Recipes that only their own tests run: long sequences of frames, a field of stars that
 two small IFUs do not hold, steps of muse_scipost."""
 
-CALLS = [call for call in CHAIN if call.recipe not in ALONE]
-
 
 @pytest.fixture(scope="module")
 def products(tmp_path_factory):
@@ -50,7 +48,7 @@ def products(tmp_path_factory):
     raw = simulate_frames(folder / "raw", IFUS, MINI)
     reduction = Reduction(raw, folder, MINI.name)
     written = {}
-    for call in CALLS:
+    for call in CHAIN:
         written[call.label] = reduction.call(call)
         take_products(reduction.frames, folder / call.label.replace(" ", "_"))
     given = {"REDUCED": reduction.frames["OBJECT_RED"][:2]}
