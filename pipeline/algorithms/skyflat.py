@@ -182,6 +182,25 @@ def merge(
     return Planes(data, dq, stat)
 
 
+def unvignetted(
+    skies: Sequence[IfuSky], levels: Sequence[float], factor: NDArray[np.float32]
+) -> list[float]:
+    """Return the fluxes of the IFUs without the light that vignetting adds.
+
+    Parameters
+    ----------
+    skies, levels
+        The IFUs and their fluxes [count].
+    factor : float32[ny, nx]
+        How much too bright each place of the field is.
+    """
+    found = []
+    for sky, level in zip(skies, levels, strict=True):
+        light = sky.sums[..., 1].sum(axis=0)
+        found.append(level * float((light / factor[sky.rows]).sum() / light.sum()))
+    return found
+
+
 def white_light(data: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of the finite values over the planes, float32[ny, nx]."""
     good = np.isfinite(data)

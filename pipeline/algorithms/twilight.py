@@ -162,6 +162,8 @@ def smooth_field(
     orders: tuple[int, int],
     vignetted: Mask | None,
     smoothing: Smoothing,
+    *,
+    whole: bool = True,
 ) -> SmoothField:
     """Smooth the planes of a sky flat.
 
@@ -177,12 +179,17 @@ def smooth_field(
         A region that the polynomials leave out and that is smoothed by itself.
     smoothing
         How that is done.
+    whole
+        Whether the white light has a mean of one over the whole field, as in the genuine
+        pipeline, or over what is fitted. Of the whole field the region is part, so that
+        it seems less vignetted than it is.
     """
     bad = outside_field(white)
     fitted = ~bad if vignetted is None else ~bad & ~vignetted
     smooth = np.stack([smooth_plane(plane, ~bad, fitted, orders) for plane in cube])
     white_fit = smooth.mean(axis=0, dtype=np.float64).astype(np.float32)
-    ratio = white / np.float32(white[~bad].mean(dtype=np.float64)) / white_fit
+    level = white[~bad if whole else fitted].mean(dtype=np.float64)
+    ratio = white / np.float32(level) / white_fit
     if vignetted is None:
         return SmoothField(smooth, white_fit, ratio, bad, None)
     vignetting = smoothed_region(ratio, vignetted, bad, smoothing)

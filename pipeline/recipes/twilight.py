@@ -22,10 +22,11 @@ from pipeline.algorithms.skyflat import (
     IfuSky,
     coarse_grid,
     merge,
+    unvignetted,
     white_light,
 )
 from pipeline.algorithms.statistics import ImageStatistics
-from pipeline.algorithms.twilight import smooth_field
+from pipeline.algorithms.twilight import SmoothField, smooth_field
 from pipeline.algorithms.twilight_products import field_image, smooth_images
 from pipeline.algorithms.vignetting import Method as Vignsmooth
 from pipeline.algorithms.vignetting import Smoothing, adapted_mask, top_of_field
@@ -113,6 +114,12 @@ class TwilightParams(CombineParams, OverscanParams):
     vignypar: int = param(
         -1, doc="Order in y of the polynomial, height of the median filter, as vignxpar."
     )
+    vignflux: bool = param(
+        True,
+        doc="Compare the vignetted region (wide field) with the rest of the field, not "
+        "with all of it, and take what it adds to the flux of an IFU out again; the "
+        "genuine pipeline does neither and has no such option.",
+    )
     vignnfmmask: int = param(
         22, unit="pix", doc="Height of the vignetted region at the top of the narrow field."
     )
@@ -189,7 +196,8 @@ def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
     in the header. Each plane of the cube is filtered by a median, fitted by a polynomial
     in x and y, and normalised to a mean of one over the field. In the region of a
     VIGNETTING_MASK (wide field), or at the top of the narrow field, the white light over
-    the smooth field is smoothed by itself and multiplied onto the planes.
+    the smooth field is smoothed by itself and multiplied onto the planes. What vignetted
+    lamp flats added to the flux of an IFU is then taken out and the fit done again.
     """
     ifus = _ifus(frames, params)
     first = ifus[0].raws[0]
@@ -199,25 +207,30 @@ def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
     fluxes = {ifu.slices.ifu: sky.flux for ifu, (sky, _) in zip(ifus, results, strict=True)}
     if not wide and {23, 24} <= fluxes.keys():
         fluxes[24] = fluxes[23]  # IFU 24 is vignetted (genuine pipeline)
+    skies = [sky for sky, _ in results]
+    levels = list(fluxes.values())
+    cube = merge(grid, skies, levels)
+    _refuse_empty_planes(cube, grid, first)
+    field = _smooth(frames, params, cube, wide)
+    if wide and params.vignflux and field.vignetting is not None:
+        seen = field.vignetting.used  # elsewhere the smooth region is extrapolated
+        factor = np.where(seen, field.vignetting.factor, np.float32(1.0))
+        levels = unvignetted(skies, levels, factor)
+        cube = merge(grid, skies, levels)
+        field = _smooth(frames, params, cube, wide)
     lamp = ifus[0].flats[0].header.get(LAMP_FLUX)
     keywords: dict[str, Value] = {} if lamp is None else {LAMP_FLUX: lamp}
-    keywords |= {f"{SKY_FLUX}{ifu}": flux for ifu, flux in fluxes.items()}
-    cube = merge(grid, [sky for sky, _ in results], list(fluxes.values()))
-    white = white_light(cube.data)
+    keywords |= {f"{SKY_FLUX}{n}": level for n, level in zip(fluxes, levels, strict=True)}
     wcs = grid.keywords()
     product = out.cube(
         "DATACUBE_SKYFLAT", grid.shape, unit="count", wcs=wcs, header=keywords, like=first
     )
     product.write(slice(0, grid.shape[0]), cube)
-    product.write_images({"white": field_image(white, grid, "count")})
+    product.write_images({"white": field_image(white_light(cube.data), grid, "count")})
     for _, qc in results:
         product.qc.update(qc)
     product.qc.update({f"QC TWILIGHT{ifu} INTFLUX": flux for ifu, flux in fluxes.items()})
 
-    _refuse_empty_planes(cube, grid, first)
-    vignetted = _vignetted(frames, params, white.shape, wide)
-    orders = (params.xorder, params.yorder)
-    field = smooth_field(cube.data, white, orders, vignetted, params.smoothing(wide))
     product = out.cube(
         "TWILIGHT_CUBE", grid.shape, unit="count", wcs=wcs, header=keywords, like=first
     )
@@ -225,6 +238,17 @@ def twilight(frames: Frames, params: TwilightParams, out: Outputs) -> None:
     planes = Planes(field.cube, zero.astype(np.uint32), zero)
     product.write(slice(0, grid.shape[0]), planes)
     product.write_images(smooth_images(field, grid, wide and params.vignmaskedges > 0))
+
+
+def _smooth(
+    frames: Frames, params: TwilightParams, cube: Planes, wide: bool
+) -> SmoothField:
+    """Return the smooth illumination of a cube."""
+    white = white_light(cube.data)
+    vignetted = _vignetted(frames, params, white.shape, wide)
+    orders = (params.xorder, params.yorder)
+    smoothing, whole = params.smoothing(wide), not (wide and params.vignflux)
+    return smooth_field(cube.data, white, orders, vignetted, smoothing, whole=whole)
 
 
 def _refuse_empty_planes(cube: Planes, grid: CoarseGrid, frame: RawFrame) -> None:
