@@ -78,13 +78,22 @@ class BlockRun:
     def _calls(self, step: planned.Step) -> Iterator[Call]:
         """Return the recipe calls of a step: one for each IFU, or one for all."""
         recipe = self.recipes[step.recipe]
+        finals = {final.step for final in self.block.finals}
         for ifu in step.ifus if recipe.scope == "ifu" else (0,):
             frames = (
                 *self._raw(step),
                 *self._fed(step, ifu),
                 *self._calibrations(step, ifu),
             )
-            yield Call(self.block_id, step.name, recipe, ifu, step.params, frames)
+            yield Call(
+                self.block_id,
+                step.name,
+                recipe,
+                ifu,
+                step.params,
+                frames,
+                self.service.settings.sky_residuals if step.name in finals else "none",
+            )
 
     def _raw(self, step: planned.Step) -> Iterator[Given]:
         """Return the raw frames of a step."""

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, selectinload
 from phoenix.db.models import QC1, Job, JobInput, Product, now
 from phoenix.errors import BlockFailed, PhoenixError
 from phoenix.service import Service
+from phoenix.sky_residuals import CUBE, PARAMETER, clean_cube
 from phoenix.store import MANIFEST, Store
 from pipeline.formats.scan import scan
 from pipeline.runner import Produced, find_recipe, parameters, run
@@ -38,7 +39,10 @@ class Given:
 
 @dataclass(frozen=True)
 class Call:
-    """A recipe call; ``ifu`` is 0 for recipes that take all IFUs at once."""
+    """A recipe call; ``ifu`` is 0 for recipes that take all IFUs at once.
+
+    ``cleaner``: what takes residuals of the sky out of the cube, ``none`` or ``zap``.
+    """
 
     block_id: int
     step: str
@@ -46,11 +50,20 @@ class Call:
     ifu: int
     params: Mapping[str, Value]
     frames: tuple[Given, ...]
+    cleaner: str = "none"
+
+    @property
+    def noted(self) -> dict[str, Value]:
+        """The parameters as the catalogue notes them: with the cleaner, if there is one."""
+        cleaner = {} if self.cleaner == "none" else {PARAMETER: self.cleaner}
+        return {**self.params, **cleaner}
 
     @property
     def identity(self) -> str:
         """Digest of all that decides about the products."""
         values = parameters(self.recipe, self.params).model_dump(mode="json")
+        if self.cleaner != "none":
+            values[PARAMETER] = self.cleaner
         what = (
             self.recipe.name,
             self.recipe.version,
@@ -104,6 +117,9 @@ def run_job(
             nifu=call.ifu,
             memory_gb=service.settings.memory_gb,
         )
+        for product in produced:
+            if call.cleaner == "zap" and product.tag == CUBE:
+                clean_cube(product.path)
     except Exception as error:
         text = (
             str(error)
@@ -154,7 +170,7 @@ def _start(service: Service, call: Call, identity: str) -> None:
             version=call.recipe.version,
             step=call.step,
             ifu=call.ifu,
-            params=dict(call.params),
+            params=call.noted,
             state="running",
         )
         session.add(job)
@@ -282,7 +298,9 @@ def _remake(service: Service, job_id: int) -> None:
     frames = tuple(
         Given(Path(i.path), i.tag, i.checksum, i.raw_id, i.product_id) for i in job.inputs
     )
-    call = Call(job.block_id, job.step, recipe, job.ifu, job.params, frames)
+    params = dict(job.params)
+    cleaner = str(params.pop(PARAMETER, "none"))
+    call = Call(job.block_id, job.step, recipe, job.ifu, params, frames, cleaner)
     run_job(service, call, again=True)
 
 

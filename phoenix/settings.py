@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +34,12 @@ class Settings(BaseSettings):
         False,
         description="Keep pixel tables after the cubes made from them are complete; "
         "otherwise their files go and only their identity stays in the catalogue.",
+    )
+    sky_residuals: Literal["none", "zap"] = Field(
+        "none",
+        description="What takes the residuals of sky lines out of final cubes: zap, a "
+        "principal component analysis (package zap), or none. ZAP holds a cube in memory "
+        "several times, and takes emission of sources without continuum for sky.",
     )
     proprietary_months: int = Field(
         12,

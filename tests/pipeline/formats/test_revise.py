@@ -1,6 +1,9 @@
 """Keywords change, data and their sums do not."""
 
+import hashlib
+
 import numpy as np
+import pytest
 from astropy.io import fits
 
 from pipeline.formats.revise import copy_revised
@@ -36,3 +39,35 @@ def test_only_the_named_keywords_change(tmp_path):
         assert new[2].data["a"][0] == 1.0
         assert new[1].header["DATASUM"] == fits.getheader(source, 1)["DATASUM"]
         assert all(unit.verify_checksum() for unit in new[:3])
+
+
+def test_values_are_replaced_and_sums_made_anew(tmp_path):
+    rng = np.random.default_rng(2)
+    data, stat = (rng.normal(size=(3, 5, 7)).astype("f4") for _ in range(2))
+    units = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(data, name="DATA")])
+    units.append(fits.ImageHDU(stat, name="STAT"))
+    units[0].header["DATAMD5"] = "0" * 32
+    units[1].header["BUNIT"] = "count"
+    source, target = tmp_path / "a.fits", tmp_path / "b.fits"
+    units.writeto(source, checksum=True)
+
+    def revise(name, keywords):
+        if name:
+            return None
+        keywords["OBJECT"] = "new"
+        return keywords
+
+    copy_revised(source, target, revise, {"DATA": 2 * data})
+    with fits.open(target, checksum=True) as new:
+        np.testing.assert_array_equal(new["DATA"].data, 2 * data)
+        np.testing.assert_array_equal(new["STAT"].data, stat)
+        assert new["DATA"].header["BUNIT"] == "count" and new[0].header["OBJECT"] == "new"
+        assert all(unit.verify_checksum() and unit.verify_datasum() for unit in new)
+        assert new["STAT"].header["DATASUM"] == fits.getheader(source, 2)["DATASUM"]
+        stored = b"".join(
+            unit.data.astype(">f4").tobytes() + bytes(-4 * unit.data.size % 2880)
+            for unit in new[1:]
+        )
+        assert new[0].header["DATAMD5"] == hashlib.md5(stored).hexdigest()
+    with pytest.raises(ValueError, match="DATA"):
+        copy_revised(source, target, revise, {"DATA": data[:2]})
