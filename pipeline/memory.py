@@ -4,7 +4,7 @@ They implement the protocols of `pipeline.spec` with plain arrays, and are stric
 files are strict: rows outside the product, wrong types and shapes are errors.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -227,6 +227,18 @@ class MemoryTableWriter(MemoryProduct):
         if len(lengths) > 1:
             raise ValueError(f"{self.tag}: columns of different lengths {sorted(lengths)}")
         self.tables[name] = table
+
+    def write_parts(self, name: str, n_rows: int, parts: Iterable[Table]) -> None:
+        """Append a table in parts."""
+        every = list(parts)
+        first = every[0]
+        columns = {
+            key: np.concatenate([part.columns[key] for part in every])
+            for key in first.columns
+        }
+        if any(len(column) != n_rows for column in columns.values()):
+            raise ValueError(f"{self.tag}: the parts do not have {n_rows} rows")
+        self.write(name, first._replace(columns=columns))
 
     def frame(self) -> MemoryTable:
         """Return the product as an input of the next recipe."""

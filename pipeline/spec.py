@@ -9,7 +9,7 @@ Conventions: header keywords are written without ``HIERARCH`` (``ESO DET OUT1 GA
 images are ``[y, x]``, cubes ``[wavelength, y, x]``; rows are half-open slices.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -174,6 +174,13 @@ class TableWriter(Writer, Protocol):
 
     def write(self, name: str, table: Table) -> None:
         """Append the table as extension ``name`` (``""``: named by the IFU)."""
+
+    def write_parts(self, name: str, n_rows: int, parts: Iterable[Table]) -> None:
+        """Append a long table in parts of some rows.
+
+        ``parts``, ``n_rows`` rows in all, have the same columns and are made when the
+        product is completed, so that the table is never in memory.
+        """
 
 
 class PixelWriter(Writer, Protocol):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.algorithms.arc_lines import ArcLines
 from pipeline.algorithms.trace import evaluate
 from pipeline.algorithms.trace_products import TracedSlices
-from pipeline.algorithms.wavelength import Places, Surface, n_distinct
+from pipeline.algorithms.wavelength import Places, Surface, n_distinct, residuals
 from pipeline.spec import Table
 
 Floats = NDArray[np.float64]
@@ -49,33 +49,39 @@ def wavelength_table(surfaces: Sequence[Surface], trace: TracedSlices) -> Table:
     return Table(columns, units)
 
 
-def residuals_table(
-    surfaces: Sequence[Surface], places: Sequence[Places], numbers: NDArray[np.int64]
-) -> Table:
-    """Return the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8).
+def n_residuals(surfaces: Sequence[Surface]) -> int:
+    """Return the number of rows of the WAVECAL_RESIDUALS."""
+    return sum(int(done.used.sum()) for surface in surfaces for done in surface.rounds)
 
-    ``numbers``: the slices.
+
+def residuals_tables(
+    surfaces: Sequence[Surface],
+    places: Sequence[Places],
+    numbers: NDArray[np.int64],
+    n_rows: int,
+) -> Iterator[Table]:
+    """Yield the WAVECAL_RESIDUALS: every place in every round (manual, A.3.8).
+
+    ``numbers``: the slices; ``n_rows``: rows of the detector.
     """
-    total = sum(len(done.places) for surface in surfaces for done in surface.rounds)
-    columns: dict[str, NDArray[np.generic]] = {
-        name: np.empty(total, kind) for name, kind in _RESIDUALS.items()
-    }
-    start = 0
-    for number, surface, there in zip(numbers, surfaces, places, strict=True):
-        for iteration, done in enumerate(surface.rounds, start=1):
-            rows = slice(start, start + len(done.places))
-            start = rows.stop
-            columns["slice"][rows] = number
-            columns["iteration"][rows] = iteration
-            columns["x"][rows] = there.x[done.places]
-            columns["y"][rows] = there.y[done.places]
-            columns["lambda"][rows] = there.wavelength[done.places]
-            columns["residual"][rows] = done.residuals
-            columns["rejlimit"][rows] = done.limit
     units = {"x": "pix", "y": "pix"} | dict.fromkeys(
         ("lambda", "residual", "rejlimit"), "Angstrom"
     )
-    return Table(columns, units)
+    for number, surface, there in zip(numbers, surfaces, places, strict=True):
+        for iteration, done in enumerate(surface.rounds, start=1):
+            found = residuals(there, n_rows, done)
+            values = {
+                "slice": np.full(len(found), number),
+                "iteration": np.full(len(found), iteration),
+                "x": there.x[done.used],
+                "y": there.y[done.used],
+                "lambda": there.wavelength[done.used],
+                "residual": found,
+                "rejlimit": np.full(len(found), done.limit),
+            }
+            yield Table(
+                {k: values[k].astype(kind) for k, kind in _RESIDUALS.items()}, units
+            )
 
 
 def detection_qc(peaks: Sequence[Floats], n_detected: int) -> Iterator[tuple[str, float]]:

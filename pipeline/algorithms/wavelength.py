@@ -44,10 +44,14 @@ class Places:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of a fit: which places took part, their residuals, the limit [Angstrom]."""
+    """One round of a fit.
 
-    places: NDArray[np.int64]
-    residuals: Floats
+    ``used``: bool[n], which places took part; ``scaled``: float64[n_x, n_y], the surface
+    through them in scaled places; ``limit`` of the residuals [Angstrom].
+    """
+
+    used: NDArray[np.bool_]
+    scaled: Floats
     limit: float
 
 
@@ -111,10 +115,8 @@ def fit_wavelengths(
     if n_distinct(places.line) <= y_order or n_distinct(places.x) <= x_order:
         return None
     ranges = (_range(places.x), (1.0, float(n_rows)))
-    x, y = (_unit(v, r) for v, r in zip((places.x, places.y), ranges, strict=True))
+    x, y, values, middle = _scaled_places(places, n_rows)
     weights = _weights(places, weighting, line_error)
-    middle = float(np.median(places.wavelength))
-    values = places.wavelength - middle
     used = np.ones(len(x), bool)
     rounds: list[Round] = []
     n_x, n_y = x_order + 1, y_order + 1
@@ -129,7 +131,7 @@ def fit_wavelengths(
         rest = values - surface_at(scaled, x, y)
         limit = kappa * float(np.sqrt(np.mean(rest[used] ** 2)))
         if history:
-            rounds.append(Round(np.flatnonzero(used), rest[used], limit))
+            rounds.append(Round(used, scaled.copy(), limit))
         taken, mse = used, float(np.mean(rest[used] ** 2))
         kept = used & (np.abs(rest) <= limit)
         if (kept == used).all():
@@ -141,9 +143,23 @@ def fit_wavelengths(
     return Surface(_plain(scaled, ranges), mse, taken, tuple(rounds))
 
 
+def residuals(places: Places, n_rows: int, done: Round) -> Floats:
+    """Return the residuals of the places that took part in a round [Angstrom]."""
+    x, y, values, _ = _scaled_places(places, n_rows)
+    return np.asarray((values - surface_at(done.scaled, x, y))[done.used])
+
+
 def n_distinct(numbers: NDArray[np.int32] | Floats) -> int:
     """Return how many different lines or columns there are."""
     return int(np.count_nonzero(np.bincount(numbers.astype(np.int64))))
+
+
+def _scaled_places(places: Places, n_rows: int) -> tuple[Floats, Floats, Floats, float]:
+    """Return columns and rows within -1 and 1, the wavelengths above some one, and that."""
+    x = _unit(places.x, _range(places.x))
+    y = _unit(places.y, (1.0, float(n_rows)))
+    middle = float(np.median(places.wavelength))
+    return x, y, places.wavelength - middle, middle
 
 
 def _range(values: Floats) -> tuple[float, float]:

@@ -1,7 +1,8 @@
-"""Small extensions, tables and images, made whole in memory: their cards and their data."""
+"""Extensions made in memory: tables and small images, whole, and tables in parts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,26 @@ Cards = Iterator[str]
 
 @dataclass(frozen=True)
 class Extension:
-    """One extension: its cards without checksums, and its data, big-endian and padded."""
+    """One extension: its cards without checksums, and its data.
+
+    ``data``: big-endian and padded, in one or more pieces of whole blocks.
+    """
 
     cards: list[str]
-    data: bytes
+    data: Iterable[bytes]
 
-    def stored(self) -> bytes:
-        """Return it as it stands in a file, with CHECKSUM and DATASUM."""
-        data_sum = fold(bytes_sum(self.data))
+    def header(self, data_sum: int) -> bytes:
+        """Return the header with CHECKSUM and DATASUM."""
         sums = [
             card("CHECKSUM", "0" * 16, "HDU checksum"),
             card("DATASUM", str(data_sum), "data unit checksum"),
         ]
-        return seal(header_block([*self.cards, *sums]), data_sum) + self.data
+        return seal(header_block([*self.cards, *sums]), data_sum)
+
+    def stored(self) -> bytes:
+        """Return it as it stands in a file."""
+        data = b"".join(self.data)
+        return self.header(fold(bytes_sum(data))) + data
 
 
 def table_extension(name: str, table: Table) -> Extension:
@@ -42,14 +50,73 @@ def table_extension(name: str, table: Table) -> Extension:
         if table.units.get("image"):
             header["BUNIT"] = table.units["image"]
         return image_extension(name, table.columns["image"], header)
-    forms = {key: _form(np.asarray(values)) for key, values in table.columns.items()}
+    rows = _rows(table)
+    cards = _table_cards(name, table, rows.dtype, len(rows))
+    return Extension(cards, [_padded(rows.tobytes())])
+
+
+def long_table(name: str, n_rows: int, parts: Iterable[Table]) -> Extension:
+    """Return a table whose rows are made when they are written.
+
+    Parameters
+    ----------
+    name
+        Of the extension.
+    n_rows
+        Rows of all parts.
+    parts
+        One or more tables with some rows each, and the same columns; the keywords and
+        units are those of the first.
+    """
+    waiting = iter(parts)
+    first = next(waiting)
+    rows = _rows(first)
+    every = chain([rows], map(_rows, waiting))
+    cards = _table_cards(name, first, rows.dtype, n_rows)
+    return Extension(cards, _whole_blocks(_checked(every, rows.dtype, n_rows)))
+
+
+def _checked(
+    parts: Iterable[NDArray[np.void]], kind: np.dtype[np.void], n_rows: int
+) -> Iterator[bytes]:
+    """Yield the bytes of rows that are as announced."""
+    n = 0
+    for rows in parts:
+        if rows.dtype != kind:
+            raise ValueError(f"columns of parts differ: {rows.dtype}, {kind}")
+        n += len(rows)
+        yield rows.tobytes()
+    if n != n_rows:
+        raise ValueError(f"the parts have {n} rows, not {n_rows}")
+
+
+def _whole_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut data anew into pieces of whole blocks; the last one is padded."""
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        whole = len(data) // BLOCK * BLOCK
+        yield data[:whole]
+        rest = data[whole:]
+    yield _padded(rest)
+
+
+def _rows(table: Table) -> NDArray[np.void]:
+    """Return the rows of a table as they are stored."""
     columns = {key: _stored(np.asarray(values)) for key, values in table.columns.items()}
-    n_rows = len(next(iter(columns.values()), ()))
-    row = np.dtype([(k, v.dtype, v.shape[1:]) for k, v in columns.items()])
-    rows = np.empty(n_rows, row)
+    kind = np.dtype([(k, v.dtype, v.shape[1:]) for k, v in columns.items()])
+    rows = np.empty(len(next(iter(columns.values()), ())), kind)
     for key, values in columns.items():
         rows[key] = values
-    layout = [
+    return rows
+
+
+def _table_cards(name: str, table: Table, row: np.dtype[np.void], n_rows: int) -> list[str]:
+    """Return the cards of a table."""
+    header = Keywords(table.header)
+    header.pop("EXTNAME", None)
+    forms = {key: _form(np.asarray(values)) for key, values in table.columns.items()}
+    return [
         card("XTENSION", "BINTABLE", "binary table extension"),
         card("BITPIX", 8, "number of bits per data pixel"),
         card("NAXIS", 2, "number of data axes"),
@@ -57,10 +124,10 @@ def table_extension(name: str, table: Table) -> Extension:
         card("NAXIS2", n_rows, "length of data axis 2"),
         card("PCOUNT", 0, "number of group parameters"),
         card("GCOUNT", 1, "number of groups"),
-        card("TFIELDS", len(columns), "number of table fields"),
+        card("TFIELDS", len(forms), "number of table fields"),
         *_column_cards(forms, table.units),
+        *_cards(name, header),
     ]
-    return Extension([*layout, *_cards(name, header)], _padded(rows.tobytes()))
 
 
 def image_extension(name: str, values: NDArray[Any], header: Header) -> Extension:
@@ -81,7 +148,7 @@ def image_extension(name: str, values: NDArray[Any], header: Header) -> Extensio
     words = Keywords(header)
     words.pop("EXTNAME", None)
     data = values.astype(values.dtype.newbyteorder(">")).tobytes()
-    return Extension([*layout, *_cards(name, words)], _padded(data))
+    return Extension([*layout, *_cards(name, words)], [_padded(data)])
 
 
 def _cards(name: str, header: Keywords) -> Cards:

@@ -5,7 +5,7 @@ All images of a file are declared first, so that every position is known::
     file = StreamedFits(path, [Part(primary), Part(keywords, "f4", (n_rows, 1)), ...])
     file.write(1, start, values)     # some rows of part 1; any order, any thread
     file.parts[0].keywords["ESO QC ..."] = 1.0      # until close
-    file.append(extension)           # small units, put at the end by close
+    file.append(extension)           # tables and small images, put at the end by close
     file.close()                     # headers, DATASUM, CHECKSUM, DATAMD5, fsync
 
 The data sums accumulate while blocks are written; headers are put in place last. Room
@@ -16,7 +16,7 @@ what is behind it. The caller names a hidden file and renames it when all is wel
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
-from pipeline.formats.checksum import fold, seal
+from pipeline.formats.checksum import bytes_sum, fold, seal
 from pipeline.formats.extension import Extension
 from pipeline.kernels.words import swap_and_sum
 
@@ -133,19 +133,20 @@ class StreamedFits:
             self._sums[i] += total
 
     def append(self, extension: Extension) -> None:
-        """Put a small unit behind all parts."""
+        """Put a unit behind all parts."""
         self._tail.append(extension)
 
     def close(self) -> None:
         """Complete the headers and bring everything to the disk."""
-        for extension in self._tail:
-            stored = extension.stored()
-            write_all(self._fd, stored, self._length)
-            self._length += len(stored)
+        extents = [
+            (start, start + _padded(part.size))
+            for start, part in zip(self._starts, self.parts, strict=True)
+        ]
+        extents += [self._put(extension) for extension in self._tail]
         if "DATAMD5" in self.parts[0].keywords:
             with ThreadPoolExecutor(1) as beside:  # neither waits for the other
                 flush = beside.submit(os.fsync, self._fd)
-                self.parts[0].keywords["DATAMD5"] = self._data_md5()
+                self.parts[0].keywords["DATAMD5"] = self._data_md5(extents)
                 flush.result()
         for i, part in enumerate(self.parts):
             block = part.block(i == 0, fold(self._sums[i]), self._room[i])
@@ -162,16 +163,25 @@ class StreamedFits:
         os.close(self._fd)
         self.path.unlink(missing_ok=True)
 
-    def _data_md5(self) -> str:
+    def _put(self, extension: Extension) -> tuple[int, int]:
+        """Write a unit behind all others; return where its data begin and end."""
+        start = self._length + len(extension.header(0))
+        stop, total = start, 0
+        for data in extension.data:
+            write_all(self._fd, data, stop)
+            total += bytes_sum(data)
+            stop += len(data)
+        write_all(self._fd, extension.header(fold(total)), self._length)
+        self._length = stop
+        return start, stop
+
+    def _data_md5(self, extents: Iterable[tuple[int, int]]) -> str:
         """Return the MD5 of all data units with their padding, headers left out."""
         digest = hashlib.md5(usedforsecurity=False)
-        for i, part in enumerate(self.parts):
-            start = self._starts[i]
-            for position in range(start, start + _padded(part.size), _CHUNK):
-                stop = min(position + _CHUNK, start + _padded(part.size))
-                digest.update(os.pread(self._fd, stop - position, position))
-        for extension in self._tail:
-            digest.update(extension.data)
+        for start, stop in extents:
+            for position in range(start, stop, _CHUNK):
+                n_bytes = min(_CHUNK, stop - position)
+                digest.update(os.pread(self._fd, n_bytes, position))
         return digest.hexdigest()
 
     def _make_room(self, position: int, amount: int) -> None:

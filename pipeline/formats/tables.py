@@ -6,9 +6,9 @@ those of no IFU keep their own names.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.columns import read_columns
-from pipeline.formats.extension import table_extension
+from pipeline.formats.extension import Extension, long_table, table_extension
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
@@ -156,10 +156,18 @@ class TableProduct:
     def __init__(self, path: Path, header: Keywords) -> None:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, Callable[[], Extension]] = {}
 
     def write(self, name: str, table: Table) -> None:
         """Append the table as extension ``name`` (``""``: without a name)."""
+        self._add(name, partial(table_extension, name, table))
+
+    def write_parts(self, name: str, n_rows: int, parts: Iterable[Table]) -> None:
+        """Append a table of so many rows; its parts are made when the file is written."""
+        self._add(name, partial(long_table, name, n_rows, parts))
+
+    def _add(self, name: str, table: Callable[[], Extension]) -> None:
+        """Note what to write."""
         if name in self._tables:
             raise ValueError(f"{self.path.name}: extension {name!r} is written twice")
         self._tables[name] = table
@@ -168,12 +176,12 @@ class TableProduct:
         """Write the file."""
         file = StreamedFits(self.path, [Part(product_keywords(self.header, self.qc))])
         try:
-            for name, table in self._tables.items():
-                file.append(table_extension(name, table))
+            for table in self._tables.values():
+                file.append(table())
+            file.close()
         except BaseException:
             file.abort()
             raise
-        file.close()
 
     def abort(self) -> None:
         """Give the file up."""

@@ -31,8 +31,9 @@ from pipeline.algorithms.wave_solution import FitSettings, solve
 from pipeline.algorithms.wavecal_products import (
     detection_qc,
     fit_qc,
+    n_residuals,
     peak_qc,
-    residuals_table,
+    residuals_tables,
     wavelength_table,
 )
 from pipeline.algorithms.wavelength import Surface, Weighting
@@ -268,7 +269,8 @@ def wavecal(frames: Frames, params: WavecalParams, out: Outputs) -> None:
             table.qc[f"QC WAVECAL SLICE{number} {name}"] = value
     if params.residuals:
         residuals = out.table("WAVECAL_RESIDUALS", like=raws[0], header=dict(table.header))
-        residuals.write("", residuals_table(surfaces, places, trace.numbers))
+        parts = residuals_tables(surfaces, places, trace.numbers, size.shape[0])
+        residuals.write_parts("", n_residuals(surfaces), parts)
     if params.resample:
         if params.lampwise:
             again = [exposures.of_lamp(lamp) for lamp in lamps]

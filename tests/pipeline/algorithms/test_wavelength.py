@@ -17,7 +17,11 @@ from pipeline.algorithms.line_errors import (
 )
 from pipeline.algorithms.trace_products import TracedSlices
 from pipeline.algorithms.wave_solution import gaps
-from pipeline.algorithms.wavecal_products import residuals_table, wavelength_table
+from pipeline.algorithms.wavecal_products import (
+    n_residuals,
+    residuals_tables,
+    wavelength_table,
+)
 from pipeline.algorithms.wavelength import Places, fit_wavelengths
 
 N_ROWS = 2000
@@ -70,10 +74,19 @@ def test_outliers_are_rejected():
     surface = fit(there, history=True)
     assert not surface.used[::97].any()
     assert np.abs(deviation(surface)).max() < 0.006
-    assert len(surface.rounds[0].places) == len(there.x) > len(surface.rounds[-1].places)
-    table = residuals_table([surface], [there], np.array([4])).columns
-    assert (table["slice"] == 4).all()
-    assert len(table["x"]) == sum(len(done.places) for done in surface.rounds)
+    first, last = surface.rounds[0], surface.rounds[-1]
+    assert first.used.all() and (last.used == surface.used).all()
+    parts = list(residuals_tables([surface], [there], np.array([4]), N_ROWS))
+    assert [part.columns["iteration"][0] for part in parts] == [
+        1 + k for k in range(len(surface.rounds))
+    ]
+    assert all((part.columns["slice"] == 4).all() for part in parts)
+    assert n_residuals([surface]) == sum(len(part.columns["x"]) for part in parts)
+    final = parts[-1].columns["residual"]
+    assert_allclose(
+        final, (there.wavelength - surface.at(there.x, there.y))[last.used], atol=1e-9
+    )
+    assert np.mean(final**2) == pytest.approx(surface.mse)
 
 
 def test_the_table_holds_plain_powers():

@@ -8,7 +8,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 
 from pipeline.formats.cards import Keywords
-from pipeline.formats.extension import image_extension, table_extension
+from pipeline.formats.extension import image_extension, long_table, table_extension
 from pipeline.spec import Table
 
 
@@ -69,3 +69,22 @@ def test_a_table_without_rows_or_an_image_column():
     assert len(opened(table_extension("T", Table(empty, {}))).data) == 0
     lsf = Table({"image": np.ones((2, 3), np.float32)}, {"image": "count"})
     assert opened(table_extension("LSF_PROFILE", lsf)).header["BUNIT"] == "count"
+
+
+@pytest.mark.parametrize("size", [1, 700, 3000])
+def test_a_table_in_parts_is_that_of_all_rows(size):
+    values = {"a": np.arange(3000, dtype=np.uint8), "b": np.arange(3000.0)}
+    units = {"b": "pix"}
+    whole = table_extension("T", Table(values, units))
+
+    def parts():
+        for start in range(0, 3000, size):
+            rows = slice(start, start + size)
+            yield Table({k: v[rows] for k, v in values.items()}, units)
+
+    assert long_table("T", 3000, parts()).stored() == whole.stored()
+    with pytest.raises(ValueError, match="not 2999"):
+        long_table("T", 2999, parts()).stored()
+    other = [Table({"a": values["a"]}, {}), Table({"a": values["b"]}, {})]
+    with pytest.raises(ValueError, match="differ"):
+        long_table("T", 6000, other).stored()

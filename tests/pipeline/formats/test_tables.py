@@ -4,6 +4,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 
 from pipeline.formats.cards import Keywords
+from pipeline.formats.headers import data_md5
 from pipeline.formats.tables import TableProduct, open_tables
 from pipeline.spec import BadInput, Table
 
@@ -89,3 +90,32 @@ def test_merged_line_spread_functions_are_found_by_ifu(tmp_path):
         2: 2.0,
         5: 5.0,
     }
+
+
+def test_a_table_in_parts_is_written_when_the_product_is_closed(tmp_path):
+    made = []
+
+    def parts():
+        for k in range(5):
+            made.append(k)
+            yield Table({"k": np.full(1000, k, np.int16), "x": np.full(1000, 0.5 * k)}, {})
+
+    product = TableProduct(tmp_path / "t.fits", Keywords({"DATAMD5": ""}))
+    product.write_parts("LONG", 5000, parts())
+    product.qc["QC X"] = 1
+    assert not made
+    product.close()
+    with fits.open(tmp_path / "t.fits", checksum=True) as units:
+        assert (units["LONG"].data["k"] == np.repeat(range(5), 1000)).all()
+        assert (units["LONG"].data["x"] == 0.5 * units["LONG"].data["k"]).all()
+    known = fits.getval(tmp_path / "t.fits", "DATAMD5")
+    fits.delval(tmp_path / "t.fits", "DATAMD5")
+    assert data_md5(tmp_path / "t.fits") == known
+
+
+def test_nothing_is_left_of_a_table_whose_parts_fail(tmp_path):
+    product = TableProduct(tmp_path / "t.fits", Keywords())
+    product.write_parts("", 3, [Table({"k": np.arange(2)}, {})])
+    with pytest.raises(ValueError, match="2 rows, not 3"):
+        product.close()
+    assert list(tmp_path.iterdir()) == []
