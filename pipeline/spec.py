@@ -31,7 +31,7 @@ from pipeline.values import Segment as Segment
 from pipeline.values import Table as Table
 from pipeline.values import Value as Value
 
-Kind = Literal["raw", "image", "table", "pixels", "cube"]
+Kind = Literal["raw", "image", "table", "pixels", "cube", "wcs"]
 Scope = Literal["ifu", "exposure", "target"]
 
 
@@ -119,6 +119,10 @@ class CubeFrame(Frame, Protocol):
 
     def read(self, planes: slice) -> Planes:
         """Return DATA, DQ (NaN counts as MISSING_DATA) and STAT of some planes."""
+
+
+class GridFrame(Frame, Protocol):
+    """A coordinate system; ``header`` holds its keywords and ``NAXISn``, where known."""
 
 
 Frames = Mapping[str, Sequence[Any]]

@@ -166,8 +166,7 @@ def output_grid(
     steps = (params.dx or size, params.dy or size)
     grid = natural_grid(total, tangent, steps, params.dlambda or ANGSTROM_PER_PIXEL)
     for frame in frames.get("OUTPUT_WCS", ()):
-        axes = {f"NAXIS{i}": n for i, n in enumerate(reversed(frame.shape), 1) if n}
-        grid = forced_grid({**frame.header, **axes}, frame.name, grid)
+        grid = forced_grid(frame.header, frame.name, grid, params.dlambda)
     return grid
 
 

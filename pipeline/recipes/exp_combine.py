@@ -72,7 +72,7 @@ class ExpCombineParams(CubeParams):
         ),
         Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
-        Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input("OUTPUT_WCS", "wcs", n_max=1, per_ifu=False, optional=True),
     ],
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of all exposures.", unit=UNIT),

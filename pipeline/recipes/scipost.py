@@ -163,7 +163,7 @@ class ScipostParams(CubeParams):
         Input("ASTROMETRY_WCS", "table", n_max=1, per_ifu=False, optional=True),
         Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
-        Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input("OUTPUT_WCS", "wcs", n_max=1, per_ifu=False, optional=True),
         Input(
             "AUTOCAL_FACTORS",
             "table",
