@@ -94,6 +94,23 @@ def _unsupported(name: str, value: str, known: str) -> BadInput:
     )
 
 
+def choices(option: str, text: str, known: Sequence[str]) -> list[str]:
+    """Return the parts of a list separated by commas.
+
+    Raises
+    ------
+    BadInput
+        If one is not known.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part not in known:
+            raise BadInput(
+                f"{part!r} is not known", keyword=option, remedy=f"use {', '.join(known)}"
+            )
+    return parts
+
+
 def drops(text: str) -> tuple[float, float, float]:
     """Return sizes of a drop [pix] along x, y and wavelength from one to three numbers.
 

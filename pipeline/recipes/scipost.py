@@ -8,6 +8,7 @@ from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import (
     EXPOSURE_MAP,
     CubeParams,
+    choices,
     cube_qc,
     write_products,
 )
@@ -31,17 +32,24 @@ from pipeline.algorithms.flux_calibration import (
     UNIT,
     flux_step,
 )
+from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL
 from pipeline.algorithms.mosaic import exposure_weights
+from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.positioned import write_positioned
 from pipeline.algorithms.positions import (
+    Offset,
     find_offset,
     flux_scale,
+    moved,
     offset_keywords,
     tangent_point,
 )
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
+from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
     BadInput,
@@ -59,7 +67,15 @@ from pipeline.spec import (
 
 log = logging.getLogger(__name__)
 
-_SAVED = ("cube", "autocal", "skymodel", "individual")
+_SAVED = (
+    "cube",
+    "autocal",
+    "skymodel",
+    "individual",
+    "positioned",
+    "combined",
+    "stacked",
+)
 
 
 class ScipostParams(CubeParams):
@@ -69,7 +85,9 @@ class ScipostParams(CubeParams):
         "cube,skymodel",
         doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
         'sky that was subtracted), "autocal" (mask and factors of the autocalibration), '
-        '"individual" (the reduced pixel table of each exposure).',
+        '"individual" (the reduced pixel table of each exposure), "positioned" (the same '
+        'with places on the sky), "combined" (one pixel table of all exposures), "stacked" '
+        "(an image of all slices side by side).",
     )
     crsigma: float = param(
         15.0,
@@ -197,6 +215,28 @@ class ScipostParams(CubeParams):
             numbered=True,
             optional=True,
         ),
+        Product(
+            "PIXTABLE_POSITIONED",
+            "pixels",
+            "Reduced pixels of an exposure with RA and DEC.",
+            unit=UNIT,
+            numbered=True,
+            optional=True,
+        ),
+        Product(
+            "PIXTABLE_COMBINED",
+            "pixels",
+            "Reduced pixels of all exposures with RA and DEC.",
+            unit=UNIT,
+            optional=True,
+        ),
+        Product(
+            "OBJECT_RESAMPLED",
+            "image",
+            "All slices of all exposures side by side.",
+            unit=UNIT,
+            optional=True,
+        ),
         *autocal_products(numbered=True, optional=True),
         *sky_products(numbered=True, optional=True),
     ],
@@ -229,8 +269,6 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
-    if "cube" not in params.save:
-        return
     headers = [exposure.header for exposure in exposures]
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
@@ -238,6 +276,9 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
         exposure.placed(weight, flux_scale(offset))
         for exposure, weight, offset in zip(exposures, weights, found, strict=True)
     ]
+    _write_pixels(out, params, exposures, placed, found, unit)
+    if "cube" not in params.save:
+        return
     keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
     if exposures[0].pixels.flat is not None:
         keywords[LAMP_RESTORED] = True
@@ -247,19 +288,49 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     )
 
 
+def _write_pixels(
+    out: Outputs,
+    params: ScipostParams,
+    exposures: Sequence[ReducedExposure],
+    placed: Sequence[PlacedExposure],
+    found: Sequence[Offset | None],
+    unit: str,
+) -> None:
+    """Write what is asked for of the pixels with their places on the sky."""
+    if "positioned" in params.save:
+        for k, offset in enumerate(found):
+            header = exposures[k].header
+            write_positioned(
+                out,
+                "PIXTABLE_POSITIONED",
+                [placed[k]],
+                [header],
+                unit=unit,
+                like=exposures[k].pixels.tables[0],
+                keywords={**exposures[k].keywords, **moved(header, offset)},
+                number=k + 1,
+            )
+    headers = [exposure.header for exposure in exposures]
+    words: dict[str, Any] = {
+        "unit": unit,
+        "like": exposures[0].pixels.tables[0],
+        "keywords": {**exposures[0].keywords, **offset_keywords(headers, found)},
+    }
+    if "combined" in params.save:
+        weighted = params.weight != "none"
+        write_positioned(
+            out, "PIXTABLE_COMBINED", placed, headers, weighted=weighted, **words
+        )
+    if "stacked" in params.save:
+        bin_width = (params.dx or WIDER * spaxel(headers[0])) / 3600.0
+        image = StackedImage(placed, bin_width, params.dlambda or ANGSTROM_PER_PIXEL)
+        write_stacked(out, image, **words)
+
+
 def _check(params: ScipostParams) -> None:
     """Refuse what is not supported."""
-    wanted = [part.strip() for part in params.save.split(",")]
-    for name, value, known in (
-        ("darcheck", params.darcheck, ("none",)),
-        *(("save", part, _SAVED) for part in wanted),
-    ):
-        if value not in known:
-            raise BadInput(
-                f"{value} is not supported yet",
-                keyword=f"--{name}",
-                remedy=f"use {', '.join(known)}",
-            )
+    choices("--save", params.save, _SAVED)
+    choices("--darcheck", params.darcheck, ("none",))
 
 
 def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) -> None:

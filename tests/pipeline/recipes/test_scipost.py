@@ -158,7 +158,7 @@ def test_noise_factors_are_those_of_the_cube():
     [
         ("format", "Euro3D"),
         ("pixfrac", "0.8,x"),
-        ("save", "stacked"),
+        ("save", "everything"),
         ("sky_crsigma", "15"),
     ],
 )
@@ -180,3 +180,42 @@ def test_frames_that_cannot_be_used_are_named(tables):
     ]
     with pytest.raises(BadInput, match=r"RAMAN_LINES.*leave the file out"):
         scipost.run({**frames, "PIXTABLE_OBJECT": adaptive}, plain, MemoryOutputs())
+
+
+def test_pixels_with_places_on_the_sky(tables):
+    """A cube of a positioned table by astropy has its star where the sky has it."""
+    out = run(tables, save="individual,positioned,combined,stacked")
+    positioned = out["PIXTABLE_POSITIONED"]
+    words, pixels = positioned.header, positioned.pixels
+    assert words["ESO DRS MUSE PIXTABLE WCS"] == "positioned (final)"
+    tangent = Sky().tangent
+    assert (words["CRVAL1"], words["CRVAL2"]) == pytest.approx(tangent)
+    star = Sky().stars[0]
+    east = pixels.xpos * np.cos(np.radians(tangent[1])) * 3600
+    near = np.hypot(east - star.east, pixels.ypos * 3600 - star.north) < 1.0
+    near &= pixels.data < np.percentile(pixels.data[near], 98)  # no cosmic rays
+    light = pixels.data[near] - np.median(pixels.data)
+    assert np.average(east[near], weights=light) == pytest.approx(star.east, abs=0.05)
+    north = np.average(pixels.ypos[near] * 3600, weights=light)
+    assert north == pytest.approx(star.north, abs=0.05)
+    reduced, combined = out["PIXTABLE_REDUCED"].pixels, out["PIXTABLE_COMBINED"]
+    for name in ("wavelength", "data", "stat", "dq", "origin"):
+        assert_array_equal(getattr(pixels, name), getattr(reduced, name))
+    for column, other in zip(pixels, combined.pixels, strict=True):
+        assert_array_equal(column, other)
+    assert not combined.extra
+
+
+def test_slices_stand_side_by_side(tables):
+    image = run(tables, save="stacked")["OBJECT_RESAMPLED"]
+    again = run(tables, save="stacked", dlambda=2.5)["OBJECT_RESAMPLED"]
+    data = image.planes.data
+    wave = image.header["CRVAL2"] + image.header["CD2_2"] * np.arange(len(data))
+    brightest = np.median(np.nan_to_num(data), axis=0).argmax()
+    line = abs(wave - LINE) < 10.0
+    assert wave[line][np.nanargmax(data[line, brightest])] == pytest.approx(LINE, abs=2.5)
+    assert "ESO DRS MUSE PIXTABLE WCS" not in image.header
+    assert np.isfinite(data).mean() > 0.7
+    assert again.header["CD2_2"] == 2.5
+    assert abs(len(again.planes.data) - len(data) / 2) <= 1
+    assert np.nanmedian(again.planes.data) == pytest.approx(np.nanmedian(data), rel=0.01)
