@@ -211,10 +211,9 @@ def test_slices_stand_side_by_side(tables):
     again = run(tables, save="stacked", dlambda=2.5)["OBJECT_RESAMPLED"]
     data = image.planes.data
     wave = image.header["CRVAL2"] + image.header["CD2_2"] * np.arange(len(data))
-    brightest = np.median(np.nan_to_num(data), axis=0).argmax()
     line = abs(wave - LINE) < 10.0
+    brightest = np.median(np.nan_to_num(data[line]), axis=0).argmax()
     assert wave[line][np.nanargmax(data[line, brightest])] == pytest.approx(LINE, abs=2.5)
-    assert "ESO DRS MUSE PIXTABLE WCS" not in image.header
     assert np.isfinite(data).mean() > 0.7
     assert again.header["CD2_2"] == 2.5
     assert abs(len(again.planes.data) - len(data) / 2) <= 1
