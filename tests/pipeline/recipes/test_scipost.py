@@ -217,4 +217,4 @@ def test_slices_stand_side_by_side(tables):
     assert np.isfinite(data).mean() > 0.7
     assert again.header["CD2_2"] == 2.5
     assert abs(len(again.planes.data) - len(data) / 2) <= 1
-    assert np.nanmedian(again.planes.data) == pytest.approx(np.nanmedian(data), rel=0.01)
+    assert 2 * np.nansum(again.planes.data) == pytest.approx(np.nansum(data), rel=0.05)
