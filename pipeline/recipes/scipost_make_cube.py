@@ -60,7 +60,7 @@ class MakeCubeParams(CubeParams):
         ),
         Input(
             "OUTPUT_WCS",
-            "cube",
+            "wcs",
             n_max=1,
             per_ifu=False,
             optional=True,
