@@ -155,6 +155,8 @@ def positions(cube: Cube) -> Iterator[Row]:
     image, w = band(cube, 4800, 8900)
     moved = np.array(list(locate(cube, image, float(w.mean())).values())) * 0.2
     yield "stars measured", float(len(moved))
+    if not len(moved):
+        return
     yield "common shift x [arcsec]", float(np.median(moved[:, 0]))
     yield "common shift y [arcsec]", float(np.median(moved[:, 1]))
     scatter = moved - np.median(moved, axis=0)
@@ -167,6 +169,8 @@ def refraction(cube: Cube) -> Iterator[Row]:
     for first, last in (BLUE, RED):
         image, w = band(cube, first, last)
         places.append(np.array(list(locate(cube, image, float(w.mean())).values())))
+    if not len(places[0]):
+        return
     apart = np.median(places[0] - places[1], axis=0) * 0.2
     yield "refraction left, 4950-6750 [arcsec]", float(np.hypot(*apart))
 
@@ -205,6 +209,8 @@ def fluxes(cube: Cube) -> Iterator[Row]:
         if chosen.sum() >= 40:
             table.append(flux_ratios(cube, chosen))
     ratios = np.array(table)
+    if not np.isfinite(ratios).any():
+        return
     by_band = np.nanmedian(ratios, axis=1)
     yield "fluxes measured", float(np.isfinite(ratios).sum())
     yield "flux over truth, median", float(np.nanmedian(ratios))
