@@ -2,7 +2,12 @@
 
 from typing import Literal
 
-from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.cube_products import (
+    EXPOSURE_MAP,
+    CubeParams,
+    cube_qc,
+    write_products,
+)
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.resample import PlacedExposure
@@ -70,6 +75,7 @@ class MakeCubeParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of the exposure.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        EXPOSURE_MAP,
     ],
     qc=cube_qc("SCIPOST"),
 )
