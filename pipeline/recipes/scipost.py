@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import (
@@ -20,6 +20,12 @@ from pipeline.algorithms.exposure_autocal import (
     autocal_qc,
     exposure_autocal,
     write_autocal,
+)
+from pipeline.algorithms.exposure_raman import (
+    exposure_raman,
+    raman_product,
+    raman_qc,
+    write_raman,
 )
 from pipeline.algorithms.exposure_sky import (
     ExposureSky,
@@ -44,6 +50,7 @@ from pipeline.algorithms.positions import (
     offset_keywords,
     tangent_point,
 )
+from pipeline.algorithms.raman import RamanLight
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
@@ -52,7 +59,6 @@ from pipeline.algorithms.slab import Step
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
-    BadInput,
     Frames,
     Input,
     Outputs,
@@ -60,7 +66,6 @@ from pipeline.spec import (
     Product,
     Table,
     Value,
-    fixed,
     param,
     recipe,
 )
@@ -70,6 +75,7 @@ log = logging.getLogger(__name__)
 _SAVED = (
     "cube",
     "autocal",
+    "raman",
     "skymodel",
     "individual",
     "positioned",
@@ -85,6 +91,7 @@ class ScipostParams(CubeParams):
         "cube,skymodel",
         doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
         'sky that was subtracted), "autocal" (mask and factors of the autocalibration), '
+        '"raman" (what was fitted of the light of the lasers), '
         '"individual" (the reduced pixel table of each exposure), "positioned" (the same '
         'with places on the sky), "combined" (one pixel table of all exposures), "stacked" '
         "(an image of all slices side by side).",
@@ -109,8 +116,11 @@ class ScipostParams(CubeParams):
         doc="Autocalibration of the slices by the level of the sky: deepfield measures it "
         "on the exposure, which must show much blank sky; user applies AUTOCAL_FACTORS.",
     )
-    raman_width: float = fixed(
-        20.0, unit="Angstrom", doc="Width of the ranges around Raman lines."
+    raman_width: float = param(
+        20.0,
+        unit="Angstrom",
+        doc="Width of the ranges around the Raman lines of O2 and N2 in which their light "
+        "is fitted; with adaptive optics and RAMAN_LINES.",
     )
     skymethod: Literal["none", "subtract-model", "model", "simple"] = param(
         "model", doc="How the sky is subtracted."
@@ -196,7 +206,7 @@ class ScipostParams(CubeParams):
             n_max=1,
             per_ifu=False,
             optional=True,
-            doc="Not used; refused for exposures with adaptive optics.",
+            doc="Lines that the air scatters from the lasers; used with adaptive optics.",
         ),
         Input("SKY_LINES", "table", n_max=1, per_ifu=False, optional=True),
         Input("SKY_CONTINUUM", "table", n_max=1, per_ifu=False, optional=True),
@@ -238,15 +248,17 @@ class ScipostParams(CubeParams):
             optional=True,
         ),
         *autocal_products(numbered=True, optional=True),
+        raman_product(numbered=True, optional=True),
         *sky_products(numbered=True, optional=True),
     ],
-    qc=[*cube_qc("SCIPOST"), *autocal_qc(), *sky_qc("SCIPOST", optional=True)],
+    qc=[*cube_qc("SCIPOST"), *autocal_qc(), *raman_qc(), *sky_qc("SCIPOST", optional=True)],
 )
 def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """Calibrate exposures in flux, subtract their sky and make a cube.
 
     Each exposure: its IFUs are merged; fluxes are calibrated by response, extinction and
-    telluric absorption; differential refraction is taken out; slices are brought to one
+    telluric absorption; differential refraction is taken out; with adaptive optics, the
+    light that the air scatters from the lasers; slices are brought to one
     level of the sky, if asked for; the sky is subtracted;
     wavelengths are brought to the barycentre of the solar system; the astrometric
     solution places the pixels on the sky. Then all are resampled together, slab by slab
@@ -256,16 +268,14 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     settings = params.resampling(params.pixfrac, params.crsigma)
     offsets = _table(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
-    _check_calibrations(frames, groups)
+    if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
+        log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     exposures = []
     for number, group in enumerate(groups, 1):
-        exposure, sky, autocal = _reduce(group, frames, params, offsets)
-        exposures.append(exposure)
-        if autocal is not None and "autocal" in params.save:
-            write_autocal(out, autocal, number)
-        if sky is not None and "skymodel" in params.save:
-            _write_sky(out, sky, unit, number)
+        reduced = _reduce(group, frames, params, offsets)
+        exposures.append(reduced.exposure)
+        _write_found(out, reduced, params.save, unit, number)
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
@@ -333,18 +343,24 @@ def _check(params: ScipostParams) -> None:
     choices("--darcheck", params.darcheck, ("none",))
 
 
-def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) -> None:
-    """Refuse Raman lines where they would matter; miss what flux calibration needs."""
-    modes = [str(group[0].header.get("ESO INS MODE", "")) for group in groups]
-    if frames.get("RAMAN_LINES") and any("-AO-" in mode for mode in modes):
-        raise BadInput(
-            "Raman lines of the laser cannot be subtracted",
-            file=frames["RAMAN_LINES"][0].name,
-            keyword="RAMAN_LINES",
-            remedy="leave the file out; the lines stay in the spectra",
-        )
-    if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
-        log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
+class Reduced(NamedTuple):
+    """An exposure with what was found on the way; ``field``: before its sky went."""
+
+    exposure: ReducedExposure
+    field: FieldExposure
+    sky: ExposureSky | None
+    autocal: ExposureAutocal | None
+    raman: RamanLight | None
+
+
+def _write_found(out: Outputs, reduced: Reduced, save: str, unit: str, number: int) -> None:
+    """Write what was found on the way, as far as it shall be saved."""
+    if reduced.autocal is not None and "autocal" in save:
+        write_autocal(out, reduced.autocal, number)
+    if reduced.raman is not None and "raman" in save:
+        write_raman(out, reduced.field, reduced.raman, unit, number)
+    if reduced.sky is not None and "skymodel" in save:
+        _write_sky(out, reduced.sky, unit, number)
 
 
 def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
@@ -362,8 +378,8 @@ def _reduce(
     frames: Frames,
     params: ScipostParams,
     offsets: Table | None,
-) -> tuple[ReducedExposure, ExposureSky | None, ExposureAutocal | None]:
-    """Return one exposure with all steps of its reduction, its sky and its slices."""
+) -> Reduced:
+    """Return one exposure with all steps of its reduction."""
     pixels = merge(tables)
     header = pixels.header
     steps: list[Step] = []
@@ -385,6 +401,10 @@ def _reduce(
     position = SkyPosition(solution, tangent_point(header, find_offset(offsets, header)))
     field = FieldExposure(pixels, tuple(steps), *limits, position)
     settings = params.sky_settings()
+    raman = exposure_raman(field, frames, params.raman_width, settings)
+    if raman is not None:
+        steps.append(raman)
+        field = field.after(raman)
     autocal = exposure_autocal(
         params.autocalib, field, frames, settings.sampling, settings.kappa[0]
     )
@@ -408,7 +428,7 @@ def _reduce(
         limits,
         keywords,
     )
-    return exposure, sky, autocal
+    return Reduced(exposure, field, sky, autocal, raman)
 
 
 def _table(frames: Frames, tag: str) -> Any:

@@ -1,13 +1,11 @@
 """muse_scipost on a made-up sky in memory."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.memory import MemoryOutputs, MemoryTable
+from pipeline.memory import MemoryOutputs
 from pipeline.parallel import memory_budget
 from pipeline.recipes.scipost import scipost
 from pipeline.spec import BadInput
@@ -165,21 +163,6 @@ def test_noise_factors_are_those_of_the_cube():
 def test_what_is_not_supported_is_refused(tables, name, value):
     with pytest.raises(BadInput, match=f"--{name}.*Remedy"):
         run(tables, **{name: value})
-
-
-def test_frames_that_cannot_be_used_are_named(tables):
-    frames = {
-        "PIXTABLE_OBJECT": tables,
-        "RAMAN_LINES": [MemoryTable({}, tag="RAMAN_LINES")],
-    }
-    plain = scipost.params(**PLAIN)
-    scipost.run(frames, plain, MemoryOutputs())
-    adaptive = [
-        replace(table, header={**table.header, "ESO INS MODE": "WFM-AO-N"})
-        for table in tables
-    ]
-    with pytest.raises(BadInput, match=r"RAMAN_LINES.*leave the file out"):
-        scipost.run({**frames, "PIXTABLE_OBJECT": adaptive}, plain, MemoryOutputs())
 
 
 def test_pixels_with_places_on_the_sky(tables):
