@@ -132,13 +132,21 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        spaxels: Spaxels | None = None,
     ) -> CubeProduct:
         """Open a cube."""
         spare, variance = self._spare(tag), self.recipe.product(tag).variance
 
         def make(path: Path, words: Keywords) -> CubeProduct:
             return CubeProduct(
-                path, words, shape, unit=unit, wcs=wcs, spare=spare, variance=variance
+                path,
+                words,
+                shape,
+                unit=unit,
+                wcs=wcs,
+                spare=spare,
+                variance=variance,
+                spaxels=spaxels,
             )
 
         return self._add(tag, "cube", make, header, like, number)

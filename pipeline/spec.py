@@ -28,6 +28,7 @@ from pipeline.values import Image2D as Image2D
 from pipeline.values import Pixels as Pixels
 from pipeline.values import Planes as Planes
 from pipeline.values import Segment as Segment
+from pipeline.values import Spaxels as Spaxels
 from pipeline.values import Table as Table
 from pipeline.values import Value as Value
 
@@ -271,8 +272,9 @@ class Outputs(Protocol):
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        spaxels: Spaxels | None = None,
     ) -> CubeWriter:
-        """Open a cube."""
+        """Open a cube; with ``spaxels`` the file holds spectra (Euro3D) in the end."""
 
 
 # --- declarations ----------------------------------------------------------------

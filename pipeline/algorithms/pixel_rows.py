@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.slab import Sampled
 from pipeline.parallel import map_ordered, run_all
-from pipeline.spec import Pixels, PixelWriter, blocks
+from pipeline.spec import Columns, Pixels, PixelTable, PixelWriter, blocks
 
 _BLOCK = 500_000
 
@@ -45,7 +45,7 @@ def copy_rows(
     exposures: Sequence[Sampled],
     plan: Sequence[RowBlock],
     convert: Callable[[int, Pixels], Pixels],
-    weights: Sequence[float] = (),
+    extra: Callable[[int, Pixels], Columns] | None = None,
 ) -> None:
     """Write rows in threads.
 
@@ -56,9 +56,10 @@ def copy_rows(
     exposures, plan
         Where rows come from, and where they go, see `plan_rows`.
     convert
-        Makes of the number of an exposure and its pixels those to be written.
-    weights
-        Of the exposures, for a column ``weight``; none for no such column.
+        Makes of the number of an exposure and its pixels those to be written; it may
+        change the arrays it is given.
+    extra
+        Makes of the same the further columns, from the pixels as they were read.
     """
 
     def put(block: RowBlock) -> None:
@@ -69,12 +70,46 @@ def copy_rows(
         else:
             pixels, inside = _inside(sampled, block.rows)
             pixels = Pixels._make(column[inside] for column in pixels)
+        if extra:
+            writer.write_extra(block.target, extra(block.exposure, pixels))
         writer.write(block.target, convert(block.exposure, pixels))
-        if weights:
-            column = np.full(n, weights[block.exposure], np.float32)
-            writer.write_extra(block.target, {"weight": column})
 
     run_all(put, plan)
+
+
+def write_pixels(
+    pixels: PixelTable,
+    change: Callable[[Pixels], Pixels],
+    limits: tuple[float, float],
+    open_writer: Callable[[int], PixelWriter],
+    original: str = "",
+) -> PixelWriter:
+    """Write those pixels of a table that lie between limits, changed.
+
+    Parameters
+    ----------
+    pixels
+        The table.
+    change
+        What becomes of some pixels; it may change the arrays it is given.
+    limits
+        Wavelengths kept, before the change [Angstrom].
+    open_writer
+        Opens the product, for a number of rows.
+    original
+        Name of a further column that keeps DATA as it was; empty for none.
+    """
+    sampled = [Sampled(pixels, *limits)]
+    plan = plan_rows(sampled)
+    writer = open_writer(plan[-1].target.stop)
+
+    def keep(_: int, read: Pixels) -> Columns:
+        return {original: read.data.copy()}
+
+    copy_rows(
+        writer, sampled, plan, lambda _, read: change(read), keep if original else None
+    )
+    return writer
 
 
 def _inside(sampled: Sampled, rows: slice) -> tuple[Pixels, NDArray[np.bool_]]:

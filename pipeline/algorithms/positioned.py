@@ -9,7 +9,7 @@ from pipeline.algorithms.pixel_rows import copy_rows, plan_rows
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import run_steps
 from pipeline.kernels.project import celestial_from_plane
-from pipeline.spec import Frame, Header, Outputs, Pixels, Value
+from pipeline.spec import Columns, Frame, Header, Outputs, Pixels, Value
 
 _TABLE = "ESO DRS MUSE PIXTABLE"
 _OF_EXPOSURE = re.compile(rf"{_TABLE} EXP\d+ (.*)")
@@ -79,12 +79,16 @@ def write_positioned(
         writer.header[f"{_TABLE} COMBINED"] = len(exposures)
     if weights:
         writer.header[f"{_TABLE} WEIGHTED"] = True
+
+    def weight_column(k: int, pixels: Pixels) -> Columns:
+        return {"weight": np.full(len(pixels.data), weights[k], np.float32)}
+
     copy_rows(
         writer,
         sampled,
         plan,
         lambda k, pixels: on_sky(exposures[k], pixels, reference),
-        weights,
+        weight_column if weights else None,
     )
 
 
