@@ -21,7 +21,7 @@ from pipeline.formats.product import ProductFile
 from pipeline.formats.spool import SpooledImage
 from pipeline.formats.tables import TableProduct
 from pipeline.provenance import Origin, file_name
-from pipeline.spec import QC, Frame, Header, Kind, Product, Recipe, Value
+from pipeline.spec import QC, Frame, Header, Kind, Product, Recipe, Spaxels, Value
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from pipeline.algorithms.astrometry import (
     change_of_tangent,
     sky_from_plane,
 )
+from pipeline.kernels.project import celestial_from_plane
 from pipeline.spec import BadInput, Header, Value
 
 ANGSTROM_PER_PIXEL = 1.25
@@ -116,6 +117,18 @@ class Grid:
         offset = np.array([x, y]) + 1.0 - self.reference
         east, north = self.cd @ offset
         return sky_from_plane(float(east), float(north), self.tangent)
+
+    def spaxels(self) -> tuple[Matrix, Matrix]:
+        """Return RA and DEC of all spaxels, float64[ny, nx] [deg]."""
+        _, ny, nx = self.shape
+        y, x = np.indices((ny, nx)).reshape(2, -1)
+        east, north = 3600.0 * self.cd @ (np.stack([x, y], 1) + 1.0 - self.reference).T
+        plane = east.astype(np.float32), north.astype(np.float32)
+        ra, dec = celestial_from_plane(*plane, self.tangent, self.tangent)
+        return (
+            (self.tangent[0] + ra.astype(np.float64)).reshape(ny, nx) % 360.0,
+            (self.tangent[1] + dec.astype(np.float64)).reshape(ny, nx),
+        )
 
     def wcs(self) -> dict[str, Value]:
         """Return the keywords of the coordinate system."""

@@ -45,8 +45,8 @@ def as_euro3d(
     units = scan(path)
     planes = {unit.name: unit for unit in units}
     first = _first_planes(cube)
-    n_planes, ny, nx = cube.shape
-    used = first.T < n_planes  # [x, y], the order of rows
+    n_planes = cube.shape[0]
+    used = n_planes > first.T  # [x, y], the order of rows
     row = _row_type(n_planes - int(first.min(initial=n_planes)))
     words = planes["DATA"].header
     unit = str(words.get("BUNIT", ""))
@@ -98,7 +98,7 @@ def _row_type(depth: int) -> np.dtype[Any]:
             ("GROUP_N", ">i4"),
             ("SPAX_ID", "S3"),
             ("DATA_SPE", ">f4", (depth,)),
-            ("QUAL_SPE", ">i4", (depth,)),
+            ("QUAL_SPE", ">u4", (depth,)),
             ("STAT_SPE", ">f4", (depth,)),
         ]
     )
@@ -107,7 +107,7 @@ def _row_type(depth: int) -> np.dtype[Any]:
 def _columns(row: np.dtype[Any]) -> list[tuple[str, str]]:
     """Return names and forms of the columns."""
     forms = {"SELECTED": "1L", "SPAX_ID": "3A"}
-    letters = {"f8": "D", "f4": "E", "i4": "J"}
+    letters = {"f8": "D", "f4": "E", "i4": "J", "u4": "J"}
     found = []
     for name in row.names or ():
         kind = row[name]
@@ -157,7 +157,7 @@ def _rows(
         rows["XPOS"] = spaxels.ra[y, x + columns.start]
         rows["YPOS"] = spaxels.dec[y, x + columns.start]
         rows["DATA_SPE"] = rows["STAT_SPE"] = np.nan
-        rows["QUAL_SPE"] = np.int32(Flag.MISSING_DATA)
+        rows["QUAL_SPE"] = np.uint32(Flag.MISSING_DATA)
         for k in range(len(x)):
             here = (x[k], y[k], slice(begin[k], None))
             length = n_planes - begin[k]

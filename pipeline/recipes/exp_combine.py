@@ -23,6 +23,7 @@ from pipeline.algorithms.positions import (
 )
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -147,6 +148,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
         unit,
         "EXPCOMB",
         keywords,
+        corrected=REFRACTION_CORRECTED in headers[0],
     )
 
 

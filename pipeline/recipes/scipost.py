@@ -56,6 +56,7 @@ from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
@@ -294,7 +295,17 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
         keywords[LAMP_RESTORED] = True
     like = groups[0][0]
     write_products(
-        out, frames, params, settings, placed, headers, like, unit, "SCIPOST", keywords
+        out,
+        frames,
+        params,
+        settings,
+        placed,
+        headers,
+        like,
+        unit,
+        "SCIPOST",
+        keywords,
+        corrected=REFRACTION_CORRECTED in exposures[0].keywords,
     )
 
 
@@ -393,7 +404,7 @@ def _reduce(
     refraction = refraction_step(header, params.lambdaref)
     steps += refraction
     if refraction:
-        keywords["ESO DRS MUSE PIXTABLE DAR CORRECT"] = params.lambdaref
+        keywords[REFRACTION_CORRECTED] = params.lambdaref
     limits = (params.lambdamin, params.lambdamax)
     solution = default_solution(header)
     if params.astrometry and frames.get("ASTROMETRY_WCS"):

@@ -13,6 +13,7 @@ from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, unit_of
 from pipeline.algorithms.slab import Sampled
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -116,4 +117,5 @@ def scipost_make_cube(frames: Frames, params: MakeCubeParams, out: Outputs) -> N
         unit_of(table.header),
         "SCIPOST",
         keywords,
+        corrected=REFRACTION_CORRECTED in table.header,
     )

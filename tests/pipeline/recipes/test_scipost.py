@@ -151,10 +151,23 @@ def test_noise_factors_are_those_of_the_cube():
     assert pull == pytest.approx(1.0, abs=0.15)
 
 
+def test_spectra_know_where_their_spaxels_lie(tables):
+    """The places of Euro3D are those that astropy reads from the cube."""
+    cube = run(tables, format="Euro3D")["DATACUBE_FINAL"]
+    words = {k: v for k, v in cube.header.items() if k[-1] in "123"}
+    y, x = np.indices(cube.planes.data.shape[1:])
+    ra, dec = WCS(words).celestial.all_pix2world(x, y, 0)
+    assert_allclose(cube.spaxels.ra, ra, atol=1e-8)
+    assert_allclose(cube.spaxels.dec, dec, atol=1e-8)
+    assert not cube.spaxels.corrected and cube.spaxels.air["G_AIRMAS"] > 1.0
+    again = run(tables, format="xEuro3D", lambdaref=7000.0)["DATACUBE_FINAL"]
+    assert again.spaxels.corrected and np.isnan(again.spaxels.air["G_AIRMAS"])
+    assert list(again.images) == ["white"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("format", "Euro3D"),
         ("pixfrac", "0.8,x"),
         ("save", "everything"),
         ("sky_crsigma", "15"),
