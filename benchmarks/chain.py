@@ -41,9 +41,9 @@ class Call:
 
 
 _MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
-_SCIBASIC = (*_MASTERS, "GEOMETRY_TABLE", "TWILIGHT_CUBE")
+SCIBASIC = (*_MASTERS, "GEOMETRY_TABLE", "TWILIGHT_CUBE")
 _FLUX = ("EXTINCT_TABLE", "STD_RESPONSE", "STD_TELLURIC")
-_SCIPOST = (
+SCIPOST = (
     *_FLUX,
     "ASTROMETRY_WCS",
     "SKY_LINES",
@@ -64,9 +64,9 @@ CHAIN = (
         per_ifu=True,
     ),
     Call("twilight", "muse_twilight", ("SKYFLAT", "ILLUM"), (*_MASTERS, "GEOMETRY_TABLE")),
-    Call("scibasic std", "muse_scibasic", ("STD", "ILLUM"), _SCIBASIC, per_ifu=True),
-    Call("scibasic sky", "muse_scibasic", ("SKY", "ILLUM"), _SCIBASIC, per_ifu=True),
-    Call("scibasic object", "muse_scibasic", ("OBJECT", "ILLUM"), _SCIBASIC, per_ifu=True),
+    Call("scibasic std", "muse_scibasic", ("STD", "ILLUM"), SCIBASIC, per_ifu=True),
+    Call("scibasic sky", "muse_scibasic", ("SKY", "ILLUM"), SCIBASIC, per_ifu=True),
+    Call("scibasic object", "muse_scibasic", ("OBJECT", "ILLUM"), SCIBASIC, per_ifu=True),
     Call(
         "standard",
         "muse_standard",
@@ -83,7 +83,7 @@ CHAIN = (
         "scipost",
         "muse_scipost",
         ("PIXTABLE_OBJECT",),
-        _SCIPOST,
+        SCIPOST,
         options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
         n_raw={"PIXTABLE_OBJECT": 1},
     ),
@@ -91,7 +91,7 @@ CHAIN = (
         "scipost 2",
         "muse_scipost",
         ("PIXTABLE_OBJECT",),
-        _SCIPOST,
+        SCIPOST,
         options=("--skymethod=subtract-model", "--filter=white", "--save=cube,individual"),
         n_raw={"PIXTABLE_OBJECT": 2},
     ),
@@ -113,7 +113,7 @@ BESIDE = (
         "scibasic astrometry",
         "muse_scibasic",
         ("ASTROMETRY", "ILLUM"),
-        _SCIBASIC,
+        SCIBASIC,
         per_ifu=True,
     ),
     Call(

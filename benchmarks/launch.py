@@ -12,7 +12,7 @@ import time
 
 
 def main(report: str, command: list[str]) -> None:
-    """Run the command and write status, times [s] and peak memory [MB] as JSON."""
+    """Run the command and write status, times [s], peak memory and output [MB] as JSON."""
     start = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, os.environ)
     _, status, usage = os.wait4(pid, 0)
@@ -21,6 +21,7 @@ def main(report: str, command: list[str]) -> None:
         "wall": time.perf_counter() - start,
         "cpu": usage.ru_utime + usage.ru_stime,
         "rss": usage.ru_maxrss / 1024,
+        "written": usage.ru_oublock * 512e-6,
     }
     with open(report, "w") as file:  # noqa: PTH123 (pathlib is large)
         json.dump(cost, file)

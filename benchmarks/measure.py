@@ -19,13 +19,15 @@ class Cost:
     """Cost of one or more processes.
 
     ``wall``: from the first start to the last end [s]; ``cpu``: of all [s]; ``rss``: peak
-    resident memory of the largest [MB]; ``together``: of all that may run at once [MB].
+    resident memory of the largest [MB]; ``together``: of all that may run at once [MB];
+    ``written``: into files, temporary ones too [MB].
     """
 
     wall: float
     cpu: float
     rss: float
     together: float
+    written: float = 0.0
 
 
 class CommandFailed(RuntimeError):
@@ -56,7 +58,8 @@ def measure(
     if found["status"]:
         tail = log.read_text(errors="replace")[-2000:]
         raise CommandFailed(f"{' '.join(command)} ended with {found['status']}:\n{tail}")
-    return Cost(found["wall"], found["cpu"], found["rss"], found["rss"])
+    peak = found["rss"]
+    return Cost(found["wall"], found["cpu"], peak, peak, found["written"])
 
 
 def measure_all(

@@ -88,16 +88,19 @@ def _command(line: CommandLine) -> int:
 
     if options["recipes"]:
         return _show(manual.recipe_list(load_recipes()))
-    recipe = find_recipe(line.recipe)
+    recipes = [find_recipe(name) for name in line.recipe.split("+")]
     if options["help"]:
-        return _show(manual.recipe_help(recipe))
+        return _show("\n".join(manual.recipe_help(recipe) for recipe in recipes))
     if options["man-page"]:
-        return _show(manual.man_page(recipe))
-    values, files = _recipe_values(recipe, line)
+        return _show("\n".join(manual.man_page(recipe) for recipe in recipes))
+    values, files = _recipe_values(recipes, line)
     if options["params"]:
-        known = {name: default for name, default, _ in manual.recipe_parameters(recipe)}
-        return _show("Recipe Parameters:\n\n" + manual.settings({**known, **values}))
-    return _run(recipe, line, values, files)
+        known = {
+            n: default for r in recipes for n, default, _ in manual.recipe_parameters(r)
+        }
+        given = {name: value for own in values for name, value in own.items()}
+        return _show("Recipe Parameters:\n\n" + manual.settings({**known, **given}))
+    return _run(recipes, line, values, files)
 
 
 def _show(text: str) -> int:
@@ -106,25 +109,37 @@ def _show(text: str) -> int:
     return 0
 
 
-def _recipe_values(recipe: "Recipe", line: CommandLine) -> tuple[dict[str, Any], list[str]]:
-    """Return the recipe's parameters from its configuration file and command line."""
-    parameters = {n: isinstance(d, bool) for n, d, _ in manual.recipe_parameters(recipe)}
+def _recipe_values(
+    recipes: Sequence["Recipe"], line: CommandLine
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return parameters from the configuration file and the command line, and the files.
+
+    A parameter that two recipes have is that of the second.
+    """
+    owner, switches = {}, {}
+    for number, recipe in enumerate(recipes):
+        for name, default, _ in manual.recipe_parameters(recipe):
+            owner[name], switches[name] = number, isinstance(default, bool)
     values: dict[str, Any] = {}
     if line.options["recipe-config"]:
         values.update(read_config(str(line.options["recipe-config"])))
-    given, files = read_recipe_options(line.recipe_options, parameters)
+    given, files = read_recipe_options(line.recipe_options, switches)
     values.update(given)
+    own: list[dict[str, Any]] = [{} for _ in recipes]
     for name, text in values.items():
-        if parameters.get(name):
-            values[name] = logical(name, text)
-    return values, files
+        value = logical(name, text) if switches.get(name) else text
+        own[owner.get(name, 0)][name] = value
+    return own, files
 
 
 def _run(
-    recipe: "Recipe", line: CommandLine, values: dict[str, Any], files: list[str]
+    recipes: Sequence["Recipe"],
+    line: CommandLine,
+    values: list[dict[str, Any]],
+    files: list[str],
 ) -> int:
-    """Run the recipe on the frames of all SOF files."""
-    options = line.options
+    """Run the recipe, or two in one go, on the frames of all SOF files."""
+    options, name = line.options, line.recipe
     handlers = _start_logging(options)
     try:
         sof = _frames(files, check=bool(options["check-sof-exist"]))
@@ -134,43 +149,48 @@ def _run(
         return NO_SOF
     start = time.monotonic()
     try:
-        _process(recipe, values, sof, options)
+        _process(recipes, values, sof, options)
     except BadInput as error:
-        log.error("%s: %s", recipe.name, error)  # noqa: TRY400
+        log.error("%s: %s", name, error)  # noqa: TRY400
         return FAILURE
     except Exception:
-        log.exception("%s failed", recipe.name)
+        log.exception("%s failed", name)
         return FAILURE
     else:
         if options["time"]:
-            log.info("%s took %.1f seconds", recipe.name, time.monotonic() - start)
+            log.info("%s took %.1f seconds", name, time.monotonic() - start)
         return 0
     finally:
         _stop_logging(handlers)
 
 
 def _process(
-    recipe: "Recipe",
-    values: dict[str, Any],
+    recipes: Sequence["Recipe"],
+    values: list[dict[str, Any]],
     sof: list[tuple[Path, str]],
     options: Mapping[str, bool | str],
 ) -> None:
-    """Run the recipe, name its products and list them."""
+    """Run the recipe or recipes, name their products and list them."""
     from pipeline.formats.sof import write_sof
     from pipeline.kernels.startup import start_numba
-    from pipeline.runner import run
+    from pipeline.runner import run, run_fused
 
     start_numba()
     _end_start()
     per_ifu: dict[str, Any] = {}
-    if recipe.scope == "ifu":
+    if recipes[0].scope == "ifu":
         per_ifu = {
-            "nifu": _whole(values.pop("nifu", 0)),
-            "merge": values.pop("merge", False),
+            "nifu": _whole(values[0].pop("nifu", 0)),
+            "merge": values[0].pop("merge", False),
         }
     out_dir = Path(str(options["output-dir"]))
     memory_gb = _positive(options["memory-gb"])
-    produced = run(recipe.name, sof, values, out_dir, memory_gb=memory_gb, **per_ifu)
+    if len(recipes) == 1:
+        name = recipes[0].name
+        produced = run(name, sof, values[0], out_dir, memory_gb=memory_gb, **per_ifu)
+    else:
+        names = [recipe.name for recipe in recipes]
+        produced = run_fused(names, sof, values, out_dir, memory_gb=memory_gb, **per_ifu)
     paths = _final_paths(produced, options)
     for path, product in zip(paths, produced, strict=True):
         log.info("Created product %s (%s)", path.name, product.tag)

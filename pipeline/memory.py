@@ -17,10 +17,10 @@ from pipeline.spec import (
     Frame,
     Header,
     Image2D,
+    PixelPlaces,
     Pixels,
     Planes,
     Segment,
-    Spaxels,
     Table,
     Value,
 )
@@ -200,7 +200,6 @@ class MemoryCubeWriter(MemoryProduct):
     planes: Planes
     rows: set[int] = field(default_factory=set)
     images: dict[str, Image2D] = field(default_factory=dict)
-    spaxels: Spaxels | None = None
 
     def write(self, planes: slice, data: Planes) -> None:
         """Store some planes."""
@@ -366,6 +365,7 @@ class MemoryOutputs:
         like: Frame | None = None,
         number: int | None = None,
         extra: Sequence[str] = (),
+        places: PixelPlaces | None = None,  # noqa: ARG002
     ) -> MemoryPixelWriter:
         """Open a pixel table."""
         empty = Pixels._make(np.zeros(n_rows, dtype=t) for t in _PIXEL_TYPES)
@@ -388,12 +388,10 @@ class MemoryOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
-        spaxels: Spaxels | None = None,
     ) -> MemoryCubeWriter:
         """Open a cube."""
         keywords = _opened(tag, number, like, {**(header or {}), **wcs})
-        planes = _empty(shape)
-        product = MemoryCubeWriter(planes=planes, unit=unit, spaxels=spaxels, **keywords)
+        product = MemoryCubeWriter(planes=_empty(shape), unit=unit, **keywords)
         self._add(product)
         return product
 

@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,13 +15,14 @@ from typing import TypeVar
 from pipeline.formats.cards import Keywords
 from pipeline.formats.cube import CubeProduct
 from pipeline.formats.image import ImageProduct
+from pipeline.formats.kept_pixels import KeptPixels, KeptTable
 from pipeline.formats.mask import MapProduct, MaskProduct
 from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.formats.product import ProductFile
 from pipeline.formats.spool import SpooledImage
 from pipeline.formats.tables import TableProduct
 from pipeline.provenance import Origin, file_name
-from pipeline.spec import QC, Frame, Header, Kind, Product, Recipe, Spaxels, Value
+from pipeline.spec import QC, Frame, Header, Kind, PixelPlaces, Product, Recipe, Value
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +41,47 @@ class Produced:
 
 
 @dataclass
+class Kept:
+    """Pixel tables for the next recipe, which do not become files.
+
+    Parameters
+    ----------
+    tags
+        Which ones.
+    files
+        Closes their temporary files.
+    tables
+        What there is.
+    """
+
+    tags: frozenset[str]
+    files: ExitStack
+    tables: list[KeptTable] = field(default_factory=list)
+
+    def file(self, folder: Path) -> int:
+        """Return a new temporary file in a folder."""
+        return self.files.enter_context(TemporaryFile(dir=folder, buffering=0)).fileno()
+
+
+@dataclass
 class FileOutputs:
-    """Opens the products of one recipe call; implements `pipeline.spec.Outputs`."""
+    """Opens the products of one recipe call; implements `pipeline.spec.Outputs`.
+
+    ``kept`` takes the pixel tables that are handed on.
+    """
 
     recipe: Recipe
     folder: Path
     origin: Origin
     ifu: int | None
+    kept: Kept | None = None
     _open: list[tuple[Product, int | None, ProductFile]] = field(default_factory=list)
     _done: list[Produced] = field(default_factory=list)
 
     @contextmanager
     def of_ifu(self, ifu: int) -> Iterator["FileOutputs"]:
         """Return where products of one IFU are opened; they are completed at the end."""
-        part = FileOutputs(self.recipe, self.folder, self.origin, ifu)
+        part = FileOutputs(self.recipe, self.folder, self.origin, ifu, self.kept)
         try:
             yield part
             self._done.extend(part.finish())
@@ -111,11 +139,14 @@ class FileOutputs:
         like: Frame | None = None,
         number: int | None = None,
         extra: Sequence[str] = (),
-    ) -> PixelTableProduct:
-        """Open a pixel table."""
-        spare = self._spare(tag)
+        places: PixelPlaces | None = None,
+    ) -> PixelTableProduct | KeptPixels:
+        """Open a pixel table, on disk or for the next recipe."""
+        spare, kept = self._spare(tag), self.kept
 
-        def make(path: Path, words: Keywords) -> PixelTableProduct:
+        def make(path: Path, words: Keywords) -> PixelTableProduct | KeptPixels:
+            if kept is not None and tag in kept.tags and places is not None:
+                return KeptPixels(path, words, n_rows, places, kept.file(self.folder))
             return PixelTableProduct(
                 path, words, n_rows, unit=unit, spare=spare, extra=extra
             )
@@ -132,21 +163,13 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
-        spaxels: Spaxels | None = None,
     ) -> CubeProduct:
         """Open a cube."""
         spare, variance = self._spare(tag), self.recipe.product(tag).variance
 
         def make(path: Path, words: Keywords) -> CubeProduct:
             return CubeProduct(
-                path,
-                words,
-                shape,
-                unit=unit,
-                wcs=wcs,
-                spare=spare,
-                variance=variance,
-                spaxels=spaxels,
+                path, words, shape, unit=unit, wcs=wcs, spare=spare, variance=variance
             )
 
         return self._add(tag, "cube", make, header, like, number)
@@ -190,6 +213,10 @@ class FileOutputs:
             self._complete(product, file)
             file.close()
             self._open.pop(0)
+            if isinstance(file, KeptPixels):
+                assert self.kept is not None
+                self.kept.tables.append(file.table(product.tag, self.ifu))
+                continue
             found = Produced(file.path, product.tag, self.ifu, number, dict(file.qc))
             produced.append(found)
         return produced

@@ -11,7 +11,8 @@ from pipeline.inputs import Given
 from pipeline.spec import Frame, Product, Recipe, Value
 
 _NOT_INHERITED = re.compile(
-    r"ESO (PRO|QC|DPR) .*|ESO DET OUT\d (PRSC|OVSC)[XY]|EXTNAME|INHERIT|BUNIT|HDU.*|"
+    r"ESO (PRO|QC|DPR) .*|ESO DRS MUSE OVSC.*|"
+    r"ESO DET OUT\d (PRSC|OVSC)[XY]|EXTNAME|INHERIT|BUNIT|HDU.*|"
     r"DATAMD5|PIPEFILE|DATE|ORIGFILE|"
     r"(SCI|ERR|QUAL)DATA|QUALMASK|CHECKSUM|DATASUM|"
     r"WCSAXES|(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CRDER|CSYER)\d|(CD|PC)\d_\d"

@@ -12,7 +12,8 @@ import os
 import pkgutil
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from pipeline.inputs import (
     open_inputs,
 )
 from pipeline.manual import MERGE, NIFU
-from pipeline.outputs import FileOutputs, Produced
+from pipeline.outputs import FileOutputs, Kept, Produced
 from pipeline.parallel import (
     keep_freed_memory,
     map_ordered,
@@ -45,7 +46,7 @@ from pipeline.spec import REGISTRY, BadInput, Params, Recipe, Value
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Produced", "find_recipe", "load_recipes", "run"]
+__all__ = ["Produced", "find_recipe", "load_recipes", "run", "run_fused"]
 
 IFU_GB = 0.25
 """Memory that a recipe of scope ``ifu`` needs for one IFU, roughly [GB]."""
@@ -142,18 +143,109 @@ def run(
     one_blas_thread()
     keep_freed_memory()
     given = open_inputs(recipe, sof)
+    with _aside(out_dir) as folder, memory_budget(memory_gb):
+        if recipe.scope == "ifu":
+            produced = _run_ifus(recipe, checked, given, folder, nifu, merge)
+        else:
+            produced = _run_once(recipe, checked, given, folder, None)
+        return [_publish(product, out_dir) for product in produced]
+
+
+def run_fused(
+    names: Sequence[str],
+    sof: Sequence[tuple[Path, str]],
+    params: Sequence[Mapping[str, Any]],
+    out_dir: Path,
+    *,
+    nifu: int = 0,
+    merge: bool = False,
+    memory_gb: float = 4.0,
+) -> list[Produced]:
+    """Run two recipes; the pixel tables of the first go to the second without files.
+
+    Parameters
+    ----------
+    names
+        A recipe of scope ``ifu`` that makes pixel tables and one that takes them.
+    sof
+        Files of both with their tags.
+    params
+        Parameters of each that differ from the defaults.
+    out_dir, nifu, merge, memory_gb
+        See `run`.
+
+    Returns
+    -------
+    list of Produced
+        The products of the first recipe but for the pixel tables, then the others. They
+        are the same as if the recipes had run one after the other.
+
+    Raises
+    ------
+    BadInput
+        If the recipes do not fit together, or as `run` does.
+    """
+    if len(names) != 2:
+        raise BadInput(
+            "only two recipes can be fused",
+            keyword="+".join(names),
+            remedy="write muse_scibasic+muse_scipost",
+        )
+    first, second = (find_recipe(name) for name in names)
+    tags = _handed_on(first, second)
+    checked = [parameters(r, p) for r, p in zip((first, second), params, strict=True)]
+    one_blas_thread()
+    keep_freed_memory()
+    given = open_inputs(first, _without(sof, second, first))
+    others = open_inputs(second, _without(sof, first, second))
+    with _aside(out_dir) as folder, memory_budget(memory_gb), ExitStack() as files:
+        kept = Kept(tags, files)
+        produced = _run_ifus(first, checked[0], given, folder, nifu, merge, kept)
+        for table in sorted(kept.tables, key=lambda table: table.name):
+            declared = second.input(table.tag)
+            frames = {table.ifu: table}
+            others.append(Given(out_dir / table.name, table.tag, declared, frames))
+        produced += _run_once(second, checked[1], others, folder, None)
+        return [_publish(product, out_dir) for product in produced]
+
+
+def _handed_on(first: Recipe, second: Recipe) -> frozenset[str]:
+    """Return the tags of the pixel tables that go from one recipe to another.
+
+    Raises
+    ------
+    BadInput
+        If there are none.
+    """
+    made = {product.tag for product in first.products if product.kind == "pixels"}
+    tags = frozenset(made & {declared.tag for declared in second.inputs})
+    if first.scope != "ifu" or second.scope == "ifu" or not tags:
+        raise BadInput(
+            f"{second.name} takes no pixel tables of {first.name}",
+            keyword=f"{first.name}+{second.name}",
+            remedy="write muse_scibasic+muse_scipost",
+        )
+    return tags
+
+
+def _without(
+    sof: Sequence[tuple[Path, str]], other: Recipe, own: Recipe
+) -> list[tuple[Path, str]]:
+    """Return a set of frames without those that only another recipe takes."""
+    theirs = {i.tag for i in other.inputs} - {i.tag for i in own.inputs}
+    return [(path, tag) for path, tag in sof if tag not in theirs]
+
+
+@contextmanager
+def _aside(out_dir: Path) -> Iterator[Path]:
+    """Make a hidden folder in the output folder for products under way."""
     out_dir.mkdir(parents=True, exist_ok=True)
     _sweep(out_dir)
-    aside = Path(tempfile.mkdtemp(prefix=f".phoenix-{os.getpid()}-", dir=out_dir))
+    folder = Path(tempfile.mkdtemp(prefix=f".phoenix-{os.getpid()}-", dir=out_dir))
     try:
-        with memory_budget(memory_gb):
-            if recipe.scope == "ifu":
-                produced = _run_ifus(recipe, checked, given, aside, nifu, merge)
-            else:
-                produced = _run_once(recipe, checked, given, aside, None)
-        return [_publish(product, out_dir) for product in produced]
+        yield folder
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         _sync(out_dir)
 
 
@@ -164,6 +256,7 @@ def _run_ifus(
     folder: Path,
     nifu: int,
     merge: bool,
+    kept: Kept | None = None,
 ) -> list[Produced]:
     """Run a recipe for one IFU or, in parallel, for all."""
     present = ifus_present(given)
@@ -178,7 +271,7 @@ def _run_ifus(
 
     def one(ifu: int) -> list[Produced]:
         extra = {"nifu": nifu, "merge": merge}
-        return _run_once(recipe, params, given, folder, ifu, extra)
+        return _run_once(recipe, params, given, folder, ifu, extra, kept)
 
     chosen = [nifu] if nifu > 0 else present
     with_memory = max(int(parallel.memory_gb() / IFU_GB), 1)
@@ -194,6 +287,7 @@ def _run_once(
     folder: Path,
     ifu: int | None,
     extra: Mapping[str, Value] | None = None,
+    kept: Kept | None = None,
 ) -> list[Produced]:
     """Call a recipe with its frames, and complete its products."""
     frames = frames_of(recipe, given, ifu)
@@ -203,7 +297,7 @@ def _run_once(
     used = [g for g in given if ifu is None or ifu in g.frames or None in g.frames]
     raw = next((f for i in recipe.inputs if i.raw for f in frames[i.tag]), None)
     origin = Origin(recipe, *_described(recipe, params, extra or {}), used, raw)
-    outputs = FileOutputs(recipe, folder, origin, ifu)
+    outputs = FileOutputs(recipe, folder, origin, ifu, kept)
     label = f"{recipe.name}{f' IFU {ifu}' if ifu else ''}"
     log.info("%s: %d frames", label, sum(map(len, frames.values())))
     try:

@@ -28,11 +28,10 @@ from pipeline.values import Image2D as Image2D
 from pipeline.values import Pixels as Pixels
 from pipeline.values import Planes as Planes
 from pipeline.values import Segment as Segment
-from pipeline.values import Spaxels as Spaxels
 from pipeline.values import Table as Table
 from pipeline.values import Value as Value
 
-Kind = Literal["raw", "image", "table", "pixels", "cube", "wcs"]
+Kind = Literal["raw", "image", "table", "pixels", "cube"]
 Scope = Literal["ifu", "exposure", "target"]
 
 
@@ -122,10 +121,6 @@ class CubeFrame(Frame, Protocol):
         """Return DATA, DQ (NaN counts as MISSING_DATA) and STAT of some planes."""
 
 
-class GridFrame(Frame, Protocol):
-    """A coordinate system; ``header`` holds its keywords and ``NAXISn``, where known."""
-
-
 Frames = Mapping[str, Sequence[Any]]
 
 
@@ -201,6 +196,16 @@ class PixelWriter(Writer, Protocol):
         """Append the lamp-flat spectrum."""
 
 
+class PixelPlaces(Protocol):
+    """Where the pixels of a table lie, as a function of their row."""
+
+    @property
+    def segments(self) -> Sequence[Segment]: ...  # noqa: D102
+
+    def places(self, rows: slice) -> Pixels:
+        """Return some rows of which only coordinates and origin are set."""
+
+
 class CubeWriter(Writer, Protocol):
     """A cube."""
 
@@ -259,8 +264,13 @@ class Outputs(Protocol):
         like: Frame | None = None,
         number: int | None = None,
         extra: Sequence[str] = (),
+        places: PixelPlaces | None = None,
     ) -> PixelWriter:
-        """Open a pixel table; ``extra`` names further columns."""
+        """Open a pixel table; ``extra`` names further columns.
+
+        ``places`` gives the same coordinates as the rows that will be written: a table
+        that is handed to the next recipe need not store them.
+        """
 
     def cube(
         self,
@@ -272,9 +282,8 @@ class Outputs(Protocol):
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
-        spaxels: Spaxels | None = None,
     ) -> CubeWriter:
-        """Open a cube; with ``spaxels`` the file holds spectra (Euro3D) in the end."""
+        """Open a cube."""
 
 
 # --- declarations ----------------------------------------------------------------

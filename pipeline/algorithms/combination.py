@@ -19,8 +19,9 @@ _METHODS = {
 
 
 class RejectionParams(Params):
-    """Which values are rejected when exposures are combined."""
+    """Which values are rejected when exposures are combined, by the methods of a recipe."""
 
+    combine: str
     nlow: int = param(1, doc="Number of minimum pixels to reject with minmax.", ge=0)
     nhigh: int = param(1, doc="Number of maximum pixels to reject with minmax.", ge=0)
     nkeep: int = param(1, doc="Number of pixels to keep with minmax.", ge=1)

@@ -25,6 +25,10 @@ from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Va
 Correction = Callable[[int, Pixels], None]
 """Changes DATA, STAT or DQ of pixels of one slice (its number from 1) in place."""
 
+_NO_PLANES = Planes(
+    np.empty((0, 0), np.float32), np.empty((0, 0), np.uint32), np.empty((0, 0), np.float32)
+)
+
 COLUMN_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
 
 
@@ -106,7 +110,10 @@ class SlicePixels:
         """
         ny = self.slices.shape[0]
         start, stop = index * ny + rows.start, index * ny + rows.stop
-        return self._fill(start, stop, planes, rows.start)
+        pixels = self._fill(start, stop, planes, rows.start)
+        for correct in self.corrections:
+            correct(int(self.slices.numbers[index]), pixels)
+        return pixels
 
     def spread(self, rows: slice, planes: Planes) -> Iterator[tuple[slice, Pixels]]:
         """Yield the pixels of all slices in some detector rows with their table rows."""
@@ -134,9 +141,6 @@ class SlicePixels:
             top,
             tuple(pixels),
         )
-        number = int(s.numbers[start // ny])
-        for correct in self.corrections:
-            correct(number, pixels)
         return pixels
 
     def scan(self, image: ImageFrame, size: int = 64) -> Iterator[tuple[int, Pixels]]:
@@ -186,6 +190,16 @@ class SlicePixels:
 
     def read(self, rows: slice, planes: Planes) -> Pixels:
         """Return some table rows; ``planes`` is the whole detector image."""
+        return self._read(rows, planes, self.corrections)
+
+    def places(self, rows: slice) -> Pixels:
+        """Return some table rows of which only coordinates and origin are set."""
+        return self._read(rows, _NO_PLANES, ())
+
+    def _read(
+        self, rows: slice, planes: Planes, corrections: Sequence[Correction]
+    ) -> Pixels:
+        """Evaluate the lines of some table rows and keep what belongs to them."""
         ny = self.slices.shape[0]
         start, stop = self._lines(rows)
         result = Pixels._make(
@@ -196,9 +210,10 @@ class SlicePixels:
             first = int(self._starts[start])
             keep = slice(max(rows.start - first, 0), rows.stop - first)
             there = max(first - rows.start, 0)
-            for target, column in zip(
-                result, self._fill(start, end, planes, 0), strict=True
-            ):
+            pixels = self._fill(start, end, planes, 0)
+            for correct in corrections:
+                correct(int(self.slices.numbers[start // ny]), pixels)
+            for target, column in zip(result, pixels, strict=True):
                 part = column[keep]
                 target[there : there + len(part)] = part
             start = end

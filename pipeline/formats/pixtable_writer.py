@@ -55,7 +55,7 @@ class PixelTableProduct:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
         self._unit = unit
-        self._limits = _Limits()
+        self._limits = Limits()
         kinds = ["i4" if kind == "u4" else kind for kind in TYPES]
         parts = [Part(product_keywords(header, {}), spare=spare + 10)]
         parts += [
@@ -116,7 +116,7 @@ class PixelTableProduct:
         return _POSITION_UNIT.get(wcs.split(" ")[0], "pix")
 
 
-class _Limits:
+class Limits:
     """Extremes of coordinates and slices, gathered from any thread."""
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ from pipeline.flags import Flag
 from pipeline.kernels._jit import kernel
 
 _GAPS = (701, 301, 132, 57, 23, 10, 4, 1)
+_MOST_BINS = 1000
 _COSMIC = np.uint32(Flag.COSMIC_RAY)
 
 
@@ -66,18 +67,47 @@ def gap_limit(
         return np.inf
     values = np.empty(n, np.float32)
     k = 0
+    least, most = np.float32(np.inf), np.float32(-np.inf)
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
             if dq[y, x] == 0 and np.isfinite(data[y, x]):
                 values[k] = data[y, x]
+                least, most = min(least, values[k]), max(most, values[k])
                 k += 1
+    width = max(threshold * clipped, 1.0)
+    if not may_have_gap(values, k, float(least), float(most), width):  # spares the sorting
+        return np.inf
     _sort(values, k)
     mode = _mode(values, k)
-    width = max(threshold * clipped, 1.0)
     for i in range(1, k):
         if values[i - 1] >= mode and values[i] - values[i - 1] > width:
             return float(values[i - 1])
     return np.inf
+
+
+@kernel
+def may_have_gap(
+    values: NDArray[np.float32], n: int, least: float, most: float, width: float
+) -> bool:
+    """Tell whether neighbours among the sorted ``values[:n]`` may be further apart.
+
+    Values in one bin of a width lie closer than that, so only the ends of bins count.
+    """
+    step = (1.0 - 1e-6) * width
+    if not most - least < _MOST_BINS * step:
+        return True
+    n_bins = int((most - least) / step) + 1
+    low, high = np.full(n_bins, np.float32(np.inf)), np.full(n_bins, np.float32(-np.inf))
+    for i in range(n):
+        j = min(int((values[i] - least) / step), n_bins - 1)
+        low[j], high[j] = min(low[j], values[i]), max(high[j], values[i])
+    last = high[0]
+    for j in range(1, n_bins):
+        if high[j] > -np.inf:
+            if low[j] - last > width:
+                return True
+            last = high[j]
+    return False
 
 
 @kernel

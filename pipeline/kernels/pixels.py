@@ -187,7 +187,8 @@ def fill_pixels(
     span : (float, float, float)
         Shift, lowest and highest wavelength [Angstrom], see `count_pixels`.
     planes : (float32[n_rows, nx], uint32[n_rows, nx], float32[n_rows, nx])
-        Detector rows [count], flags and variance [count**2].
+        Detector rows [count], flags and variance [count**2]; without rows these columns
+        are left as they are.
     top : int
         0-based detector row of the first of them.
     out : Pixels
@@ -226,10 +227,11 @@ def fill_pixels(
             along = (middle, column, scale)
             _fill_places(along, place[s, 0], place[s, 2], xpos[n : n + m])
             _fill_places(along, place[s, 1], place[s, 3], ypos[n : n + m])
-            there = slice(column - 1, column - 1 + m)
-            _copy(data[y, there], data_out[n : n + m])
-            _copy(dq[y, there], dq_out[n : n + m])
-            _copy(stat[y, there], stat_out[n : n + m])
+            if data.shape[0] > 0:
+                there = slice(column - 1, column - 1 + m)
+                _copy(data[y, there], data_out[n : n + m])
+                _copy(dq[y, there], dq_out[n : n + m])
+                _copy(stat[y, there], stat_out[n : n + m])
             offset = column - offsets[s]
             marked = origin[n : n + m]
             for k in range(m):

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.algorithms.combination import CombineParams, RejectionParams
 from pipeline.algorithms.combined import CombinedImage, exposure_time_factors
 from pipeline.algorithms.detector import CalibratedFrame, calibrated
-from pipeline.algorithms.flatfield import FlatFielded, Places, find_cosmics
+from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded, Places, find_cosmics
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import Illumination, measure_illumination
 from pipeline.algorithms.lamp_spectrum import LampSpectrum, cut_spectrum
@@ -50,6 +50,8 @@ REDUCED = "REDUCED"
 """Tag of detector images that were reduced before."""
 
 SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
+FLUXES = (LAMP_FLUX, SKY_FLUX)
+"""Integrated fluxes of the flats [count], which all products but the image tell."""
 _ROWS = 256
 _TOGETHER = 8
 """Exposures that are reduced in one pass over the masters."""
@@ -363,6 +365,7 @@ def _reduce(
                 f"{exposure.like.tag}_RESAMPLED",
                 product.check.shape,
                 unit="count",
+                header={t: v for t, v in product.pixels.header.items() if t in FLUXES},
                 like=exposure.like,
                 number=exposure.number,
             )
@@ -400,6 +403,7 @@ def _open(
         header=keywords,
         like=exposure.like,
         number=exposure.number,
+        places=table,
     )
     if params.sky_lines():
         pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift

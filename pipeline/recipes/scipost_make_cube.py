@@ -2,18 +2,12 @@
 
 from typing import Literal
 
-from pipeline.algorithms.cube_products import (
-    EXPOSURE_MAP,
-    CubeParams,
-    cube_qc,
-    write_products,
-)
+from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, unit_of
 from pipeline.algorithms.slab import Sampled
-from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -66,7 +60,7 @@ class MakeCubeParams(CubeParams):
         ),
         Input(
             "OUTPUT_WCS",
-            "wcs",
+            "cube",
             n_max=1,
             per_ifu=False,
             optional=True,
@@ -76,7 +70,6 @@ class MakeCubeParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of the exposure.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
-        EXPOSURE_MAP,
     ],
     qc=cube_qc("SCIPOST"),
 )
@@ -117,5 +110,4 @@ def scipost_make_cube(frames: Frames, params: MakeCubeParams, out: Outputs) -> N
         unit_of(table.header),
         "SCIPOST",
         keywords,
-        corrected=REFRACTION_CORRECTED in table.header,
     )

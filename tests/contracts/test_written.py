@@ -5,23 +5,24 @@ import re
 import pytest
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN, Call, take_products
+from benchmarks.chain import CHAIN, SCIBASIC, SCIPOST, Call, take_products
 from benchmarks.frames import simulate_frames
 from benchmarks.reduction import Reduction
 from pipeline.formats.headers import read_header
 from pipeline.instrument import MINI
-from pipeline.runner import load_recipes
+from pipeline.runner import load_recipes, run_fused
+from pipeline.spec import BadInput
 
 RECIPES = load_recipes()
 IFUS = (1, 2)
 REDUCED = ("TRACE_TABLE", "WAVECAL_TABLE", "GEOMETRY_TABLE", "TWILIGHT_CUBE")
-MASTERS = ("MASTER_BIAS", "MASTER_FLAT", *REDUCED)
+
 FURTHER = (
     Call(
         "scibasic combined",
         "muse_scibasic",
         ("OBJECT", "ILLUM"),
-        MASTERS,
+        SCIBASIC,
         options=("--combine=minmax", "--resample=true", "--cr=dcr"),
     ),
     Call(
@@ -42,8 +43,8 @@ two small IFUs do not hold, steps of muse_scipost."""
 
 
 @pytest.fixture(scope="module")
-def products(tmp_path_factory):
-    """Paths of the products by label of the call."""
+def night(tmp_path_factory):
+    """The reduction of a mini night and paths of its products by label of the call."""
     folder = tmp_path_factory.mktemp("night")
     raw = simulate_frames(folder / "raw", IFUS, MINI)
     reduction = Reduction(raw, folder, MINI.name)
@@ -54,7 +55,13 @@ def products(tmp_path_factory):
     given = {"REDUCED": reduction.frames["OBJECT_RED"][:2]}
     for call in FURTHER:
         written[call.label] = reduction.call(call, given=given)
-    return written
+    return reduction, written
+
+
+@pytest.fixture(scope="module")
+def products(night):
+    """Paths of the products by label of the call."""
+    return night[1]
 
 
 def qc(path):
@@ -104,3 +111,48 @@ def test_optional_products_come_when_they_are_asked_for(products):
     assert tags["scibasic combined"] == combined
     assert len(products["scibasic combined"]) == len(combined) * len(IFUS)
     assert tags["scibasic reduced"] == {"PIXTABLE_REDUCED", "REDUCED_RESAMPLED"}
+
+
+CHANGING = re.compile("(CHECKSUM|DATE|DATASUM)$")
+FUSED = Call("fused", "muse_scipost", ("PIXTABLE_OBJECT",), SCIPOST)
+
+
+def units(path):
+    """Headers without dates and checksums, and the bytes of the data."""
+    with fits.open(path) as hdus:
+        return [
+            (
+                {k: v for k, v in hdu.header.items() if not CHANGING.match(k)},
+                hdu.data.tobytes() if hdu.data is not None else b"",
+            )
+            for hdu in hdus
+        ]
+
+
+def test_fused_recipes_give_the_same_cube_without_pixel_tables(night, tmp_path):
+    reduction, products = night
+    pixels = (p for p in products["scibasic object"] if p.name.startswith("PIXTABLE"))
+    tables = sorted(pixels)
+    own = {"PIXTABLE_OBJECT": tables, "OBJECT_RED": []}
+    apart = reduction.call(FUSED, tmp_path / "apart", own, save="cube,individual")
+    tags = ("OBJECT", "ILLUM", *SCIBASIC, *SCIPOST)
+    sof = [(path, tag) for tag in tags for path in reduction.frames.get(tag, ())]
+    scipost = {"save": "cube,individual"}
+    recipes = ("muse_scibasic", "muse_scipost")
+    fused = run_fused(recipes, sof, ({}, scipost), tmp_path / "fused")
+    found = {product.path.name: product.path for product in fused}
+    reds = {p.name for p in products["scibasic object"] if p.name.startswith("OBJECT")}
+    assert set(found) == reds | {path.name for path in apart}
+    assert not list((tmp_path / "fused").glob(".*"))
+    for path in apart:
+        for one, other in zip(units(path), units(found[path.name]), strict=True):
+            assert one[0] == other[0], path.name
+            assert one[1] == other[1], path.name
+
+
+def test_recipes_that_do_not_follow_each_other_are_not_fused(tmp_path):
+    for names in (("muse_bias", "muse_scipost"), ("muse_scipost", "muse_scibasic")):
+        with pytest.raises(BadInput, match="takes no pixel tables"):
+            run_fused(names, [], ({}, {}), tmp_path)
+    with pytest.raises(BadInput, match="only two recipes"):
+        run_fused(("muse_scibasic",), [], ({},), tmp_path)

@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,16 @@ def test_texts_come_from_the_declarations(capsys):
     ):
         assert main(words) == 0
         assert expected in capsys.readouterr().out
+
+
+def test_two_recipes_have_the_options_of_both(capsys):
+    both = "muse_scibasic+muse_scipost"
+    assert main(["--params", both, "--nifu=3", "--skymethod=none"]) == 0
+    text = capsys.readouterr().out
+    for name, value in (("nifu", "3"), ("cr", "none"), ("skymethod", "none")):
+        assert re.search(rf"  {name} +: {value}\n", text)
+    assert text.count("  dlambda ") == 1
+    assert main(["muse_bias+muse_scipost+muse_dark", "x.sof"]) != 0
 
 
 def test_values_are_read_in_both_forms():

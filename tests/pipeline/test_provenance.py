@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.memory import MemoryImage
 from pipeline.provenance import Origin
 from pipeline.runner import find_recipe
 
@@ -23,3 +24,13 @@ def test_calibrations_are_identified_but_not_the_pixels_of_exposures(
     origin = Origin(declared, {}, {}, {}, [], None)
     words = origin.keywords(declared.product(tag), None, "x.fits")
     assert ("DATAMD5" in words) == identified
+
+
+def test_overscan_of_a_reduced_image_is_not_that_of_its_pixels():
+    declared = find_recipe("muse_scibasic")
+    own = {"ESO DRS MUSE OVSC1 MEAN": 1000.0, "ESO DRS MUSE FLAT FLUX LAMP": 2.0}
+    image = MemoryImage(None, own, "REDUCED")
+    origin = Origin(declared, {}, {}, {}, [], image)
+    words = origin.keywords(declared.product("PIXTABLE_REDUCED"), image, "x.fits")
+    assert "ESO DRS MUSE OVSC1 MEAN" not in words
+    assert words["ESO DRS MUSE FLAT FLUX LAMP"] == 2.0

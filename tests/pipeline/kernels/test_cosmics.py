@@ -1,9 +1,10 @@
 """Tests of the search for cosmic rays in one image."""
 
 import numpy as np
+import pytest
 
 from pipeline.flags import Flag
-from pipeline.kernels.cosmics import flag_cosmics, gap_limit
+from pipeline.kernels.cosmics import flag_cosmics, gap_limit, may_have_gap
 
 
 def image(seed=1, shape=(120, 60)):
@@ -48,3 +49,17 @@ def test_boxes_larger_than_the_image():
     data, dq = image(shape=(10, 8))
     data[4, 4] += 500.0
     assert flag_cosmics(data, dq, 15, 40, 2, 5.8) == 1
+
+
+@pytest.mark.parametrize("width", [0.01, 0.5, 3.0, 40.0])
+def test_gaps_are_those_of_the_sorted_values(width):
+    rng = np.random.default_rng(4)
+    n_seen = 0
+    for _ in range(200):
+        values = (rng.normal(0.0, 1.0, 60) ** 3).astype(np.float32)
+        ends = float(values.min()), float(values.max())
+        has = bool((np.diff(np.sort(values)) > width).any())
+        found = may_have_gap(values, len(values), *ends, width)
+        n_seen += has
+        assert found == has or ends[1] - ends[0] > 900 * width
+    assert n_seen > 0 or width == 40.0

@@ -1,0 +1,17 @@
+"""From vacuum to air wavelengths."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def vacuum_to_air(vacuum: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert vacuum wavelengths to standard air [Angstrom].
+
+    Ciddor (1996, Applied Optics 35, 1566), equation 1: dry air at 15 C, 101325 Pa with
+    450 ppm CO2.
+    """
+    wavenumber2 = (1e4 / vacuum) ** 2
+    refractivity = 5792105e-8 / (238.0185 - wavenumber2) + 167917e-8 / (
+        57.362 - wavenumber2
+    )
+    return np.asarray(vacuum / (1 + refractivity))
