@@ -133,7 +133,6 @@ def galaxies(image: Floats) -> Iterator[NDArray[np.bool_]]:
 def compare(cube_path: Path, truth_path: Path) -> None:
     """Print chi, the flux and the signal-to-noise ratio of each galaxy's spectrum."""
     cube = read_cube(cube_path)
-    header = fits.getheader(cube_path)
     truth = fits.getdata(truth_path, "DATA").astype(float)
     quiet = clear(cube.wavelength) & ~near_lines(cube, 0.01, LINE_REACH)
     image = np.nanmean(truth, axis=0)
@@ -148,7 +147,7 @@ def compare(cube_path: Path, truth_path: Path) -> None:
         true = truth[:, spaxels]
         good = np.isfinite(data) & np.isfinite(true)
         flux, light = (np.where(good, a, 0).sum(axis=1) for a in (data, true))
-        shared = noise_factor(header, int(spaxels.sum()))
+        shared = noise_factor(cube.header, int(spaxels.sum()))
         sigma = shared * np.sqrt(np.where(good, stat, 0).sum(axis=1))
         there = good.sum(axis=1) > 0.9 * spaxels.sum()
         pull = (flux - light) / np.where(sigma > 0, sigma, np.nan)

@@ -6,7 +6,7 @@ Response and sky come from the chain that ``benchmarks.dithers`` left. Some 21 G
 14 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
 
 ``python -m benchmarks.memory combine`` combines 2, 4, 8 and 16 exposures: the reduced pixel
-tables of ``benchmarks.dithers``, copied under other dates and dithers. Some 15 GB.
+tables of ``benchmarks.dithers``, copied under other dates and dithers. Some 10 GB.
 
 ``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated.
 """
@@ -110,12 +110,12 @@ def exposure(
 
 
 def copies(dithers: Path, folder: Path, n: int) -> list[Path]:
-    """Return ``n`` exposures: copies of the unrotated ones, each elsewhere and later."""
+    """Return ``n`` exposures: the unrotated ones, and copies elsewhere and later."""
     sources = [
         dithers / "own" / f"dither_{k}" / "PIXTABLE_REDUCED_0001.fits" for k in (1, 2, 3)
     ]
-    paths = []
-    for k in range(n):
+    paths = sources[:n]
+    for k in range(len(paths), n):
         paths.append(folder / f"PIXTABLE_REDUCED_{k + 1:04d}.fits")
         if paths[-1].exists():
             continue

@@ -3,7 +3,7 @@
 ``python -m benchmarks.resamplings`` makes cubes of one exposure, some 100 Angstrom of it,
 with both pipelines from the pixel tables of the genuine muse_scibasic, and prints the
 ratio of the voxels, the differences of the world coordinates and the counts of rejected
-pixels.
+pixels; then of cubes on the grids of some OUTPUT_WCS.
 """
 
 import argparse
@@ -32,6 +32,15 @@ COMMON = {
     "rvcorr": "none",
     "pixfrac": "0.8,0.8",
 }
+
+GRIDS = {
+    "AWAV-LOG": {"CTYPE3": "AWAV-LOG"},
+    "WAVE": {"CTYPE3": "WAVE", "CD3_3": 1.25},
+    "WAVE-LOG": {"CTYPE3": "WAVE-LOG"},
+    "coarse": {"CTYPE3": "AWAV", "CD3_3": 2.5, "CRVAL3": 6510.0, "NAXIS3": 30},
+    "spaxels": {"CD1_1": -0.3 / 3600, "CD2_2": 0.25 / 3600, "NAXIS1": 150, "NAXIS2": 20},
+}
+"""What OUTPUT_WCS changes of the natural grid."""
 
 Frames = list[tuple[Path, str]]
 
@@ -105,13 +114,25 @@ def rejected(where: Path, log: str) -> str:
     return f"rejected {count}, genuine {found[-1] if found else '?'}"
 
 
+def grid_file(where: Path, natural: fits.Header, words: Mapping[str, object]) -> Path:
+    """Write an OUTPUT_WCS: the coordinates of a cube with some of them changed."""
+    kept = [f"{k}{i}" for k in ("CTYPE", "CUNIT", "CRVAL", "CRPIX") for i in (1, 2, 3)]
+    kept += ["CD1_1", "CD1_2", "CD2_1", "CD2_2", "CD3_3"]
+    size = [words.get(f"NAXIS{i}", natural[f"NAXIS{i}"]) for i in (3, 2, 1)]
+    hdu = fits.ImageHDU(np.zeros(size, np.float32), name="DATA")
+    hdu.header.update({key: natural[key] for key in kept} | dict(words))
+    path = where / "output_wcs.fits"
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path, overwrite=True)
+    return path
+
+
 def main() -> None:
     """Print one line per method and per statistic."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--scratch", type=Path, default=Path("build/bench/resamplings"))
     parser.add_argument("--range", type=float, nargs=2, default=(6500.0, 6600.0))
-    parser.add_argument("--only", nargs="+", default=[*METHODS, *STATISTICS])
+    parser.add_argument("--only", nargs="+", default=[*METHODS, *STATISTICS, *GRIDS])
     chosen = parser.parse_args()
     tables = sorted(
         (chosen.folder.resolve() / "genuine" / "scibasic_object").glob(
@@ -125,8 +146,17 @@ def main() -> None:
     common = {**COMMON, "lambdamin": low, "lambdamax": high}
     where = chosen.scratch.resolve()
     where.mkdir(parents=True, exist_ok=True)
+    natural = None
     for name in chosen.only:
-        if name in METHODS:
+        if name in GRIDS:
+            if natural is None:
+                run_both(where, frames, {**common, "crsigma": 0})
+                made = where / "genuine" / "DATACUBE_FINAL.fits"
+                natural = fits.getheader(made, "DATA")
+            grid = (grid_file(where, natural, GRIDS[name]), "OUTPUT_WCS")
+            run_both(where, [*frames, grid], {**common, "crsigma": 0})
+            print(f"{name:10s} {compare(where)}", flush=True)
+        elif name in METHODS:
             log = run_both(where, frames, {**common, "resample": name, "crsigma": 0})
             print(f"{name:10s} {compare(where)}", flush=True)
         else:

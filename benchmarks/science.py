@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit, least_squares
 
 from benchmarks.scene import ExpectedScene, exposure_of
+from pipeline.algorithms.covariance import noise_factor
 from pipeline.simulator.scene import Source
 
 Floats = NDArray[np.float64]
@@ -67,6 +68,7 @@ class Cube(NamedTuple):
     stat: NDArray[np.float32]
     wavelength: Floats
     scene: ExpectedScene
+    header: fits.Header
 
 
 def read_cube(path: Path) -> Cube:
@@ -79,7 +81,7 @@ def read_cube(path: Path) -> Cube:
     first = header["CRVAL3"] + (1 - header["CRPIX3"]) * step
     wavelength = first + step * np.arange(data.shape[0])
     scene = ExpectedScene(exposure_of(primary), WCS(header).celestial, data.shape[1:])
-    return Cube(data, stat, wavelength, scene)
+    return Cube(data, stat, wavelength, scene, primary)
 
 
 def clear(wavelength: Floats) -> NDArray[np.bool_]:
@@ -155,6 +157,8 @@ def positions(cube: Cube) -> Iterator[Row]:
     image, w = band(cube, 4800, 8900)
     moved = np.array(list(locate(cube, image, float(w.mean())).values())) * 0.2
     yield "stars measured", float(len(moved))
+    if not len(moved):
+        return
     yield "common shift x [arcsec]", float(np.median(moved[:, 0]))
     yield "common shift y [arcsec]", float(np.median(moved[:, 1]))
     scatter = moved - np.median(moved, axis=0)
@@ -167,6 +171,8 @@ def refraction(cube: Cube) -> Iterator[Row]:
     for first, last in (BLUE, RED):
         image, w = band(cube, first, last)
         places.append(np.array(list(locate(cube, image, float(w.mean())).values())))
+    if not len(places[0]):
+        return
     apart = np.median(places[0] - places[1], axis=0) * 0.2
     yield "refraction left, 4950-6750 [arcsec]", float(np.hypot(*apart))
 
@@ -205,6 +211,8 @@ def fluxes(cube: Cube) -> Iterator[Row]:
         if chosen.sum() >= 40:
             table.append(flux_ratios(cube, chosen))
     ratios = np.array(table)
+    if not np.isfinite(ratios).any():
+        return
     by_band = np.nanmedian(ratios, axis=1)
     yield "fluxes measured", float(np.isfinite(ratios).sum())
     yield "flux over truth, median", float(np.nanmedian(ratios))
@@ -239,7 +247,7 @@ def _profile(
 def line_centres(cube: Cube) -> Iterator[Row]:
     """Yield the errors of the emission lines of galaxies [Angstrom]."""
     y, x = np.indices(cube.data.shape[1:])
-    errors = []
+    errors, pulls = [], []
     for source, place in cube.scene.sources:
         if not source.lines or not cube.scene.inside(place, MARGIN):
             continue
@@ -254,10 +262,30 @@ def line_centres(cube: Cube) -> Iterator[Row]:
         fit, noise = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
         if noise[0, 0] < LINE_ERROR**2:
             errors.append(fit[0] - line.wavelength)
+            pulls.append(errors[-1] / _line_noise(cube, near, line.wavelength, fit))
     if errors:
         yield "emission lines measured", float(len(errors))
         yield "line centres, mean [A]", float(np.mean(errors))
         yield "line centres, largest [A]", float(np.max(np.abs(errors)))
+        yield "line centres, largest [photon noise]", float(np.max(np.abs(pulls)))
+        far = np.minimum(np.abs(errors) / 0.02, np.abs(pulls) / 2)
+        yield "lines off by 0.02 A and twice the noise", float((far > 1).sum())
+
+
+def _line_noise(cube: Cube, near: NDArray[np.bool_], centre: float, fit: Floats) -> float:
+    """Return the photon-noise limit of the centre of a line [Angstrom] (Cramer and Rao).
+
+    ``fit``: centre, sigma, flux, level and slope, see `_profile`.
+    """
+    chosen = np.abs(cube.wavelength - centre) < 12
+    w = cube.wavelength[chosen]
+    step = 1e-3
+    moved = (_profile(w, fit[0] + d, *fit[1:]) for d in (step, -step))
+    change = (next(moved) - next(moved)) / (2 * step)
+    shared = noise_factor(cube.header, int(near.sum())) ** 2
+    variance = shared * np.nansum(cube.stat[chosen][:, near], axis=1, dtype=float)
+    planes = noise_factor(cube.header, 1, 5)  # as many as a line has
+    return float(planes / np.sqrt(np.sum(change**2 / variance)))
 
 
 def sky_residual(cube: Cube) -> Iterator[Row]:

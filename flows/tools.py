@@ -29,7 +29,7 @@ CHANNEL = click.IntRange(1, 24)
 
 @click.group()
 def tool() -> None:
-    """Look at products: plots of traces and wavelengths, tables of bad pixels."""
+    """Look at products and cut them: plots, tables of bad pixels, pixel tables, cubes."""
 
 
 def _slices(first: int, last: int) -> Callable[[Command], Command]:
@@ -248,3 +248,129 @@ def badpix_from_region(
 
     table, n_outside = from_region(region, flag, SIZES[size], trimmed)
     _write(table, n_outside, ifu, output, existing, reference)
+
+
+# --- pixel tables ------------------------------------------------------------------
+
+
+@tool.command("pixtable_dump")
+@click.option("-s", "--start", type=click.IntRange(0), default=0, help="First row, from 0.")
+@click.option("-c", "--count", type=click.IntRange(0), help="Rows [default: all].")
+@click.argument("pixtable", type=FILE)
+def pixtable_dump(pixtable: Path, start: int, count: int | None) -> None:
+    """Print rows of a pixel table and where on the detector they come from."""
+    from pipeline.tools.pixtables import dump
+
+    for line in dump(pixtable, start, count):
+        click.echo(line)
+
+
+def _limits(command: Command) -> Command:
+    """Add the options -x1, -x2, -y1, -y2, -l1 and -l2."""
+    for letter, what in (("y", "y"), ("x", "x"), ("l", "wavelength [Angstrom]")):
+        for end, text in ((2, "Highest"), (1, "Lowest")):
+            option = click.option(
+                f"-{letter}{end}", f"{letter}{end}", type=float, help=f"{text} {what}."
+            )
+            command = option(command)
+    return command
+
+
+@tool.command("pixtable_crop")
+@_limits
+@click.option("-i", "--ifu", type=CHANNEL, help="IFU [default: all].")
+@click.option("-s", "--slice", "number", type=SLICE, help="Slice [default: all].")
+@click.argument("pixtable", type=FILE)
+@click.argument("output", type=TARGET)
+def pixtable_crop(
+    pixtable: Path, output: Path, ifu: int | None, number: int | None, **ends: float | None
+) -> None:
+    """Write the part of a pixel table within limits of x, y and wavelength."""
+    from math import inf
+
+    from pipeline.tools.pixtables import Ranges, crop
+
+    def limits(letter: str) -> tuple[float, float]:
+        low, high = ends[f"{letter}1"], ends[f"{letter}2"]
+        return -inf if low is None else low, inf if high is None else high
+
+    ranges = Ranges(limits("l"), limits("x"), limits("y"), ifu, number)
+    before, after = crop(pixtable, output, ranges)
+    click.echo(f"{pixtable} ({before} rows)")
+    click.echo(f"{output} ({after} rows) saved")
+
+
+@tool.command("pixtable_erase_slice")
+@click.argument("pixtable", type=FILE)
+@click.argument("ifu", type=CHANNEL)
+@click.argument("number", metavar="SLICE", type=SLICE)
+@click.argument("output", type=TARGET)
+def pixtable_erase_slice(pixtable: Path, ifu: int, number: int, output: Path) -> None:
+    """Write a pixel table without a slice of an IFU."""
+    from pipeline.tools.pixtables import erase_slice
+
+    before, after = erase_slice(pixtable, output, ifu, number)
+    click.echo(f"slice {number} of IFU {ifu}: {before - after} pixels removed")
+    click.echo(f"{output} ({after} rows) saved")
+
+
+# --- cubes -------------------------------------------------------------------------
+
+
+def _cubes(command: Command) -> Command:
+    """Add the arguments of a product that must not exist and of two cubes or more."""
+    for argument in (
+        click.argument("cubes", type=FILE, nargs=-1, required=True),
+        click.argument("output", type=TARGET),
+    ):
+        command = argument(command)
+    return command
+
+
+def _new(output: Path, cubes: tuple[Path, ...]) -> None:
+    """Refuse to overwrite a cube, or to put a single one together."""
+    if output.exists():
+        raise click.BadParameter(f"{output} is there already", param_hint="OUTPUT")
+    if len(cubes) < 2:
+        raise click.BadParameter("two cubes or more are needed", param_hint="CUBES")
+
+
+@tool.command("cube_combine")
+@_cubes
+def cube_combine(output: Path, cubes: tuple[Path, ...]) -> None:
+    """Put cubes of one grid, each filled in its own wavelengths, into one."""
+    from pipeline.tools.cubes import combine_cubes
+
+    _new(output, cubes)
+    click.echo(f"{output} ({combine_cubes(cubes, output)} planes) saved")
+
+
+@tool.command("cube_concatenate")
+@_cubes
+def cube_concatenate(output: Path, cubes: tuple[Path, ...]) -> None:
+    """Append cubes that follow each other in wavelength."""
+    from pipeline.tools.cubes import concatenate_cubes
+
+    _new(output, cubes)
+    click.echo(f"{output} ({concatenate_cubes(cubes, output)} planes) saved")
+
+
+@tool.command("cube_filter")
+@click.option("-x", "--extended", is_flag=True, help="Append the images to the cube.")
+@click.option("-f", "--filter", "names", default="", help="Names, with commas [all].")
+@click.option("-l", "--range", "custom", type=float, nargs=2, help="A range [Angstrom].")
+@click.argument("cube", type=FILE)
+@click.argument("filter_list", type=FILE)
+def cube_filter(
+    cube: Path,
+    filter_list: Path,
+    names: str,
+    custom: tuple[float, float] | None,
+    extended: bool,
+) -> None:
+    """Integrate a cube over filters of a FILTER_LIST."""
+    from pipeline.tools.cubes import filter_cube
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in filter_cube(cube, filter_list, wanted, custom, append=extended):
+        click.echo(f"{name} saved")

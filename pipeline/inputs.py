@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.formats.cube import open_cube
+from pipeline.formats.grid import open_grid
 from pipeline.formats.image import open_images
 from pipeline.formats.pixtable import open_pixtable
 from pipeline.formats.raw import open_raw
@@ -26,6 +27,7 @@ _OPEN: dict[Kind, Callable[[Path, str], Opened]] = {
     "table": open_tables,
     "pixels": lambda path, tag: {(frame := open_pixtable(path, tag)).ifu: frame},
     "cube": lambda path, tag: {None: open_cube(path, tag)},
+    "wcs": lambda path, tag: {None: open_grid(path, tag)},
 }
 
 

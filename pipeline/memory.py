@@ -21,6 +21,7 @@ from pipeline.spec import (
     Pixels,
     Planes,
     Segment,
+    Spaxels,
     Table,
     Value,
 )
@@ -200,6 +201,7 @@ class MemoryCubeWriter(MemoryProduct):
     planes: Planes
     rows: set[int] = field(default_factory=set)
     images: dict[str, Image2D] = field(default_factory=dict)
+    spaxels: Spaxels | None = None
 
     def write(self, planes: slice, data: Planes) -> None:
         """Store some planes."""
@@ -388,10 +390,12 @@ class MemoryOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        spaxels: Spaxels | None = None,
     ) -> MemoryCubeWriter:
         """Open a cube."""
         keywords = _opened(tag, number, like, {**(header or {}), **wcs})
-        product = MemoryCubeWriter(planes=_empty(shape), unit=unit, **keywords)
+        planes = _empty(shape)
+        product = MemoryCubeWriter(planes=planes, unit=unit, spaxels=spaxels, **keywords)
         self._add(product)
         return product
 

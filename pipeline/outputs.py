@@ -22,7 +22,17 @@ from pipeline.formats.product import ProductFile
 from pipeline.formats.spool import SpooledImage
 from pipeline.formats.tables import TableProduct
 from pipeline.provenance import Origin, file_name
-from pipeline.spec import QC, Frame, Header, Kind, PixelPlaces, Product, Recipe, Value
+from pipeline.spec import (
+    QC,
+    Frame,
+    Header,
+    Kind,
+    PixelPlaces,
+    Product,
+    Recipe,
+    Spaxels,
+    Value,
+)
 
 log = logging.getLogger(__name__)
 
@@ -163,13 +173,21 @@ class FileOutputs:
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        spaxels: Spaxels | None = None,
     ) -> CubeProduct:
         """Open a cube."""
         spare, variance = self._spare(tag), self.recipe.product(tag).variance
 
         def make(path: Path, words: Keywords) -> CubeProduct:
             return CubeProduct(
-                path, words, shape, unit=unit, wcs=wcs, spare=spare, variance=variance
+                path,
+                words,
+                shape,
+                unit=unit,
+                wcs=wcs,
+                spare=spare,
+                variance=variance,
+                spaxels=spaxels,
             )
 
         return self._add(tag, "cube", make, header, like, number)

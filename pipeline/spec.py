@@ -28,10 +28,11 @@ from pipeline.values import Image2D as Image2D
 from pipeline.values import Pixels as Pixels
 from pipeline.values import Planes as Planes
 from pipeline.values import Segment as Segment
+from pipeline.values import Spaxels as Spaxels
 from pipeline.values import Table as Table
 from pipeline.values import Value as Value
 
-Kind = Literal["raw", "image", "table", "pixels", "cube"]
+Kind = Literal["raw", "image", "table", "pixels", "cube", "wcs"]
 Scope = Literal["ifu", "exposure", "target"]
 
 
@@ -119,6 +120,10 @@ class CubeFrame(Frame, Protocol):
 
     def read(self, planes: slice) -> Planes:
         """Return DATA, DQ (NaN counts as MISSING_DATA) and STAT of some planes."""
+
+
+class GridFrame(Frame, Protocol):
+    """A coordinate system; ``header`` holds its keywords and ``NAXISn``, where known."""
 
 
 Frames = Mapping[str, Sequence[Any]]
@@ -282,8 +287,9 @@ class Outputs(Protocol):
         header: Header | None = None,
         like: Frame | None = None,
         number: int | None = None,
+        spaxels: Spaxels | None = None,
     ) -> CubeWriter:
-        """Open a cube."""
+        """Open a cube; with ``spaxels`` the file holds spectra (Euro3D) in the end."""
 
 
 # --- declarations ----------------------------------------------------------------

@@ -74,3 +74,18 @@ class Image2D(NamedTuple):
     header: Header = NO_HEADER
     keeps_flags: bool = False
     keeps_variance: bool = False
+
+
+class Spaxels(NamedTuple):
+    """What a cube kept as spectra (Euro3D) tells of its spaxels.
+
+    ``ra``, ``dec``: float64[ny, nx] [deg]; ``size``: along x and y [arcsec];
+    ``corrected``: whether refraction is; ``air``: columns ``G_...`` of the Euro3D group
+    table that describe the refraction, NaN where it is corrected.
+    """
+
+    ra: NDArray[np.float64]
+    dec: NDArray[np.float64]
+    size: tuple[float, float]
+    corrected: bool
+    air: Mapping[str, float]

@@ -18,6 +18,7 @@ from pipeline.algorithms.grid import (
 from pipeline.algorithms.mosaic import Mosaic, fill_cube
 from pipeline.algorithms.pointing import spaxel
 from pipeline.algorithms.resample import Method, PlacedExposure, Resampling
+from pipeline.algorithms.spaxels import spaxels_of
 from pipeline.spec import (
     QC,
     BadInput,
@@ -59,8 +60,8 @@ class CubeParams(Params):
     )
     format: Literal["Cube", "Euro3D", "xCube", "xEuro3D", "sdpCube"] = param(
         "Cube",
-        doc='"xCube" has the reconstructed images inside, "sdpCube" the keywords of '
-        "ESO's science data products.",
+        doc='"Euro3D" is a table of spectra, "xCube" and "xEuro3D" have the reconstructed '
+        'images inside, "sdpCube" the keywords of ESO\'s science data products.',
     )
     filter: str = param(
         "white", doc="Filters of the reconstructed images, separated by commas."
@@ -80,18 +81,26 @@ class CubeParams(Params):
         BadInput
             If the choice is not supported.
         """
-        if self.format not in ("Cube", "xCube", "sdpCube"):
-            raise _unsupported("format", self.format, "Cube, xCube or sdpCube")
         return Resampling(
             self.resample, drops(pixfrac), self.ld, self.crtype, sigma, self.rc
         )
 
 
-def _unsupported(name: str, value: str, known: str) -> BadInput:
-    """Return the refusal of a choice."""
-    return BadInput(
-        f"{value} is not supported yet", keyword=f"--{name}", remedy=f"use {known}"
-    )
+def choices(option: str, text: str, known: Sequence[str]) -> list[str]:
+    """Return the parts of a list separated by commas.
+
+    Raises
+    ------
+    BadInput
+        If one is not known.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part not in known:
+            raise BadInput(
+                f"{part!r} is not known", keyword=option, remedy=f"use {', '.join(known)}"
+            )
+    return parts
 
 
 def drops(text: str) -> tuple[float, float, float]:
@@ -166,8 +175,7 @@ def output_grid(
     steps = (params.dx or size, params.dy or size)
     grid = natural_grid(total, tangent, steps, params.dlambda or ANGSTROM_PER_PIXEL)
     for frame in frames.get("OUTPUT_WCS", ()):
-        axes = {f"NAXIS{i}": n for i, n in enumerate(reversed(frame.shape), 1) if n}
-        grid = forced_grid({**frame.header, **axes}, frame.name, grid)
+        grid = forced_grid(frame.header, frame.name, grid, params.dlambda)
     return grid
 
 
@@ -207,6 +215,8 @@ def write_products(
     unit: str,
     qc_prefix: str,
     keywords: Mapping[str, Value],
+    *,
+    corrected: bool,
 ) -> Mosaic:
     """Write DATACUBE_FINAL and the IMAGE_FOV of all filters.
 
@@ -224,6 +234,8 @@ def write_products(
         ``SCIPOST`` or ``EXPCOMB``.
     keywords
         More keywords of the products.
+    corrected
+        Whether differential refraction is.
     """
     _check_scale(headers)
     grid = output_grid(exposures, headers[0], params, frames)
@@ -232,8 +244,17 @@ def write_products(
     if standard and unit == UNIT:
         unit = sdp.UNIT
     wcs = grid.wcs() | (sdp.wcs_keywords() if standard else {})
+    spaxels = None
+    if params.format.endswith("Euro3D"):
+        spaxels = spaxels_of(grid, headers[0], corrected=corrected)
     cube = out.cube(
-        "DATACUBE_FINAL", grid.shape, unit=unit, wcs=wcs, header=keywords, like=like
+        "DATACUBE_FINAL",
+        grid.shape,
+        unit=unit,
+        wcs=wcs,
+        header=keywords,
+        like=like,
+        spaxels=spaxels,
     )
     mosaic = fill_cube(
         cube, exposures, grid, settings, bands, depth=standard, covariance=True
@@ -263,7 +284,7 @@ def write_products(
         images[image.band.name] = Image2D(
             planes, unit, {**grid.image_wcs(), **image.keywords()}
         )
-    if params.format == "xCube":
+    if params.format.startswith("x"):
         cube.write_images(images)
     if standard:
         _write_exposure_map(out, mosaic, headers, like)

@@ -75,3 +75,11 @@ def offset_keywords(
             words[f"ESO DRS MUSE FLUX SCALE{k}"] = offset.flux_scale
         words[f"ESO DRS MUSE OFFSET{k} DATE-OBS"] = str(header.get("DATE-OBS", ""))
     return words
+
+
+def moved(header: Header, offset: Offset | None) -> dict[str, Value]:
+    """Return the pointing of an exposure, with its offset taken off, and what was done."""
+    words = offset_keywords([header], [offset])
+    if "ESO DRS MUSE OFFSET1 DRA" in words:
+        words["RA"], words["DEC"] = tangent_point(header, offset)
+    return words

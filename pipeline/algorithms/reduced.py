@@ -2,27 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import Matrix, field_to_plane
 from pipeline.algorithms.exposure import MergedPixels
+from pipeline.algorithms.pixel_rows import copy_rows, plan_rows
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.kernels.project import native_from_plane, project
-from pipeline.parallel import map_ordered, run_all
-from pipeline.spec import Header, Outputs, Pixels, Value, blocks
-
-_BLOCK = 500_000
-
-_LIMITS = "ESO DRS MUSE PIXTABLE LIMITS LAMBDA"
+from pipeline.spec import Header, Outputs, Pixels, Value
 
 EXTENTS = "ESO DRS MUSE PIXTABLE PREDAR LIMITS"
 """First words of the keywords of the extents before refraction is corrected."""
-
-Mask = NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -43,8 +35,6 @@ class ReducedExposure:
         RA and DEC of the tangent point [deg].
     stretch
         Factor of the wavelengths.
-    limits
-        Wavelengths kept [Angstrom].
     keywords
         What was done, for the header.
     """
@@ -55,7 +45,6 @@ class ReducedExposure:
     matrix: Matrix
     tangent: tuple[float, float]
     stretch: float
-    limits: tuple[float, float]
     keywords: Mapping[str, Value]
 
     @property
@@ -77,17 +66,10 @@ class ReducedExposure:
 
     def write(self, out: Outputs, tag: str, unit: str, number: int) -> None:
         """Write the pixel table, with native spherical coordinates."""
-        parts = list(blocks(self.pixels.n_rows, _BLOCK))
-        inside: list[Mask] = [None] * len(parts)
-        if not self._all_inside():
-            inside = list(map_ordered(self._inside, parts))
-        lengths = [
-            rows.stop - rows.start if mask is None else int(mask.sum())
-            for rows, mask in zip(parts, inside, strict=True)
-        ]
+        plan = plan_rows([self.sampled])
         writer = out.pixels(
             tag,
-            sum(lengths),
+            plan[-1].target.stop,
             unit=unit,
             header=self.keywords,
             like=self.pixels.tables[0],
@@ -95,32 +77,7 @@ class ReducedExposure:
         )
         offsets = {k: v for k, v in self.header.items() if k.endswith(" XOFFSET")}
         writer.header.update(offsets)
-        starts = accumulate([0, *lengths])
-
-        def put(part: tuple[slice, Mask, int]) -> None:
-            rows, mask, start = part
-            pixels = self.pixels.read(rows)
-            if mask is not None:
-                pixels = Pixels._make(column[mask] for column in pixels)
-            pixels = self._native(pixels)
-            writer.write(slice(start, start + len(pixels.data)), pixels)
-
-        run_all(put, zip(parts, inside, starts, strict=False))
-
-    def _all_inside(self) -> bool:
-        """Tell whether all pixels lie between the limits, as far as headers know it."""
-        low, high = self.limits
-        return all(
-            low <= float(table.header.get(f"{_LIMITS} LOW", -np.inf))
-            and float(table.header.get(f"{_LIMITS} HIGH", np.inf)) <= high
-            for table in self.pixels.tables
-        )
-
-    def _inside(self, rows: slice) -> Mask:
-        """Tell which rows lie between the limits of wavelength; None for all."""
-        wavelength = self.pixels.read(rows).wavelength
-        inside = (wavelength >= self.limits[0]) & (wavelength <= self.limits[1])
-        return None if inside.all() else inside
+        copy_rows(writer, [self.sampled], plan, lambda _, pixels: self._native(pixels))
 
     def _native(self, pixels: Pixels) -> Pixels:
         """Return pixels after all steps, in native coordinates."""
@@ -151,7 +108,7 @@ def place_exposure(
     matrix, wcs = field_to_plane(pixels.header, solution, middle_of(before))
     words = {**projected_keywords(wcs), **before}
     return ReducedExposure(
-        pixels, sampled, steps, matrix, tangent, stretch, limits, {**keywords, **words}
+        pixels, sampled, steps, matrix, tangent, stretch, {**keywords, **words}
     )
 
 

@@ -129,7 +129,7 @@ class PlacedExposure:
 
         def extent(window: Pixels) -> Extent:
             pixels = run_steps(window, self.steps)
-            x, y = apply(turn, *(a.astype(np.float64) for a in self._on_plane(pixels)))
+            x, y = apply(turn, *(a.astype(np.float64) for a in self.on_plane(pixels)))
             wavelength = pixels.wavelength.astype(np.float64) * self.stretch
             ranges = ((float(a.min()), float(a.max())) for a in (x, y, wavelength))
             return Extent(*ranges)
@@ -139,7 +139,7 @@ class PlacedExposure:
             raise ValueError("a pixel table without segments")
         return reduce(or_, extents)
 
-    def _on_plane(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def on_plane(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return coordinates in the exposure's tangent plane [arcsec]."""
         if self.matrix is None:
             return plane_from_native(pixels.xpos, pixels.ypos)

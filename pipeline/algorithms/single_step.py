@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.algorithms.flux_calibration import UNIT
-from pipeline.algorithms.pixel_products import write_pixels
+from pipeline.algorithms.pixel_rows import write_pixels
 from pipeline.spec import (
     BadInput,
     Header,
@@ -111,7 +111,6 @@ def change_tables(
             pixels,
             change.step,
             params.limits,
-            [table.header],
             open_writer,
             change.original,
         )

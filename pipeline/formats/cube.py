@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from pipeline.flags import Flag
 from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.euro3d import as_euro3d
 from pipeline.formats.extension import Extension, image_extension
 from pipeline.formats.headers import plane_keywords
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
-from pipeline.spec import BadInput, Image2D, Planes, Value
+from pipeline.spec import BadInput, Image2D, Planes, Spaxels, Value
 
 _PLANES = ("DATA", "STAT")
 _SQUARES = {
@@ -119,9 +120,13 @@ class CubeProduct:
         wcs: Mapping[str, Value],
         spare: int = 0,
         variance: bool = True,
+        spaxels: Spaxels | None = None,
     ) -> None:
         self.path, self.header = path, header
         self.qc: dict[str, Value] = {}
+        self._spaxels = spaxels
+        self._images: list[Extension] = []
+        self._complete = False
         self._planes = _PLANES if variance else _PLANES[:1]
         parts = [Part(product_keywords(header, {}), spare=spare)]
         for plane in self._planes:
@@ -144,17 +149,26 @@ class CubeProduct:
     def write_images(self, images: Mapping[str, Image2D]) -> None:
         """Append images as extensions of their names."""
         for name, image in images.items():
-            for hdu in _image_units(name, image):
-                self._file.append(hdu)
+            self._images.extend(_image_units(name, image))
 
     def close(self) -> None:
         """Complete the file."""
         self._file.parts[0].keywords = product_keywords(self.header, self.qc)
+        if self._spaxels is None:
+            for image in self._images:
+                self._file.append(image)
         self._file.close()
+        self._complete = True
+        if self._spaxels is not None:
+            cube = open_cube(self.path, "")
+            as_euro3d(cube, self.path, self._spaxels, self._images)
 
     def abort(self) -> None:
         """Give the file up."""
-        self._file.abort()
+        if self._complete:
+            self.path.unlink(missing_ok=True)
+        else:
+            self._file.abort()
 
 
 def _image_units(name: str, image: Image2D) -> Iterator[Extension]:

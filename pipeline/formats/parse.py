@@ -48,6 +48,11 @@ def parse_header(text: str) -> Keywords:
 
 def _value(text: str) -> tuple[Value | None, str]:
     """Return value and comment behind the equals sign."""
+    if text.startswith("'"):  # nearly all strings are like this
+        value, end, rest = text[1:].partition("'")
+        rest = rest.lstrip()
+        if end and (not rest or rest.startswith("/")):
+            return value.rstrip(), rest[1:].removeprefix(" ").rstrip()
     string = _STRING.match(text)
     if string is not None:
         return string[1].replace("''", "'").rstrip(), (string[2] or "").rstrip()
@@ -59,6 +64,8 @@ def _plain(word: str) -> Value | None:
     """Return a logical or a number; None for anything else."""
     if word in ("T", "F"):
         return word == "T"
+    if word.isdecimal() and word.isascii():
+        return int(word)
     match = _NUMBER.match(word)
     if match is None:
         return None

@@ -74,6 +74,25 @@ class PixelTableFile:
         start, stop, _ = rows.indices(self.n_rows)
         return Pixels._make(self._read(COLUMNS, slice(start, stop)))
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Names of further columns, such as ``weight``."""
+        return tuple(name for name in self._columns if name not in COLUMNS)
+
+    def read_further(self, rows: slice) -> dict[str, NDArray[np.float32]]:
+        """Return some rows of the further columns."""
+        found = self._read(self.further, rows) if self.further else []
+        return dict(zip(self.further, found, strict=True))
+
+    @property
+    def unit(self) -> str:
+        """Unit of DATA."""
+        if "data" in self.units:
+            return str(self.units["data"].header.get("BUNIT", ""))
+        table = next(u for u in self.units.values() if "data" in _table_columns(u))
+        place = list(_table_columns(table)).index("data")
+        return str(table.header.get(f"TUNIT{place + 1}", ""))
+
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum (lambda, data), if there is one."""
         unit = self.units.get(FLAT_SPECTRUM)
@@ -113,7 +132,7 @@ class PixelTableFile:
             places = {
                 name: _Place(u.offset, 4, _TYPE[int(u.header["BITPIX"])], u.shape[0])
                 for name, u in self.units.items()
-                if name in COLUMNS
+                if name in COLUMNS or _is_column(u)
             }
         else:
             tables = [u for u in self.units.values() if "data" in _table_columns(u)]
@@ -136,6 +155,11 @@ class PixelTableFile:
             found.append((number, int(self.header[keyword])))
             number += 1
         return found
+
+
+def _is_column(unit: Unit) -> bool:
+    """Tell whether an image holds a further column, float32[n, 1]."""
+    return len(unit.shape) == 2 and unit.shape[1] == 1 and unit.header["BITPIX"] == -32
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ The genuine pipeline writes it where the environment variable
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.formats.cards import Keywords, card, read_cards
+from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.extension import table_extension
 from pipeline.formats.pixtable import FLAT_SPECTRUM, open_pixtable
 from pipeline.formats.scan import Unit, scan
 from pipeline.formats.stream import Part, StreamedFits
+from pipeline.formats.table_part import TablePart
 from pipeline.spec import blocks
 
 VARIABLE = "MUSE_PIXTABLE_SAVE_AS_TABLE"
@@ -30,28 +30,6 @@ def wanted_as_table() -> bool:
     return number.isdigit() and int(number) > 0
 
 
-@dataclass
-class TablePart(Part):
-    """A binary table of columns of 4 bytes: ``columns`` are their names and forms."""
-
-    columns: Sequence[tuple[str, str]] = ()
-
-    def _structure(self, first: bool) -> Iterator[str]:  # noqa: ARG002 (never)
-        """Yield the cards that describe the layout."""
-        n_rows, n_columns = self.shape
-        yield card("XTENSION", "BINTABLE", "binary table extension")
-        yield card("BITPIX", 8, "8-bit bytes")
-        yield card("NAXIS", 2, "2-dimensional table")
-        yield card("NAXIS1", 4 * n_columns, "width of table in bytes")
-        yield card("NAXIS2", n_rows, "number of rows")
-        yield card("PCOUNT", 0, "size of special data area")
-        yield card("GCOUNT", 1, "one data group")
-        yield card("TFIELDS", n_columns, "number of fields in each row")
-        for number, (name, form) in enumerate(self.columns, 1):
-            yield card(f"TTYPE{number}", name)
-            yield card(f"TFORM{number}", f"1{form}")
-
-
 def as_binary_table(path: Path) -> None:
     """Rewrite a pixel table of images as one binary table and the lamp-flat spectrum.
 
@@ -59,7 +37,7 @@ def as_binary_table(path: Path) -> None:
     """
     units = scan(path)
     images = [unit for unit in units[1:] if unit.header.get("XTENSION") == "IMAGE"]
-    columns = [(unit.name, _FORM[int(unit.header["BITPIX"])]) for unit in images]
+    columns = [(unit.name, f"1{_FORM[int(unit.header['BITPIX'])]}") for unit in images]
     bunits = {
         f"TUNIT{number}": unit.header["BUNIT"]
         for number, unit in enumerate(images, 1)

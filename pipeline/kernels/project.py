@@ -96,3 +96,37 @@ def native_from_plane(
         else:
             depth[i] = -np.arctan(radius)
     return phi, depth
+
+
+@kernel
+def celestial_from_plane(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    tangent: tuple[float, float],
+    reference: tuple[float, float],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return RA and DEC of tangent-plane coordinates, relative to a reference.
+
+    Parameters
+    ----------
+    x, y : float32[n]
+        Coordinates in the plane that touches at ``tangent`` [arcsec].
+    tangent, reference : (float, float)
+        RA and DEC [deg].
+
+    Returns
+    -------
+    ra, dec : float32[n]
+        Plain differences from ``reference`` [deg], as positioned pixel tables keep them.
+    """
+    ra = np.empty(x.shape[0], np.float32)
+    dec = np.empty(x.shape[0], np.float32)
+    arcsec = 3600.0 * 180.0 / np.pi
+    c, s = np.cos(np.radians(tangent[1])), np.sin(np.radians(tangent[1]))
+    for i in range(x.shape[0]):
+        east, north = np.float64(x[i]) / arcsec, np.float64(y[i]) / arcsec
+        forward, up = c - north * s, s + north * c
+        across = np.sqrt(east * east + forward * forward)
+        ra[i] = np.degrees(np.arctan2(east, forward)) + (tangent[0] - reference[0])
+        dec[i] = np.degrees(np.arctan2(up, across)) - reference[1]
+    return ra, dec

@@ -189,22 +189,26 @@ def flag_spikes(
     ny, nx = data.shape
     values = np.empty(2 * reach, np.float32)
     spikes = np.empty(nx, np.bool_)
+    padded = np.full(nx + 2 * reach, np.float32(np.inf))
+    lowest = np.empty(nx, np.float32)
     n_flagged = 0
     for y in range(ny):
+        _lowest_around(data[y], dq[y], padded, lowest)
         for x in range(nx):
-            spikes[x] = False
-            if dq[y, x] != 0:
+            error = np.sqrt(stat[y, x])
+            spikes[x] = dq[y, x] == 0 and data[y, x] - lowest[x] > sigma * error
+        for x in range(nx):
+            if not spikes[x]:
                 continue
+            spikes[x] = False
             n = 0
-            lowest = np.inf
             for k in range(max(x - reach, 0), min(x + reach + 1, nx)):
                 if k != x and dq[y, k] == 0:
                     values[n] = data[y, k]
-                    lowest = min(lowest, float(data[y, k]))
                     n += 1
-            error = np.sqrt(stat[y, x])
-            if n < 3 or data[y, x] - lowest <= sigma * error:
+            if n < 3:
                 continue
+            error = np.sqrt(stat[y, x])
             level = median(values, n)
             spread = error
             if statistic != IRAF:
@@ -220,3 +224,26 @@ def flag_spikes(
                 dq[y, x] |= np.uint32(flag)
                 n_flagged += 1
     return n_flagged
+
+
+@kernel
+def _lowest_around(
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    padded: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+) -> None:
+    """Find the lowest good value around each pixel of a row, itself included.
+
+    ``padded``: work space, the row with the reach on either side, where it is infinite.
+    """
+    nx = data.shape[0]
+    n_around = padded.shape[0] - nx + 1
+    middle = padded[n_around // 2 : n_around // 2 + nx]
+    for x in range(nx):
+        middle[x] = data[x] if dq[x] == 0 else np.float32(np.inf)
+        lowest[x] = np.float32(np.inf)
+    for first in range(n_around):
+        part = padded[first : first + nx]
+        for x in range(nx):
+            lowest[x] = part[x] if part[x] < lowest[x] else lowest[x]

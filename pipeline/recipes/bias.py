@@ -32,6 +32,7 @@ from pipeline.spec import (
     ImageWriter,
     Input,
     Outputs,
+    Planes,
     Product,
     RawFrame,
     blocks,
@@ -39,7 +40,7 @@ from pipeline.spec import (
     recipe,
 )
 
-N_ROWS = 16
+N_ROWS = 32
 """Rows in hand at a time."""
 
 TAG = "MASTER_BIAS"
@@ -166,9 +167,9 @@ def _combine_half(
         there = slice(half.start + rows.start, half.start + rows.stop)
         raw = stack.raw(there)
         levels.add(raw, upper)
-        planes, n_saturated = stack.combine(there, raw)
-        master.write_values(there, planes.data, planes.stat)
-        data[rows], dq[rows] = planes.data, planes.dq
+        out = Planes(data[rows], dq[rows], np.empty_like(data[rows]))
+        _, n_saturated = stack.combine(there, raw, out)
+        master.write_values(there, out.data, out.stat)
         return n_saturated
 
     return sum(map_ordered(combine_rows, blocks(len(data), N_ROWS)), np.zeros(1, np.int64))

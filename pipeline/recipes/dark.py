@@ -23,6 +23,7 @@ from pipeline.spec import (
     ImageWriter,
     Input,
     Outputs,
+    Planes,
     Product,
     Value,
     blocks,
@@ -30,7 +31,7 @@ from pipeline.spec import (
     recipe,
 )
 
-N_ROWS = 16
+N_ROWS = 32
 """Rows in hand at a time."""
 
 N_BOXES = 8
@@ -185,11 +186,11 @@ def _combine_half(
 
     def combine_rows(rows: slice) -> NDArray[np.int64]:
         there = slice(half.start + rows.start, half.start + rows.stop)
-        planes, n_saturated = stack.combine(there)
-        master.write_values(there, planes.data, planes.stat)
-        data[rows], dq[rows] = planes.data, planes.dq
+        out = Planes(data[rows], dq[rows], np.empty_like(data[rows]))
+        _, n_saturated = stack.combine(there, out=out)
+        master.write_values(there, out.data, out.stat)
         if whole is not None:
-            whole.write(there, planes)
+            whole.write(there, out)
         return n_saturated
 
     return sum(map_ordered(combine_rows, blocks(len(data), N_ROWS)), np.zeros(1, np.int64))

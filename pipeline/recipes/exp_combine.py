@@ -6,12 +6,14 @@ from typing import Literal
 from pipeline.algorithms.cube_products import (
     EXPOSURE_MAP,
     CubeParams,
+    choices,
     cube_qc,
     write_products,
 )
 from pipeline.algorithms.exposure import group_exposures
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.mosaic import exposure_weights
+from pipeline.algorithms.positioned import wcs_keywords, write_positioned
 from pipeline.algorithms.positions import (
     Offset,
     find_offset,
@@ -21,6 +23,7 @@ from pipeline.algorithms.positions import (
 )
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -37,7 +40,11 @@ from pipeline.spec import (
 class ExpCombineParams(CubeParams):
     """Parameters of the combination of exposures."""
 
-    save: Literal["cube"] = param("cube", doc='What to save: "cube" (cube and images).')
+    save: str = param(
+        "cube",
+        doc='What to save, separated by commas: "cube" (cube and images), "combined" (one '
+        "pixel table of all exposures).",
+    )
     crsigma: float = param(
         10.0,
         unit="sigma",
@@ -72,12 +79,19 @@ class ExpCombineParams(CubeParams):
         ),
         Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
-        Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input("OUTPUT_WCS", "wcs", n_max=1, per_ifu=False, optional=True),
     ],
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of all exposures.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
         EXPOSURE_MAP,
+        Product(
+            "PIXTABLE_COMBINED",
+            "pixels",
+            "Pixels of all exposures with RA and DEC.",
+            unit=UNIT,
+            optional=True,
+        ),
     ],
     qc=cube_qc("EXPCOMB"),
 )
@@ -88,6 +102,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
     resampled together, slab by slab of wavelength. Cosmic rays are found by comparing all
     exposures; memory does not grow with their number.
     """
+    saved = choices("--save", params.save, ("cube", "combined"))
     settings = params.resampling(params.pixfrac, params.crsigma)
     tables = [_whole(group) for group in group_exposures(frames["PIXTABLE_REDUCED"])]
     headers = [table.header for table in tables]
@@ -109,6 +124,19 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
     if "ESO DRS MUSE PIXTABLE FFCORR" in headers[0]:
         keywords[LAMP_RESTORED] = True
     unit = UNIT if calibrated else "count"
+    if "combined" in saved:
+        write_positioned(
+            out,
+            "PIXTABLE_COMBINED",
+            exposures,
+            headers,
+            unit=unit,
+            like=tables[0],
+            keywords={**wcs_keywords(headers[0]), **keywords},
+            weighted=params.weight != "none",
+        )
+    if "cube" not in saved:
+        return
     write_products(
         out,
         frames,
@@ -120,6 +148,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
         unit,
         "EXPCOMB",
         keywords,
+        corrected=REFRACTION_CORRECTED in headers[0],
     )
 
 

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipeline.algorithms.astrometry import default_solution
 from pipeline.algorithms.cube_products import (
     EXPOSURE_MAP,
     CubeParams,
+    choices,
     cube_qc,
     write_products,
 )
@@ -20,6 +21,12 @@ from pipeline.algorithms.exposure_autocal import (
     exposure_autocal,
     write_autocal,
 )
+from pipeline.algorithms.exposure_raman import (
+    exposure_raman,
+    raman_product,
+    raman_qc,
+    write_raman,
+)
 from pipeline.algorithms.exposure_sky import (
     ExposureSky,
     SkySettings,
@@ -31,20 +38,28 @@ from pipeline.algorithms.flux_calibration import (
     UNIT,
     flux_step,
 )
+from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL
 from pipeline.algorithms.mosaic import exposure_weights
+from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.positioned import write_positioned
 from pipeline.algorithms.positions import (
+    Offset,
     find_offset,
     flux_scale,
+    moved,
     offset_keywords,
     tangent_point,
 )
+from pipeline.algorithms.raman import RamanLight
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.algorithms.slab import Step
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
+from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
 from pipeline.spec import (
-    BadInput,
     Frames,
     Input,
     Outputs,
@@ -52,14 +67,22 @@ from pipeline.spec import (
     Product,
     Table,
     Value,
-    fixed,
     param,
     recipe,
 )
 
 log = logging.getLogger(__name__)
 
-_SAVED = ("cube", "autocal", "skymodel", "individual")
+_SAVED = (
+    "cube",
+    "autocal",
+    "raman",
+    "skymodel",
+    "individual",
+    "positioned",
+    "combined",
+    "stacked",
+)
 
 
 class ScipostParams(CubeParams):
@@ -69,7 +92,10 @@ class ScipostParams(CubeParams):
         "cube,skymodel",
         doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
         'sky that was subtracted), "autocal" (mask and factors of the autocalibration), '
-        '"individual" (the reduced pixel table of each exposure).',
+        '"raman" (what was fitted of the light of the lasers), '
+        '"individual" (the reduced pixel table of each exposure), "positioned" (the same '
+        'with places on the sky), "combined" (one pixel table of all exposures), "stacked" '
+        "(an image of all slices side by side).",
     )
     crsigma: float = param(
         15.0,
@@ -91,8 +117,11 @@ class ScipostParams(CubeParams):
         doc="Autocalibration of the slices by the level of the sky: deepfield measures it "
         "on the exposure, which must show much blank sky; user applies AUTOCAL_FACTORS.",
     )
-    raman_width: float = fixed(
-        20.0, unit="Angstrom", doc="Width of the ranges around Raman lines."
+    raman_width: float = param(
+        20.0,
+        unit="Angstrom",
+        doc="Width of the ranges around the Raman lines of O2 and N2 in which their light "
+        "is fitted; with adaptive optics and RAMAN_LINES.",
     )
     skymethod: Literal["none", "subtract-model", "model", "simple"] = param(
         "model", doc="How the sky is subtracted."
@@ -163,7 +192,7 @@ class ScipostParams(CubeParams):
         Input("ASTROMETRY_WCS", "table", n_max=1, per_ifu=False, optional=True),
         Input("OFFSET_LIST", "table", n_max=1, per_ifu=False, optional=True),
         Input("FILTER_LIST", "table", n_max=1, per_ifu=False, optional=True),
-        Input("OUTPUT_WCS", "cube", n_max=1, per_ifu=False, optional=True),
+        Input("OUTPUT_WCS", "wcs", n_max=1, per_ifu=False, optional=True),
         Input(
             "AUTOCAL_FACTORS",
             "table",
@@ -178,7 +207,7 @@ class ScipostParams(CubeParams):
             n_max=1,
             per_ifu=False,
             optional=True,
-            doc="Not used; refused for exposures with adaptive optics.",
+            doc="Lines that the air scatters from the lasers; used with adaptive optics.",
         ),
         Input("SKY_LINES", "table", n_max=1, per_ifu=False, optional=True),
         Input("SKY_CONTINUUM", "table", n_max=1, per_ifu=False, optional=True),
@@ -197,16 +226,40 @@ class ScipostParams(CubeParams):
             numbered=True,
             optional=True,
         ),
+        Product(
+            "PIXTABLE_POSITIONED",
+            "pixels",
+            "Reduced pixels of an exposure with RA and DEC.",
+            unit=UNIT,
+            numbered=True,
+            optional=True,
+        ),
+        Product(
+            "PIXTABLE_COMBINED",
+            "pixels",
+            "Reduced pixels of all exposures with RA and DEC.",
+            unit=UNIT,
+            optional=True,
+        ),
+        Product(
+            "OBJECT_RESAMPLED",
+            "image",
+            "All slices of all exposures side by side.",
+            unit=UNIT,
+            optional=True,
+        ),
         *autocal_products(numbered=True, optional=True),
+        raman_product(numbered=True, optional=True),
         *sky_products(numbered=True, optional=True),
     ],
-    qc=[*cube_qc("SCIPOST"), *autocal_qc(), *sky_qc("SCIPOST", optional=True)],
+    qc=[*cube_qc("SCIPOST"), *autocal_qc(), *raman_qc(), *sky_qc("SCIPOST", optional=True)],
 )
 def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """Calibrate exposures in flux, subtract their sky and make a cube.
 
     Each exposure: its IFUs are merged; fluxes are calibrated by response, extinction and
-    telluric absorption; differential refraction is taken out; slices are brought to one
+    telluric absorption; differential refraction is taken out; with adaptive optics, the
+    light that the air scatters from the lasers; slices are brought to one
     level of the sky, if asked for; the sky is subtracted;
     wavelengths are brought to the barycentre of the solar system; the astrometric
     solution places the pixels on the sky. Then all are resampled together, slab by slab
@@ -216,21 +269,17 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     settings = params.resampling(params.pixfrac, params.crsigma)
     offsets = _table(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
-    _check_calibrations(frames, groups)
+    if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
+        log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     exposures = []
     for number, group in enumerate(groups, 1):
-        exposure, sky, autocal = _reduce(group, frames, params, offsets)
-        exposures.append(exposure)
-        if autocal is not None and "autocal" in params.save:
-            write_autocal(out, autocal, number)
-        if sky is not None and "skymodel" in params.save:
-            _write_sky(out, sky, unit, number)
+        reduced = _reduce(group, frames, params, offsets)
+        exposures.append(reduced.exposure)
+        _write_found(out, reduced, params.save, unit, number)
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
-    if "cube" not in params.save:
-        return
     headers = [exposure.header for exposure in exposures]
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
@@ -238,42 +287,91 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
         exposure.placed(weight, flux_scale(offset))
         for exposure, weight, offset in zip(exposures, weights, found, strict=True)
     ]
+    _write_pixels(out, params, exposures, placed, found, unit)
+    if "cube" not in params.save:
+        return
     keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
     if exposures[0].pixels.flat is not None:
         keywords[LAMP_RESTORED] = True
     like = groups[0][0]
     write_products(
-        out, frames, params, settings, placed, headers, like, unit, "SCIPOST", keywords
+        out,
+        frames,
+        params,
+        settings,
+        placed,
+        headers,
+        like,
+        unit,
+        "SCIPOST",
+        keywords,
+        corrected=REFRACTION_CORRECTED in exposures[0].keywords,
     )
+
+
+def _write_pixels(
+    out: Outputs,
+    params: ScipostParams,
+    exposures: Sequence[ReducedExposure],
+    placed: Sequence[PlacedExposure],
+    found: Sequence[Offset | None],
+    unit: str,
+) -> None:
+    """Write what is asked for of the pixels with their places on the sky."""
+    if "positioned" in params.save:
+        for k, offset in enumerate(found):
+            header = exposures[k].header
+            write_positioned(
+                out,
+                "PIXTABLE_POSITIONED",
+                [placed[k]],
+                [header],
+                unit=unit,
+                like=exposures[k].pixels.tables[0],
+                keywords={**exposures[k].keywords, **moved(header, offset)},
+                number=k + 1,
+            )
+    headers = [exposure.header for exposure in exposures]
+    words: dict[str, Any] = {
+        "unit": unit,
+        "like": exposures[0].pixels.tables[0],
+        "keywords": {**exposures[0].keywords, **offset_keywords(headers, found)},
+    }
+    if "combined" in params.save:
+        weighted = params.weight != "none"
+        write_positioned(
+            out, "PIXTABLE_COMBINED", placed, headers, weighted=weighted, **words
+        )
+    if "stacked" in params.save:
+        bin_width = (params.dx or WIDER * spaxel(headers[0])) / 3600.0
+        image = StackedImage(placed, bin_width, params.dlambda or ANGSTROM_PER_PIXEL)
+        write_stacked(out, image, **words)
 
 
 def _check(params: ScipostParams) -> None:
     """Refuse what is not supported."""
-    wanted = [part.strip() for part in params.save.split(",")]
-    for name, value, known in (
-        ("darcheck", params.darcheck, ("none",)),
-        *(("save", part, _SAVED) for part in wanted),
-    ):
-        if value not in known:
-            raise BadInput(
-                f"{value} is not supported yet",
-                keyword=f"--{name}",
-                remedy=f"use {', '.join(known)}",
-            )
+    choices("--save", params.save, _SAVED)
+    choices("--darcheck", params.darcheck, ("none",))
 
 
-def _check_calibrations(frames: Frames, groups: Sequence[Sequence[PixelTable]]) -> None:
-    """Refuse Raman lines where they would matter; miss what flux calibration needs."""
-    modes = [str(group[0].header.get("ESO INS MODE", "")) for group in groups]
-    if frames.get("RAMAN_LINES") and any("-AO-" in mode for mode in modes):
-        raise BadInput(
-            "Raman lines of the laser cannot be subtracted",
-            file=frames["RAMAN_LINES"][0].name,
-            keyword="RAMAN_LINES",
-            remedy="leave the file out; the lines stay in the spectra",
-        )
-    if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
-        log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
+class Reduced(NamedTuple):
+    """An exposure with what was found on the way; ``field``: before its sky went."""
+
+    exposure: ReducedExposure
+    field: FieldExposure
+    sky: ExposureSky | None
+    autocal: ExposureAutocal | None
+    raman: RamanLight | None
+
+
+def _write_found(out: Outputs, reduced: Reduced, save: str, unit: str, number: int) -> None:
+    """Write what was found on the way, as far as it shall be saved."""
+    if reduced.autocal is not None and "autocal" in save:
+        write_autocal(out, reduced.autocal, number)
+    if reduced.raman is not None and "raman" in save:
+        write_raman(out, reduced.field, reduced.raman, unit, number)
+    if reduced.sky is not None and "skymodel" in save:
+        _write_sky(out, reduced.sky, unit, number)
 
 
 def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
@@ -291,8 +389,8 @@ def _reduce(
     frames: Frames,
     params: ScipostParams,
     offsets: Table | None,
-) -> tuple[ReducedExposure, ExposureSky | None, ExposureAutocal | None]:
-    """Return one exposure with all steps of its reduction, its sky and its slices."""
+) -> Reduced:
+    """Return one exposure with all steps of its reduction."""
     pixels = merge(tables)
     header = pixels.header
     steps: list[Step] = []
@@ -306,7 +404,7 @@ def _reduce(
     refraction = refraction_step(header, params.lambdaref)
     steps += refraction
     if refraction:
-        keywords["ESO DRS MUSE PIXTABLE DAR CORRECT"] = params.lambdaref
+        keywords[REFRACTION_CORRECTED] = params.lambdaref
     limits = (params.lambdamin, params.lambdamax)
     solution = default_solution(header)
     if params.astrometry and frames.get("ASTROMETRY_WCS"):
@@ -314,6 +412,10 @@ def _reduce(
     position = SkyPosition(solution, tangent_point(header, find_offset(offsets, header)))
     field = FieldExposure(pixels, tuple(steps), *limits, position)
     settings = params.sky_settings()
+    raman = exposure_raman(field, frames, params.raman_width, settings)
+    if raman is not None:
+        steps.append(raman)
+        field = field.after(raman)
     autocal = exposure_autocal(
         params.autocalib, field, frames, settings.sampling, settings.kappa[0]
     )
@@ -337,7 +439,7 @@ def _reduce(
         limits,
         keywords,
     )
-    return exposure, sky, autocal
+    return Reduced(exposure, field, sky, autocal, raman)
 
 
 def _table(frames: Frames, tag: str) -> Any:

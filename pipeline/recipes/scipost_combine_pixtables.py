@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.flux_calibration import UNIT
-from pipeline.algorithms.pixel_products import write_pixels
+from pipeline.algorithms.pixel_rows import write_pixels
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, StepParams, unit_of
 from pipeline.spec import (
     BadInput,
@@ -77,7 +77,6 @@ def scipost_combine_pixtables(
             "PIXTABLE_COMBINED", n_rows, unit=unit, header=words, like=groups[0][0]
         )
 
-    headers = [table.header for table in groups[0]]
-    writer = write_pixels(pixels, lambda found: found, params.limits, headers, open_writer)
+    writer = write_pixels(pixels, lambda found: found, params.limits, open_writer)
     offsets = {k: v for k, v in pixels.header.items() if k.endswith(" XOFFSET")}
     writer.header.update(offsets)

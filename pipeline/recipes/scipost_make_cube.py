@@ -2,12 +2,18 @@
 
 from typing import Literal
 
-from pipeline.algorithms.cube_products import CubeParams, cube_qc, write_products
+from pipeline.algorithms.cube_products import (
+    EXPOSURE_MAP,
+    CubeParams,
+    cube_qc,
+    write_products,
+)
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, unit_of
 from pipeline.algorithms.slab import Sampled
+from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -60,7 +66,7 @@ class MakeCubeParams(CubeParams):
         ),
         Input(
             "OUTPUT_WCS",
-            "cube",
+            "wcs",
             n_max=1,
             per_ifu=False,
             optional=True,
@@ -70,6 +76,7 @@ class MakeCubeParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of the exposure.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        EXPOSURE_MAP,
     ],
     qc=cube_qc("SCIPOST"),
 )
@@ -110,4 +117,5 @@ def scipost_make_cube(frames: Frames, params: MakeCubeParams, out: Outputs) -> N
         unit_of(table.header),
         "SCIPOST",
         keywords,
+        corrected=REFRACTION_CORRECTED in table.header,
     )

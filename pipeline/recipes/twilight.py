@@ -12,6 +12,7 @@ from pipeline.algorithms.detector import CalibratedFrame, calibrated
 from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded
 from pipeline.algorithms.geometry import SliceMap, slice_map
 from pipeline.algorithms.illumination import measure_illumination
+from pipeline.algorithms.last_rows import LastRows
 from pipeline.algorithms.modes import instrument_mode, notch_filter
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels
@@ -387,16 +388,18 @@ def _ifu(frames: Frames, params: TwilightParams, ifu: int) -> _Ifu:
                 remedy=f"add the {tag} of this IFU to the set of frames",
             )
 
+    bias = LastRows(of_ifu("MASTER_BIAS")[0])
+
     def in_counts(raw: RawFrame) -> CalibratedFrame:
         return calibrated(
             raw,
-            of_ifu("MASTER_BIAS")[0],
+            bias,
             params,
             dark=next(iter(of_ifu("MASTER_DARK")), None),
             bad_pixels=of_ifu("BADPIX_TABLE"),
         )
 
-    images, flat = [in_counts(raw) for raw in raws], of_ifu("MASTER_FLAT")[0]
+    images, flat = [in_counts(raw) for raw in raws], LastRows(of_ifu("MASTER_FLAT")[0])
     check_exposures(images, lit=True)
     slices = slice_map(
         ifu,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.air import vacuum_to_air
 from pipeline.static.files import Extension
-from pipeline.static.wavelengths import vacuum_to_air
 
 FIRST, LAST = 4600.0, 9400.0
 """Wavelengths listed [Angstrom]; MUSE records 4600 to 9350."""

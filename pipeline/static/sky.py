@@ -14,9 +14,9 @@ from astropy.io import fits
 from numpy.typing import NDArray
 from scipy.ndimage import percentile_filter
 
+from pipeline.algorithms.air import vacuum_to_air
 from pipeline.static.files import Extension
 from pipeline.static.oh_levels import oh_lines
-from pipeline.static.wavelengths import vacuum_to_air
 
 FIRST, LAST = 4600.0, 9450.0
 """Range used [Angstrom, vacuum]."""

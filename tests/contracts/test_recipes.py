@@ -66,3 +66,10 @@ def test_recipes_of_raw_frames_take_bad_pixels_and_overscan_parameters(recipe):
         assert {"overscan", "ovscreject", "ovscsigma", "ovscignore"} <= set(
             recipe.params.model_fields
         )
+
+
+def test_recipes_of_archive_cubes_have_an_exposure_map():
+    for recipe in RECIPES.values():
+        tags = {product.tag for product in recipe.products}
+        if "DATACUBE_FINAL" in tags and "format" in recipe.params.model_fields:
+            assert "EXPOSURE_MAP" in tags, recipe.name

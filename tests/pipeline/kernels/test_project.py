@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from pipeline.kernels.project import native_from_plane, plane_from_native, project
+from pipeline.kernels.project import (
+    celestial_from_plane,
+    native_from_plane,
+    plane_from_native,
+    project,
+)
 
 MATRIX = np.array([[-0.2, 0.01, 3.0], [0.02, 0.2, -1.0], [1e-6, -2e-6, 1.0]])
 
@@ -63,3 +68,15 @@ def test_no_points():
     empty = np.empty(0, "f4")
     for found in (project(empty, empty, MATRIX), plane_from_native(empty, empty)):
         assert [len(a) for a in found] == [0, 0]
+
+
+def test_celestial_coordinates_agree_with_astropy():
+    tangent, reference = (53.1625, -27.791), (53.2, -27.8)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], tangent
+    wcs.wcs.crpix, wcs.wcs.cd = [1.0, 1.0], np.eye(2) / 3600.0
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(-40.0, 40.0, (2, 200)).astype("f4")
+    expected = np.array(wcs.all_pix2world(x, y, 0)) - np.array(reference)[:, None]
+    found = celestial_from_plane(x.copy(), y.copy(), tangent, reference)
+    assert_allclose(np.array(found) * 3600, expected * 3600, atol=1e-4)

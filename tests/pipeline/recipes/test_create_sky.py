@@ -135,3 +135,38 @@ def test_a_response_without_the_lamp_is_refused(frames):
     old = [MemoryTable(response.tables, {}, "STD_RESPONSE", None, "old.fits")]
     with pytest.raises(BadInput, match=r"old\.fits.*without the lamp-flat spectrum"):
         create_sky.run({**frames, "STD_RESPONSE": old}, CreateSkyParams(), MemoryOutputs())
+
+
+def again(frames, **params):
+    out = MemoryOutputs()
+    create_sky.run(frames, CreateSkyParams(**params), out)
+    return out
+
+
+def test_every_option_has_its_effect(frames, products):
+    """Fraction, ignored part, samplings, rejection and wavelengths are as asked for."""
+    plain = products["SKY_MASK"]
+    darker = again(frames, ignore=0.3, fraction=0.5)["SKY_MASK"]
+    assert darker.planes.data.mean() == pytest.approx(0.7 * 0.5, abs=0.02)
+    assert darker.qc["QC SKY LOWLIMIT"] > plain.qc["QC SKY LOWLIMIT"]
+    assert darker.qc["QC SKY THRESHOLD"] < plain.qc["QC SKY THRESHOLD"]
+    other = again(frames, sampling=0.625, csampling=1.25, lambdamin=5700, lambdamax=6500)
+    spectrum = other["SKY_SPECTRUM"].tables[""].columns["lambda"]
+    continuum = other["SKY_CONTINUUM"].tables["CONTINUUM"].columns["lambda"]
+    assert np.diff(spectrum) == pytest.approx(0.625)
+    assert np.diff(continuum) == pytest.approx(1.25)
+    assert 5700 <= spectrum[0] < 5702 and 6498 < spectrum[-1] <= 6500
+
+
+def test_rejection_of_cosmic_rays_can_be_switched_off(frames, products):
+    def scatter(found):
+        columns = found["SKY_SPECTRUM"].tables[""].columns
+        clear = (columns["lambda"] > 5650) & (columns["lambda"] < 5850)
+        return np.std(columns["data"][clear])
+
+    def roughness(found):
+        image, mask = (found[t].planes.data for t in ("SKY_IMAGE", "SKY_MASK"))
+        return np.std(image[mask > 0])
+
+    assert scatter(again(frames, crsigma="15.,0.")) > 1.1 * scatter(products)
+    assert roughness(again(frames, crsigma="0.,15.")) > 1.02 * roughness(products)

@@ -124,3 +124,36 @@ def test_an_exposure_that_was_not_aligned_is_said(exposures, caplog):
     cube = combine(exposures, MemoryTable({"": table}, tag="OFFSET_LIST"))
     assert_allclose(cube.planes.data, combine(exposures).planes.data)
     assert f"{DATES[1]} could not be aligned" in caplog.text
+
+
+def test_pixels_of_all_exposures_in_one_table(exposures):
+    """Both exposures on one sky, one after the other, with weights and limits."""
+    out = MemoryOutputs()
+    params = exp_combine.params(save="combined", lambdamin=5000.0)
+    exp_combine.run({"PIXTABLE_REDUCED": exposures}, params, out)
+    table = out["PIXTABLE_COMBINED"]
+    words = table.header
+    assert words["ESO DRS MUSE PIXTABLE COMBINED"] == 2
+    assert words["ESO DRS MUSE PIXTABLE WCS"] == "positioned (final)"
+    last = words["ESO DRS MUSE PIXTABLE EXP1 LAST"]
+    assert words["ESO DRS MUSE PIXTABLE EXP2 FIRST"] == last + 1
+    assert words["ESO DRS MUSE PIXTABLE EXP2 LAST"] + 1 == len(table.pixels.data)
+    kept = [e.pixels.data[e.pixels.wavelength >= 5000.0] for e in exposures]
+    assert_allclose(table.pixels.data, np.concatenate(kept), rtol=1e-6)
+    assert table.pixels.wavelength.min() >= 5000.0
+    assert set(table.extra["weight"]) == {1.0}
+    assert [k for k in words if " EXP0 " in k] == []
+    middle = [
+        float(np.median(table.pixels.ypos[part]))
+        for part in (slice(0, last + 1), slice(last + 1, None))
+    ]
+    assert (middle[1] - middle[0]) * 3600 == pytest.approx(0.6, abs=0.1)
+
+
+def test_weights_are_no_column_where_there_are_none(exposures):
+    out = MemoryOutputs()
+    params = exp_combine.params(save="combined", weight="none")
+    exp_combine.run({"PIXTABLE_REDUCED": exposures}, params, out)
+    assert not out["PIXTABLE_COMBINED"].extra
+    with pytest.raises(BadInput, match="--save"):
+        combine(exposures, save="everything")

@@ -1,13 +1,11 @@
 """muse_scipost on a made-up sky in memory."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.memory import MemoryOutputs, MemoryTable
+from pipeline.memory import MemoryOutputs
 from pipeline.parallel import memory_budget
 from pipeline.recipes.scipost import scipost
 from pipeline.spec import BadInput
@@ -153,12 +151,25 @@ def test_noise_factors_are_those_of_the_cube():
     assert pull == pytest.approx(1.0, abs=0.15)
 
 
+def test_spectra_know_where_their_spaxels_lie(tables):
+    """The places of Euro3D are those that astropy reads from the cube."""
+    cube = run(tables, format="Euro3D")["DATACUBE_FINAL"]
+    words = {k: v for k, v in cube.header.items() if k[-1] in "123"}
+    y, x = np.indices(cube.planes.data.shape[1:])
+    ra, dec = WCS(words).celestial.all_pix2world(x, y, 0)
+    assert_allclose(cube.spaxels.ra, ra, atol=1e-8)
+    assert_allclose(cube.spaxels.dec, dec, atol=1e-8)
+    assert not cube.spaxels.corrected and cube.spaxels.air["G_AIRMAS"] > 1.0
+    again = run(tables, format="xEuro3D", lambdaref=7000.0)["DATACUBE_FINAL"]
+    assert again.spaxels.corrected and np.isnan(again.spaxels.air["G_AIRMAS"])
+    assert list(again.images) == ["white"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("format", "Euro3D"),
         ("pixfrac", "0.8,x"),
-        ("save", "stacked"),
+        ("save", "everything"),
         ("sky_crsigma", "15"),
     ],
 )
@@ -167,16 +178,39 @@ def test_what_is_not_supported_is_refused(tables, name, value):
         run(tables, **{name: value})
 
 
-def test_frames_that_cannot_be_used_are_named(tables):
-    frames = {
-        "PIXTABLE_OBJECT": tables,
-        "RAMAN_LINES": [MemoryTable({}, tag="RAMAN_LINES")],
-    }
-    plain = scipost.params(**PLAIN)
-    scipost.run(frames, plain, MemoryOutputs())
-    adaptive = [
-        replace(table, header={**table.header, "ESO INS MODE": "WFM-AO-N"})
-        for table in tables
-    ]
-    with pytest.raises(BadInput, match=r"RAMAN_LINES.*leave the file out"):
-        scipost.run({**frames, "PIXTABLE_OBJECT": adaptive}, plain, MemoryOutputs())
+def test_pixels_with_places_on_the_sky(tables):
+    """A cube of a positioned table by astropy has its star where the sky has it."""
+    out = run(tables, save="individual,positioned,combined,stacked")
+    positioned = out["PIXTABLE_POSITIONED"]
+    words, pixels = positioned.header, positioned.pixels
+    assert words["ESO DRS MUSE PIXTABLE WCS"] == "positioned (final)"
+    tangent = Sky().tangent
+    assert (words["CRVAL1"], words["CRVAL2"]) == pytest.approx(tangent)
+    star = Sky().stars[0]
+    east = pixels.xpos * np.cos(np.radians(tangent[1])) * 3600
+    near = np.hypot(east - star.east, pixels.ypos * 3600 - star.north) < 1.0
+    near &= pixels.data < np.percentile(pixels.data[near], 98)  # no cosmic rays
+    light = pixels.data[near] - np.median(pixels.data)
+    assert np.average(east[near], weights=light) == pytest.approx(star.east, abs=0.05)
+    north = np.average(pixels.ypos[near] * 3600, weights=light)
+    assert north == pytest.approx(star.north, abs=0.05)
+    reduced, combined = out["PIXTABLE_REDUCED"].pixels, out["PIXTABLE_COMBINED"]
+    for name in ("wavelength", "data", "stat", "dq", "origin"):
+        assert_array_equal(getattr(pixels, name), getattr(reduced, name))
+    for column, other in zip(pixels, combined.pixels, strict=True):
+        assert_array_equal(column, other)
+    assert not combined.extra
+
+
+def test_slices_stand_side_by_side(tables):
+    image = run(tables, save="stacked")["OBJECT_RESAMPLED"]
+    again = run(tables, save="stacked", dlambda=2.5)["OBJECT_RESAMPLED"]
+    data = image.planes.data
+    wave = image.header["CRVAL2"] + image.header["CD2_2"] * np.arange(len(data))
+    line = abs(wave - LINE) < 10.0
+    brightest = np.median(np.nan_to_num(data[line]), axis=0).argmax()
+    assert wave[line][np.nanargmax(data[line, brightest])] == pytest.approx(LINE, abs=2.5)
+    assert np.isfinite(data).mean() > 0.7
+    assert again.header["CD2_2"] == 2.5
+    assert abs(len(again.planes.data) - len(data) / 2) <= 1
+    assert 2 * np.nansum(again.planes.data) == pytest.approx(np.nansum(data), rel=0.05)

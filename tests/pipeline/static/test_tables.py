@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from pipeline.algorithms.air import vacuum_to_air
 from pipeline.instrument import FULL, MINI, SIZES
 from pipeline.static import PER_SIZE, TAGS, static_path
 from pipeline.static.build import _write_own
 from pipeline.static.oh_levels import oh_lines
-from pipeline.static.wavelengths import vacuum_to_air
 
 ALL = [(tag, size) for tag in TAGS for size in (SIZES if tag in PER_SIZE else ["full"])]
 
