@@ -80,9 +80,15 @@ def change_tables(
     change_of: Callable[[PixelTable], Change],
     params: StepParams,
     out: Outputs,
+    *,
+    numbered: bool = True,
 ) -> None:
-    """Write what becomes of each table; the numbers of the products follow theirs."""
-    for number, table in enumerate(tables, 1):
+    """Write what becomes of each table; the numbers of the products follow theirs.
+
+    ``numbered``: as the recipe declares its product.
+    """
+    for count, table in enumerate(tables, 1):
+        number = count if numbered else None
         change = change_of(table)
         pixels = change.pixels or table
         keywords = dict(change.keywords)
@@ -95,7 +101,7 @@ def change_tables(
             keywords: Header = keywords,
             unit: str = unit,
             extra: Sequence[str] = extra,
-            number: int = number,
+            number: int | None = number,
         ) -> PixelWriter:
             return out.pixels(
                 "PIXTABLE_REDUCED",

@@ -1,5 +1,6 @@
 """muse_scipost_raman: the light that the air scatters from the lasers, removed."""
 
+from dataclasses import replace
 from functools import partial
 
 from pipeline.algorithms.exposure import group_exposures, merge
@@ -74,7 +75,10 @@ class RamanParams(StepParams):
             "SKY_MASK", "image", n_max=1, per_ifu=False, optional=True, doc="Where to look."
         ),
     ],
-    products=[REDUCED, raman_product(numbered=True, optional=True)],
+    products=[
+        replace(REDUCED, numbered=False),
+        raman_product(numbered=True, optional=True),
+    ],
     qc=raman_qc(),
 )
 def scipost_raman(frames: Frames, params: RamanParams, out: Outputs) -> None:
@@ -122,4 +126,4 @@ def scipost_raman(frames: Frames, params: RamanParams, out: Outputs) -> None:
     def change(_table: PixelTable) -> Change:
         return Change(partial(run_steps, steps=steps), keywords, pixels)
 
-    change_tables(groups[0][:1], change, params, out)
+    change_tables(groups[0][:1], change, params, out, numbered=False)
