@@ -71,6 +71,9 @@ def align(
 ) -> list[Alignment]:
     """Return the offsets of exposures against the first.
 
+    An exposure that overlaps with none of those before stays where it was pointed; others
+    may be aligned with it.
+
     Parameters
     ----------
     catalogues
@@ -84,6 +87,7 @@ def align(
         Weight sources by their flux.
     """
     offsets: dict[int, Positions] = {0: np.zeros(2)}
+    anchors = {0}
     merged = catalogues[0]
     left = set(range(1, len(catalogues)))
     while left:
@@ -95,9 +99,13 @@ def align(
         offset, score = proposals[best]
         left.remove(best)
         if score > 0.0:
-            offsets[best] = refine(merged, catalogues[best], offset, radii[1:], weighted)
-            merged = merged.with_sources(catalogues[best].moved(offsets[best]))
-    _relax(catalogues, offsets, radii[-1], weighted)
+            offset = refine(merged, catalogues[best], offset, radii[1:], weighted)
+        else:
+            anchors.add(best)
+            offset = np.zeros(2)
+        offsets[best] = offset
+        merged = merged.with_sources(catalogues[best].moved(offset))
+    _relax(catalogues, offsets, anchors, radii[-1], weighted)
     return [_judge(catalogues, offsets, k, radii[-1]) for k in range(len(catalogues))]
 
 
@@ -206,13 +214,14 @@ def _mean(steps: Positions, weights: NDArray[np.float64]) -> Positions:
 def _relax(
     catalogues: Sequence[Catalogue],
     offsets: dict[int, Positions],
+    anchors: set[int],
     radius: float,
     weighted: bool,
 ) -> None:
-    """Refine each exposure against all others, the first one staying where it is."""
+    """Refine each exposure against all others, the anchors staying where they are."""
     for _ in range(_N_ROUNDS):
         moved = 0.0
-        for k in sorted(offsets)[1:]:
+        for k in sorted(offsets.keys() - anchors):
             others = _others(catalogues, offsets, k)
             new = _pairwise(others, catalogues[k], offsets[k], radius, weighted)
             moved = max(moved, float(np.abs(new - offsets[k]).max()))
@@ -252,8 +261,6 @@ def _judge(
     radius: float,
 ) -> Alignment:
     """Return the result for one exposure: most sources matched in any other one."""
-    if k not in offsets:
-        return Alignment(np.full(2, np.nan), 0, np.nan)
     n_matched, squares = 0, []
     for other in _others(catalogues, offsets, k):
         there, here = match(other, catalogues[k], offsets[k], radius)

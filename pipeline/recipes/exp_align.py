@@ -1,5 +1,6 @@
 """muse_exp_align: offsets between exposures from the sources in their images."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.algorithms.daofind import (
     sky_level,
 )
 from pipeline.algorithms.preview import SkyImage, common_grid, stack
+from pipeline.algorithms.source_lists import given_sources
 from pipeline.spec import (
     QC,
     BadInput,
@@ -27,11 +29,13 @@ from pipeline.spec import (
     Planes,
     Product,
     Table,
+    TableFrame,
     Value,
-    fixed,
     param,
     recipe,
 )
+
+log = logging.getLogger(__name__)
 
 _MAD_TO_SIGMA = 1.4826
 
@@ -70,8 +74,8 @@ class ExpAlignParams(Params):
         5.0, unit="pix", doc="Least distance of a source to a pixel without data.", ge=0
     )
     expmap: bool = param(False, doc="Write a map of the exposure times, too.")
-    override_detection: bool = fixed(
-        False, doc="Take the positions of a SOURCE_LIST instead of detecting sources."
+    override_detection: bool = param(
+        False, doc="Take the positions of SOURCE_LISTs instead of detecting sources."
     )
 
     def radii(self) -> list[float]:
@@ -150,9 +154,10 @@ class _Detected:
     frame: ImageFrame
     image: SkyImage
     sources: PointSources
-    level: float
-    deviation: float
-    threshold: float
+    level: float = 0.0
+    deviation: float = 0.0
+    threshold: float = 0.0
+    origin: str = "detection"
 
     def catalogue(self, tangent: tuple[float, float]) -> Catalogue:
         """Return the sources in the plane that touches at ``tangent``."""
@@ -178,7 +183,7 @@ class _Detected:
             "table",
             per_ifu=False,
             optional=True,
-            doc="Only for override_detection, which is not supported.",
+            doc="Positions of sources, a list for each image; for override_detection.",
         ),
     ],
     products=[
@@ -195,10 +200,15 @@ def exp_align(frames: Frames, params: ExpAlignParams, out: Outputs) -> None:
     Point sources are detected in each image. Pairs of sources propose offsets, which are
     judged by how many sources they explain in position and flux; matched sources then
     give the offsets, of all exposures together. An exposure that matches no other one
-    gets an offset of NaN, and muse_exp_combine then leaves it where it was pointed.
+    gets an offset of zero and stays where it was pointed.
     """
     radii = params.radii()
-    detected = [_detect(frame, params) for frame in _by_date(frames["IMAGE_FOV"])]
+    images = _by_date(frames["IMAGE_FOV"])
+    lists = frames.get("SOURCE_LIST", ())
+    if params.override_detection and not lists:
+        log.warning("no SOURCE_LIST is given: sources are detected")
+    given = params.override_detection and bool(lists)
+    detected = [_given(i, lists) if given else _detect(i, params) for i in images]
     tangent = detected[0].image.tangent
     catalogues = [found.catalogue(tangent) for found in detected]
     alignments = align(catalogues, radii, params.nbins, params.weight)
@@ -219,6 +229,12 @@ def _by_date(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
                 remedy="give the IMAGE_FOV of muse_scipost",
             )
     return sorted(frames, key=lambda frame: str(frame.header["DATE-OBS"]))
+
+
+def _given(frame: ImageFrame, lists: Sequence[TableFrame]) -> _Detected:
+    """Return an image with the sources given for it."""
+    image = SkyImage.of(frame.read(slice(0, frame.shape[0])), frame.header)
+    return _Detected(frame, image, given_sources(frame, lists), origin="catalog")
 
 
 def _detect(frame: ImageFrame, params: ExpAlignParams) -> _Detected:
@@ -269,7 +285,7 @@ def _write_sources(
         writer.write("", Table(columns, units))
         writer.qc.update(
             {
-                "QC EXPALIGN SRC POSITIONS": "detection",
+                "QC EXPALIGN SRC POSITIONS": found.origin,
                 "QC EXPALIGN NDET": len(ra),
                 "QC EXPALIGN BKG MEDIAN": found.level,
                 "QC EXPALIGN BKG MAD": found.deviation,
@@ -312,6 +328,13 @@ def _write_offsets(
     writer = out.table("OFFSET_LIST", like=detected[0].frame)
     writer.write("", Table(columns, units))
     n_matched = [a.n_matched for a in alignments]
+    for found, n in zip(detected, n_matched, strict=True):
+        if n == 0:
+            log.warning(
+                "%s: no source is in another image; its offset is zero. Remedy: lower "
+                "--threshold, widen --rsearch, or align it by hand",
+                found.frame.name,
+            )
     qc: dict[str, Value] = {}
     for k, (found, n) in enumerate(zip(detected, n_matched, strict=True), 1):
         qc[f"QC EXPALIGN NDET{k}"] = len(found.sources.x)
@@ -320,11 +343,10 @@ def _write_offsets(
     qc["QC EXPALIGN NOMATCH"] = n_matched.count(0)
     steps = np.array([a.offset for a in alignments])
     for axis, values in zip(("RA", "DEC"), steps.T, strict=True):
-        known = values[np.isfinite(values)]
-        qc[f"QC EXPALIGN OFFSET {axis} MIN"] = float(known.min())
-        qc[f"QC EXPALIGN OFFSET {axis} MAX"] = float(known.max())
-        qc[f"QC EXPALIGN OFFSET {axis} MEAN"] = float(known.mean())
-        qc[f"QC EXPALIGN OFFSET {axis} STDEV"] = float(known.std(ddof=len(known) > 1))
+        qc[f"QC EXPALIGN OFFSET {axis} MIN"] = float(values.min())
+        qc[f"QC EXPALIGN OFFSET {axis} MAX"] = float(values.max())
+        qc[f"QC EXPALIGN OFFSET {axis} MEAN"] = float(values.mean())
+        qc[f"QC EXPALIGN OFFSET {axis} STDEV"] = float(values.std(ddof=len(values) > 1))
     scatter = [a.scatter for a in alignments if np.isfinite(a.scatter)]
     if scatter:
         qc["QC EXPALIGN RESIDUAL MAX"] = max(scatter)
@@ -340,8 +362,7 @@ def _write_preview(
 ) -> None:
     """Write the image of the combined field and, on request, its exposure time."""
     images = [
-        found.image.moved(*offset) if np.isfinite(offset).all() else found.image
-        for found, offset in zip(detected, offsets, strict=True)
+        found.image.moved(*offset) for found, offset in zip(detected, offsets, strict=True)
     ]
     grid = common_grid(images)
     planes, times = stack(images, grid)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.memory import MemoryImage, MemoryOutputs
+from pipeline.memory import MemoryImage, MemoryOutputs, MemoryTable
 from pipeline.recipes.exp_align import exp_align
-from pipeline.runner import parameters
-from pipeline.spec import BadInput, Planes
+from pipeline.spec import BadInput, Planes, Table
 
 TANGENT = (53.1625, -27.791)
 STARS = np.random.default_rng(4).uniform(-26, 26, (120, 2))
@@ -74,8 +73,8 @@ def test_a_rotated_exposure_that_hardly_overlaps(seed):
     true = [(0.0, 0.0), *rng.uniform(-3, 3, (2, 2))]
     images = [image(o, seed=k, number=k, rotated=k == 1) for k, o in enumerate(true)]
     found = offsets(run(images))
-    assert np.abs(found[1] - true[1]).max() < 0.03
-    assert np.abs(found[2] - true[2]).max() < 0.01
+    assert np.abs(found[1] - true[1]).max() < 0.02
+    assert np.abs(found[2] - true[2]).max() < 0.005
 
 
 def test_one_common_star_is_enough():
@@ -86,11 +85,12 @@ def test_one_common_star_is_enough():
     assert np.abs(found - TRUE).max() < 0.02
 
 
-def test_nothing_in_common_is_said():
+def test_nothing_in_common_is_said(caplog):
     images = [image(number=0), image(seed=2, number=1, stars=np.empty((0, 2)))]
     out = run(images, threshold=-8.0, srcmin=1)
     assert out["OFFSET_LIST"].qc["QC EXPALIGN NOMATCH"] == 2
-    assert np.isnan(offsets(out)[1]).all()
+    assert (offsets(out)[1] == 0).all()
+    assert "IMAGE_FOV_1.fits: no source is in another image" in caplog.text
 
 
 def test_sources_and_preview():
@@ -118,9 +118,57 @@ def test_the_exposure_time_is_mapped_on_request():
     assert 600 < times.qc["QC EXPALIGN EXPTIME AVG"] < 1800
 
 
-def test_given_positions_are_not_supported():
-    with pytest.raises(BadInput, match="--override_detection: is not supported"):
-        parameters(exp_align, {"override_detection": True})
+def test_an_isolated_pair_is_aligned_with_itself():
+    pair = [(0.0, 0.0), (1.1, -0.6)]
+    images = [image(o, seed=k, number=k) for k, o in enumerate(TRUE[:2])]
+    for k, (east, north) in enumerate(pair, 2):
+        there = image((east, 200.0 + north), seed=k, number=k, stars=STARS)
+        images.append(there)
+    found = offsets(run(images))
+    assert np.abs(found[1] - TRUE[1]).max() < 0.005
+    assert (found[2] == 0).all()
+    assert np.abs(found[3] - pair[1]).max() < 0.005
+
+
+def given(images, flux=True):
+    """Lists of the places of the stars on each image, without those outside."""
+    lists = []
+    for frame in images:
+        h, (ny, nx) = frame.header, frame.shape
+        x = (nx + 1) / 2 - STARS[:, 0] / 0.2
+        y = (ny + 1) / 2 + STARS[:, 1] / 0.2
+        inside = (x > 3) & (x < nx - 2) & (y > 3) & (y < ny - 2)
+        columns = {"Id": np.arange(inside.sum()), "X": x[inside], "Y": y[inside]}
+        columns["Flux"] = FLUX[inside] if flux else np.full(inside.sum(), np.nan)
+        header = {"MJD-OBS": h["MJD-OBS"], "DATE-OBS": h["DATE-OBS"]}
+        lists.append(MemoryTable({"": Table(columns, {})}, header, "SOURCE_LIST", None))
+    return lists
+
+
+@pytest.mark.parametrize("flux", [True, False])
+def test_given_positions_are_used(flux):
+    dark = [image(o, seed=k, number=k, stars=np.empty((0, 2))) for k, o in enumerate(TRUE)]
+    out = MemoryOutputs()
+    frames = {"IMAGE_FOV": dark, "SOURCE_LIST": given(dark, flux)[::-1]}
+    exp_align.run(frames, exp_align.params(override_detection=True), out)
+    assert np.abs(offsets(out) - TRUE).max() < 1e-4
+    qc = out.products["SOURCE_LIST"][0].qc
+    assert qc["QC EXPALIGN SRC POSITIONS"] == "catalog"
+    assert qc["QC EXPALIGN NDET"] > 10 and qc["QC EXPALIGN THRESHOLD"] == 0
+
+
+def test_each_image_needs_its_list():
+    images = [image(o, seed=k, number=k) for k, o in enumerate(TRUE)]
+    frames = {"IMAGE_FOV": images, "SOURCE_LIST": given(images)[:2]}
+    with pytest.raises(BadInput, match="0 lists of sources among 2"):
+        exp_align.run(frames, exp_align.params(override_detection=True), MemoryOutputs())
+
+
+def test_without_lists_sources_are_detected(caplog):
+    images = [image(o, seed=k, number=k) for k, o in enumerate(TRUE)]
+    out = run(images, override_detection=True)
+    assert np.abs(offsets(out) - TRUE).max() < 0.005
+    assert "no SOURCE_LIST is given" in caplog.text
 
 
 def test_bad_radii_are_refused():
