@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.algorithms.depth import MeanImage
 from pipeline.algorithms.field_mask import blank_sky
+from pipeline.formats.cards import Keywords
 from pipeline.formats.cube import open_cube
-from pipeline.spec import blocks
+from pipeline.formats.mask import MaskProduct
+from pipeline.spec import Planes, blocks
 
 CONTINUUM_WIDTH = 50
 """Width of the filter that keeps the continua of sources [pix]; 20 to 50 are advised by
@@ -35,6 +36,15 @@ def sources(cube: Path) -> NDArray[np.bool_]:
     return ~blank_sky(mean.image().astype(np.float32)).mask
 
 
+def write_mask(mask: NDArray[np.bool_], path: Path) -> None:
+    """Write a mask for ZAP: 1 where there are sources."""
+    data = mask.astype(np.float32)
+    product = MaskProduct(path, Keywords(), (data.shape[0], data.shape[1]))
+    flags = np.zeros(data.shape, np.uint32)
+    product.write(slice(0, len(data)), Planes(data, flags, data))
+    product.close()
+
+
 def clean(cube: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Return the values that ZAP leaves, float32[nz, ny, nx], and its settings.
 
@@ -45,7 +55,7 @@ def clean(cube: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
 
     with TemporaryDirectory() as folder:
         mask = Path(folder) / "mask.fits"
-        fits.writeto(mask, sources(cube).astype(np.int16))
+        write_mask(sources(cube), mask)
         found = zap.process(
             str(cube),
             interactive=True,
