@@ -52,21 +52,28 @@ def read_noise(raws: Sequence[RawFrame]) -> list[ReadNoise]:
     list of ReadNoise
         By port. The error comes from the scatter between bands of rows.
     """
-    return [_port_noise(raws, port) for port in size_of(raws[0].shape).quadrants()]
+    found = {}
+    ports = size_of(raws[0].shape).quadrants()
+    for first in {port.raw_y.start: port for port in ports}.values():  # of each half
+        parts = bands(first, _SHARE)
+        counts = [np.stack([raw.read(rows) for rows in parts]) for raw in raws]
+        for port in ports:
+            if port.raw_y == first.raw_y:
+                found[port.number] = _port_noise(counts, port)
+    return [found[port.number] for port in ports]
 
 
-def _port_noise(raws: Sequence[RawFrame], port: Quadrant) -> ReadNoise:
-    """Measure one port on bands of rows spread over it."""
-    parts = bands(port, _SHARE)
-    counts = [np.stack([raw.read(rows, port.raw_x) for rows in parts]) for raw in raws]
-    levels = tuple(float(np.median(c[:, ::2, ::4])) for c in counts)
-    variances = np.zeros((len(raws) - 1, N_BANDS))
+def _port_noise(counts: Sequence[NDArray[np.uint16]], port: Quadrant) -> ReadNoise:
+    """Measure one port on bands of whole raw rows, uint16[n_bands, n_rows, nx] each."""
+    columns = port.raw_x
+    levels = tuple(float(np.median(c[:, ::2, columns][:, :, ::4])) for c in counts)
+    variances = np.zeros((len(counts) - 1, N_BANDS))
     for k, (first, second) in enumerate(pairwise(counts)):
         shift = round(levels[k] - levels[k + 1])
         for band in range(N_BANDS):
             histogram = np.zeros(2 * _HALF + 1, np.int64)
-            nx = first.shape[2]
-            difference_histogram(first[band], second[band], 0, nx, shift, histogram)
+            start, stop = columns.start, columns.stop
+            difference_histogram(first[band], second[band], start, stop, shift, histogram)
             variances[k, band] = _clipped_variance(histogram) / 2
     by_band = variances.mean(axis=0)  # pairs share exposures, bands nothing
     noise = float(np.sqrt(by_band.mean()))

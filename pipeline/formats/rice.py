@@ -35,11 +35,18 @@ class RiceRows:
         header, offset = self.unit.header, self.unit.offset
         n_rows, width = int(header["NAXIS2"]), int(header["NAXIS1"])
         kind = _DESCRIPTORS[str(header["TFORM1"])[:2]]
-        with self.path.open("rb") as file:
-            table = os.pread(file.fileno(), n_rows * width, offset)
+        table = self._bytes(offset, n_rows * width)
         found = np.frombuffer(table, kind).reshape(n_rows, 2).astype(np.int64)
         start = found[:, 1] + offset + int(header.get("THEAP", n_rows * width))
         return np.column_stack([start, start + found[:, 0]])
+
+    def _bytes(self, start: int, size: int) -> bytes:
+        """Return a part of the file."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            return os.pread(fd, size, start)
+        finally:
+            os.close(fd)
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.uint16]:
         """Return raw counts [adu], uint16[n_rows, n_columns].
@@ -55,8 +62,7 @@ class RiceRows:
         counts = np.empty((len(places), last), np.uint16)
         if counts.size:
             low, high = int(places[:, 0].min()), int(places[:, 1].max())
-            with self.path.open("rb") as file:
-                packed = np.frombuffer(os.pread(file.fileno(), high - low, low), np.uint8)
+            packed = np.frombuffer(self._bytes(low, high - low), np.uint8)
             starts, stops = (places - low).T.copy()
             if len(packed) < high - low or not decode_rows(
                 packed, starts, stops, self.block, counts

@@ -16,8 +16,6 @@ _SPLIT_BITS = 4
 """Bits that tell how a block is split."""
 _NOT_SPLIT = 14
 """Split of a block whose differences are stored as they are."""
-_ZEROS = np.array([8 - int(byte).bit_length() for byte in range(256)], np.int64)
-"""Zeros that a byte begins with."""
 
 
 @kernel
@@ -63,17 +61,22 @@ def decode_rows(
                     if split == _NOT_SPLIT:
                         n = np.int64(_FIRST_BITS)
                     else:
-                        zeros = _ZEROS[bits >> np.uint64(56)]
-                        while zeros == 8:
-                            bits, n_bits, high = bits << np.uint64(8), n_bits - 8, high + 8
+                        zeros = _zeros_before(bits)
+                        while zeros >= n_bits:
+                            high += n_bits
+                            bits, n_bits = bits << np.uint64(n_bits), 0
                             position, bits, n_bits = _fill(
                                 packed, position, stop, bits, n_bits
                             )
                             if n_bits <= 0:
                                 return False
-                            zeros = _ZEROS[bits >> np.uint64(56)]
+                            zeros = _zeros_before(bits)
                         high += zeros
                         bits, n_bits = bits << np.uint64(zeros + 1), n_bits - zeros - 1
+                        if n_bits < n:
+                            position, bits, n_bits = _fill(
+                                packed, position, stop, bits, n_bits
+                            )
                     # in two steps, since n may be 0
                     low = np.int64((bits >> np.uint64(1)) >> np.uint64(63 - n))
                     bits, n_bits = bits << np.uint64(n), n_bits - int(n)
@@ -91,9 +94,29 @@ def decode_rows(
 def _fill(
     packed: NDArray[np.uint8], position: int, stop: int, bits: np.uint64, n_bits: int
 ) -> tuple[int, np.uint64, int]:
-    """Append bytes while there is room in the 64 bits in hand."""
+    """Append bytes while there is room in the 64 bits in hand.
+
+    While eight bytes are left they are taken at once; what has no room comes again.
+    """
+    if position + 8 <= stop and n_bits >= 0:
+        word = np.uint64(0)
+        for k in range(8):
+            word = (word << np.uint64(8)) | np.uint64(packed[position + k])
+        n_bytes = (63 - n_bits) >> 3
+        bits |= word >> np.uint64(n_bits)
+        return position + n_bytes, bits, n_bits + 8 * n_bytes
     while n_bits <= 56 and position < stop:
         bits |= np.uint64(packed[position]) << np.uint64(56 - n_bits)
         position += 1
         n_bits += 8
     return position, bits, n_bits
+
+
+@kernel
+def _zeros_before(bits: np.uint64) -> int:
+    """Return how many zeros 64 bits begin with; the compiler knows one instruction."""
+    n = 64
+    while bits != np.uint64(0):
+        bits >>= np.uint64(1)
+        n -= 1
+    return n

@@ -41,6 +41,19 @@ def test_all_counts_come_back(tmp_path, values):
     assert_array_equal(rows.read(slice(1, 2), cut), counts[1:, cut])
 
 
+@pytest.mark.parametrize("noise", [0.6, 2.0, 8.0, 100.0])
+def test_jumps_out_of_the_noise_come_back(tmp_path, noise):
+    """Long runs of zero bits, as at the edges of lit slices, wherever they fall."""
+    rng = np.random.default_rng(5)
+    counts = rng.normal(2000, noise, (200, 600))
+    jumps = rng.random(counts.shape) < 0.02
+    counts[jumps] += noise * rng.uniform(0, 120, np.count_nonzero(jumps))
+    counts = counts.astype(np.uint16)
+    path = packed(tmp_path, counts)
+    rows = rice_rows(path, scan(path)[1])
+    assert_array_equal(rows.read(slice(0, 200), slice(None)), counts)
+
+
 def test_raw_frames_are_read_by_rows(tmp_path):
     counts = rawbias.counts(1)
     counts[5], counts[6, ::2] = 0, 65535
