@@ -1,6 +1,5 @@
 """muse_exp_combine: several reduced exposures to one cube."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.algorithms.cube_products import (
@@ -15,21 +14,19 @@ from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.positioned import wcs_keywords, write_positioned
 from pipeline.algorithms.positions import (
-    Offset,
     find_offset,
-    flux_scale,
     offset_keywords,
-    tangent_point,
 )
-from pipeline.algorithms.resample import PlacedExposure
-from pipeline.algorithms.slab import Sampled
+from pipeline.algorithms.reduced_tables import (
+    check_reduced,
+    place_table,
+    whole_table,
+)
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.spec import (
-    BadInput,
     Frames,
     Input,
     Outputs,
-    PixelTable,
     Product,
     Value,
     param,
@@ -104,16 +101,16 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
     """
     saved = choices("--save", params.save, ("cube", "combined"))
     settings = params.resampling(params.pixfrac, params.crsigma)
-    tables = [_whole(group) for group in group_exposures(frames["PIXTABLE_REDUCED"])]
+    tables = [whole_table(group) for group in group_exposures(frames["PIXTABLE_REDUCED"])]
     headers = [table.header for table in tables]
     for table in tables:
-        _check(table, tables[0])
+        check_reduced(table, tables[0])
     offsets = frames["OFFSET_LIST"][0].read() if frames.get("OFFSET_LIST") else None
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
     limits = (params.lambdamin, params.lambdamax)
     exposures = [
-        _placed(table, offset, weight, limits)
+        place_table(table, offset, weight, limits)
         for table, offset, weight in zip(tables, found, weights, strict=True)
     ]
     calibrated = bool(headers[0].get("ESO DRS MUSE PIXTABLE FLUXCAL", False))
@@ -149,51 +146,4 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
         "EXPCOMB",
         keywords,
         corrected=REFRACTION_CORRECTED in headers[0],
-    )
-
-
-def _whole(group: Sequence[PixelTable]) -> PixelTable:
-    """Return the one table of an exposure; its IFUs must be merged."""
-    if len(group) > 1:
-        raise BadInput(
-            f"is one of {len(group)} tables of the same exposure",
-            file=group[1].name,
-            keyword="DATE-OBS",
-            remedy='give one table of all IFUs each, from muse_scipost save="individual"',
-        )
-    return group[0]
-
-
-def _check(table: PixelTable, first: PixelTable) -> None:
-    """Refuse a table that is no reduced exposure or unlike the first one."""
-    state = str(table.header.get("ESO DRS MUSE PIXTABLE WCS", ""))
-    if not state.startswith("projected"):
-        raise BadInput(
-            f"is {state!r}, not 'projected': its pixels have no native coordinates",
-            file=table.name,
-            keyword="ESO DRS MUSE PIXTABLE WCS",
-            remedy='reduce the exposure by muse_scipost with save="individual"',
-        )
-    for keyword in ("ESO DRS MUSE PIXTABLE FLUXCAL", "SPECSYS"):
-        if table.header.get(keyword) != first.header.get(keyword):
-            raise BadInput(
-                f"is {table.header.get(keyword)!r}, but {first.header.get(keyword)!r} in "
-                f"{first.name}",
-                file=table.name,
-                keyword=keyword,
-                remedy="reduce all exposures with the same parameters",
-            )
-
-
-def _placed(
-    table: PixelTable, offset: Offset | None, weight: float, limits: tuple[float, float]
-) -> PlacedExposure:
-    """Return an exposure with its place, weight and flux factor."""
-    return PlacedExposure(
-        Sampled(table, *limits),
-        (),
-        None,
-        tangent_point(table.header, offset),
-        weight=weight,
-        scale=flux_scale(offset),
     )

@@ -1,16 +1,25 @@
-"""muse_scipost_combine_pixtables: the IFUs of an exposure in one pixel table."""
+"""muse_scipost_combine_pixtables: IFUs, or exposures, in one pixel table."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.flux_calibration import UNIT
+from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.pixel_rows import write_pixels
+from pipeline.algorithms.positioned import wcs_keywords, write_positioned
+from pipeline.algorithms.positions import find_offset, offset_keywords
+from pipeline.algorithms.reduced_tables import (
+    check_reduced,
+    place_table,
+    whole_table,
+)
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, StepParams, unit_of
 from pipeline.spec import (
-    BadInput,
     Frames,
     Input,
     Outputs,
+    PixelTable,
     PixelWriter,
     Product,
     Value,
@@ -24,8 +33,7 @@ class CombinePixtablesParams(StepParams):
 
     weight: Literal["exptime", "fwhm", "none"] = param(
         "exptime",
-        doc="Weights of exposures: exposure time, it over the seeing, or equal. Without "
-        "effect on a single exposure.",
+        doc="Weights of several exposures: exposure time, it over the seeing, or equal.",
     )
 
 
@@ -34,49 +42,89 @@ class CombinePixtablesParams(StepParams):
     scope="exposure",
     params=CombinePixtablesParams,
     inputs=[
-        Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables of an exposure."),
+        Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables."),
         Input(
             "OFFSET_LIST",
             "table",
             n_max=1,
             per_ifu=False,
             optional=True,
-            doc="Offsets of exposures; without effect on a single one.",
+            doc="Offsets of several exposures.",
         ),
     ],
     products=[
-        Product("PIXTABLE_COMBINED", "pixels", "Pixels of all IFUs.", unit=UNIT),
+        Product(
+            "PIXTABLE_COMBINED",
+            "pixels",
+            "Pixels of all IFUs of an exposure, or of several exposures.",
+            unit=UNIT,
+        ),
     ],
     qc=[],
 )
 def scipost_combine_pixtables(
     frames: Frames, params: CombinePixtablesParams, out: Outputs
 ) -> None:
-    """Put the pixel tables of all IFUs of an exposure into one.
+    """Put pixel tables into one: the IFUs of an exposure, or several exposures.
 
-    A step of muse_scipost on its own, the first one: the IFUs are brought to one flux
-    scale and the mean spectrum of the lamp that the flat fields took out is put back.
+    A step of muse_scipost on its own. Of one exposure, the first step: the IFUs are
+    brought to one flux scale and the mean spectrum of the lamp that the flat fields took
+    out is put back. Of several exposures, a late one: each must be a single table in
+    native coordinates, as muse_scipost_apply_astrometry makes it; they are placed at
+    their pointing, corrected by the OFFSET_LIST, and weighted.
     """
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
     if len(groups) > 1:
-        raise BadInput(
-            f"there are {len(groups)} exposures",
-            file=groups[1][0].name,
-            keyword="DATE-OBS",
-            remedy="give the tables of one exposure; combine reduced exposures by "
-            "muse_exp_combine",
-        )
-    pixels = merge(groups[0])
-    words: dict[str, Value] = {f"{PIXTABLE} MERGED": len(groups[0])}
+        _combine(groups, frames, params, out)
+    else:
+        _merge(groups[0], params, out)
+
+
+def _merge(
+    tables: Sequence[PixelTable], params: CombinePixtablesParams, out: Outputs
+) -> None:
+    """Write the IFUs of an exposure as one table."""
+    pixels = merge(tables)
+    words: dict[str, Value] = {f"{PIXTABLE} MERGED": len(tables)}
     if pixels.flat is not None:
-        words[RESTORED] = len(groups[0])
+        words[RESTORED] = len(tables)
     unit = unit_of(pixels.header)
 
     def open_writer(n_rows: int) -> PixelWriter:
         return out.pixels(
-            "PIXTABLE_COMBINED", n_rows, unit=unit, header=words, like=groups[0][0]
+            "PIXTABLE_COMBINED", n_rows, unit=unit, header=words, like=tables[0]
         )
 
     writer = write_pixels(pixels, lambda found: found, params.limits, open_writer)
     offsets = {k: v for k, v in pixels.header.items() if k.endswith(" XOFFSET")}
     writer.header.update(offsets)
+
+
+def _combine(
+    groups: Sequence[Sequence[PixelTable]],
+    frames: Frames,
+    params: CombinePixtablesParams,
+    out: Outputs,
+) -> None:
+    """Write several exposures as one table, with RA and DEC."""
+    tables = [whole_table(group) for group in groups]
+    for table in tables:
+        check_reduced(table, tables[0])
+    headers = [table.header for table in tables]
+    offsets = frames["OFFSET_LIST"][0].read() if frames.get("OFFSET_LIST") else None
+    found = [find_offset(offsets, header) for header in headers]
+    weights = exposure_weights(headers, params.weight)
+    exposures = [
+        place_table(table, offset, weight, params.limits)
+        for table, offset, weight in zip(tables, found, weights, strict=True)
+    ]
+    write_positioned(
+        out,
+        "PIXTABLE_COMBINED",
+        exposures,
+        headers,
+        unit=unit_of(headers[0]),
+        like=tables[0],
+        keywords={**wcs_keywords(headers[0]), **offset_keywords(headers, found)},
+        weighted=params.weight != "none",
+    )

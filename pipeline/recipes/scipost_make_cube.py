@@ -9,11 +9,15 @@ from pipeline.algorithms.cube_products import (
     write_products,
 )
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
+from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL
+from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.positioned import wcs_keywords
 from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.single_step import PIXTABLE, RESTORED, unit_of
 from pipeline.algorithms.slab import Sampled
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
+from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -21,7 +25,6 @@ from pipeline.spec import (
     Outputs,
     Product,
     Value,
-    fixed,
     param,
     recipe,
 )
@@ -45,7 +48,9 @@ class MakeCubeParams(CubeParams):
         "x, y and wavelength. Drops shorter than a pixel in wavelength (0.8,0.8 in the "
         "genuine pipeline) displace emission lines by up to 0.1 Angstrom.",
     )
-    stacked: bool = fixed(False, doc="Write all slices side by side in an image, too.")
+    stacked: bool = param(
+        False, doc="Write all slices side by side in an image, too, for a look at them."
+    )
 
 
 @recipe(
@@ -76,6 +81,13 @@ class MakeCubeParams(CubeParams):
     products=[
         Product("DATACUBE_FINAL", "cube", "Cube of the exposure.", unit=UNIT),
         Product("IMAGE_FOV", "image", "Image through a filter.", unit=UNIT, numbered=True),
+        Product(
+            "OBJECT_RESAMPLED",
+            "image",
+            "Spectra of all slices side by side.",
+            unit=UNIT,
+            optional=True,
+        ),
         EXPOSURE_MAP,
     ],
     qc=cube_qc("SCIPOST"),
@@ -119,3 +131,8 @@ def scipost_make_cube(frames: Frames, params: MakeCubeParams, out: Outputs) -> N
         keywords,
         corrected=REFRACTION_CORRECTED in table.header,
     )
+    if params.stacked:
+        bin_width = (params.dx or WIDER * spaxel(table.header)) / 3600.0
+        image = StackedImage([placed], bin_width, params.dlambda or ANGSTROM_PER_PIXEL)
+        words = {**wcs_keywords(table.header), **keywords}
+        write_stacked(out, image, unit=unit_of(table.header), like=table, keywords=words)

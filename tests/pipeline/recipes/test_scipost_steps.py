@@ -181,7 +181,41 @@ def test_the_sky_is_scaled_by_the_flux_of_the_flat(tables):
         step("subtract_sky", tables[1], "PIXTABLE_REDUCED", model)
 
 
-def test_several_exposures_are_refused(tables):
-    later = pixel_tables(Sky(), date="2026-09-03T04:31:00.456")
-    with pytest.raises(BadInput, match="2 exposures"):
+def projected(merged):
+    """A table in native coordinates."""
+    return step("apply_astrometry", step("correct_dar", merged), more=SOLUTION)
+
+
+def test_the_cube_is_shown_as_a_stack_of_slices(merged):
+    table = projected(merged)
+    made = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]}, stacked=True)
+    image, cube = made["OBJECT_RESAMPLED"], made["DATACUBE_FINAL"]
+    assert image.header["CTYPE2"] == "AWAV"
+    assert image.planes.data.shape[0] == pytest.approx(cube.planes.data.shape[0], abs=1)
+    assert np.nanmedian(image.planes.data) == pytest.approx(
+        np.nanmedian(cube.planes.data), rel=0.05
+    )
+
+
+def test_several_exposures_are_combined(merged, tables):
+    first = projected(merged)
+    date = "2026-09-03T04:31:00.456"
+    second = replace(first, header={**first.header, "DATE-OBS": date, "EXPTIME": 300.0})
+    product = call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": [second, first]})[
+        "PIXTABLE_COMBINED"
+    ]
+    n = len(first.pixels.data)
+    header = product.header
+    assert header["ESO DRS MUSE PIXTABLE WCS"] == "positioned (final)"
+    assert header["ESO DRS MUSE PIXTABLE EXP2 FIRST"] == n
+    assert np.unique(product.extra["weight"][:n]).tolist() == [1.0]
+    assert np.unique(product.extra["weight"][n:]).tolist() == [0.5]
+    east = product.pixels.xpos[:n] * np.cos(np.radians(header["CRVAL2"])) * 3600
+    field = -0.2 * (merged.pixels.xpos - np.median(merged.pixels.xpos))
+    assert np.corrcoef(east, field)[0, 1] > 0.9999
+    later = pixel_tables(Sky(), date=date)
+    with pytest.raises(BadInput, match="is one of 2 tables"):
         call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": [*tables, *later]})
+    alone = [tables[0], later[0]]
+    with pytest.raises(BadInput, match="not 'projected'"):
+        call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": alone})
