@@ -32,6 +32,24 @@ FURTHER = (
         REDUCED,
         options=("--resample=true",),
     ),
+    Call(
+        "scipost pixels",
+        "muse_scipost",
+        ("PIXTABLE_OBJECT",),
+        ("ASTROMETRY_WCS", "FILTER_LIST"),
+        options=(
+            "--skymethod=none",
+            "--save=cube,positioned,combined,stacked",
+            "--format=xEuro3D",
+        ),
+    ),
+    Call(
+        "exp_combine pixels",
+        "muse_exp_combine",
+        ("PIXTABLE_REDUCED",),
+        ("FILTER_LIST",),
+        options=("--save=cube,combined", "--format=Euro3D", "--resample=renka"),
+    ),
 )
 """Calls of what the chain leaves out."""
 
@@ -105,12 +123,16 @@ def test_qc_keywords_are_the_declared_ones(products, call):
 def test_optional_products_come_when_they_are_asked_for(products):
     tags = {
         label: {read_header(path)["ESO PRO CATG"] for path in products[label]}
-        for label in ("scibasic combined", "scibasic reduced")
+        for label in (call.label for call in FURTHER)
     }
     combined = {"OBJECT_RED", "OBJECT_RESAMPLED", "PIXTABLE_OBJECT"}
     assert tags["scibasic combined"] == combined
     assert len(products["scibasic combined"]) == len(combined) * len(IFUS)
     assert tags["scibasic reduced"] == {"PIXTABLE_REDUCED", "REDUCED_RESAMPLED"}
+    cubes = {"DATACUBE_FINAL", "IMAGE_FOV", "PIXTABLE_COMBINED"}
+    pixels = {"PIXTABLE_POSITIONED", "OBJECT_RESAMPLED"}
+    assert tags["scipost pixels"] == cubes | pixels
+    assert tags["exp_combine pixels"] == cubes
 
 
 CHANGING = re.compile("(CHECKSUM|DATE|DATASUM)$")
