@@ -12,6 +12,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from pipeline.algorithms.chebyshev import chebyshev_powers
 from pipeline.algorithms.slice_search import MOST_LOST, locate_slices
 from pipeline.instrument import Size
 from pipeline.kernels.cuts import average_rows
@@ -223,9 +224,5 @@ def _fit_slice(y: Floats, edges: Floats, order: int) -> tuple[Floats, Floats] | 
         good = kept
     if np.abs(unit[good][[0, -1]] - [-1.0, 1.0]).max() > 2 * LARGEST_END:
         return None
-    plain = [
-        chebyshev.Chebyshev(column, domain).convert(kind=np.polynomial.Polynomial).coef
-        for column in scaled.T
-    ]
-    coefficients = np.array([np.pad(c, (0, order + 1 - len(c))) for c in plain])
+    coefficients = scaled.T @ chebyshev_powers(domain, order + 1)
     return coefficients, np.mean(residuals[good] ** 2, axis=0)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval2d
 from numpy.typing import NDArray
 
+from pipeline.algorithms.chebyshev import chebyshev_powers
 from pipeline.kernels.surface import add_places, solve_surface, surface_at
 
 Floats = NDArray[np.float64]
@@ -189,19 +190,5 @@ def _weights(places: Places, weighting: Weighting, line_error: Floats | None) ->
 
 def _plain(scaled: Floats, ranges: tuple[tuple[float, float], ...]) -> Floats:
     """Turn Chebyshev coefficients in scaled places into powers of the pixel."""
-    to_x, to_y = (_powers(r, n) for n, r in zip(scaled.shape, ranges, strict=True))
+    to_x, to_y = (chebyshev_powers(r, n) for n, r in zip(scaled.shape, ranges, strict=True))
     return np.asarray(to_x.T @ scaled @ to_y)
-
-
-def _powers(limits: tuple[float, float], n: int) -> Floats:
-    """Return the first ``n`` Chebyshev polynomials in scaled places, as powers."""
-    low, high = limits
-    unit = np.zeros(n)
-    unit[:2] = -(high + low) / (high - low), 2 / (high - low)
-    powers = np.zeros((n, n))
-    powers[0, 0], powers[1] = 1.0, unit
-    for k in range(2, n):
-        times = unit[0] * powers[k - 1]
-        times[1:] += unit[1] * powers[k - 1, :-1]
-        powers[k] = 2 * times - powers[k - 2]
-    return powers
