@@ -1,8 +1,9 @@
 """Products of several IFUs put into one file.
 
-The primary header keeps what all have in common; what differs, QC included, goes into
-the first extension of the IFU: ``CHANnn.DATA`` of images, ``CHANnn`` of tables and maps,
-with the name of the table behind it if it has one of its own (``CHANnn.LSF_PROFILE``).
+The primary header keeps what all have in common. What differs, and what belongs to a chip
+or tells how it was reduced, QC included, goes into the first extension of the IFU:
+``CHANnn.DATA`` of images, ``CHANnn`` of tables and maps, with the name of the table behind
+it if it has one of its own (``CHANnn.LSF_PROFILE``).
 """
 
 import os
@@ -23,6 +24,8 @@ _PLANES = ("DATA", "DQ", "STAT")
 _ROWS = 64
 _OF_IMAGE = re.compile(r"BUNIT|WCSAXES|(CTYPE|CRVAL|CRPIX|CUNIT)\d|CD\d_\d")
 """Keywords that belong to the image in the same unit."""
+_OF_IFU = re.compile(r"ESO (DET (CHIP|OUT\d*) |QC |DRS )")
+"""Keywords that are never common to several IFUs (genuine pipeline)."""
 
 
 def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
@@ -46,7 +49,11 @@ def merge_ifus(paths: Sequence[Path], merged: Path) -> None:
 def _common(primaries: Sequence[Keywords]) -> Keywords:
     """Return the keywords that are the same in all files."""
     first = primaries[0]
-    same = {k: v for k, v in first.items() if all(p.get(k) == v for p in primaries)}
+    same = {
+        k: v
+        for k, v in first.items()
+        if not _OF_IFU.match(k) and all(p.get(k) == v for p in primaries)
+    }
     return Keywords(same, first.comments)
 
 

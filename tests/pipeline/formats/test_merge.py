@@ -39,3 +39,22 @@ def test_extensions_have_channel_and_name_and_are_read_back(name, tmp_path):
     assert set(together) == set(single) == {(i, s) for i in (1, 2) for s in (1, 2, 3)}
     for place, one in together.items():
         assert np.array_equal(one.profiles, single[place].profiles)
+
+
+def test_what_a_chip_tells_stays_with_it(tmp_path):
+    """Even if all tell the same; the genuine pipeline looks for it there."""
+    own = {"ESO QC LSF X": 0, "ESO DRS MUSE Y": 1.5, "ESO DET CHIP NAME": "CHAN"}
+    paths = []
+    for ifu in (1, 2):
+        paths.append(tmp_path / f"LSF_PROFILE-{ifu:02d}.fits")
+        words = {"EXTNAME": f"CHAN{ifu:02d}", "INSTRUME": "MUSE", **own}
+        product = TableProduct(paths[-1], Keywords(words))
+        product.write("SLICE_PARAM", tables("SLICE_PARAM", ifu))
+        product.close()
+    merged = tmp_path / "LSF_PROFILE.fits"
+    merge_ifus(paths, merged)
+    with fits.open(merged) as hdus:
+        assert hdus[0].header["INSTRUME"] == "MUSE"
+        for key, value in own.items():
+            assert key not in hdus[0].header
+            assert [hdu.header[key] for hdu in hdus[1:]] == [value, value]
