@@ -5,12 +5,14 @@ import re
 import pytest
 from astropy.io import fits
 
-from benchmarks.chain import CHAIN, SCIBASIC, SCIPOST, Call, take_products
+from benchmarks.chain import CHAIN, SCIBASIC, SCIPOST, Call, raw_frames, take_products
 from benchmarks.frames import simulate_frames
+from benchmarks.geometry import CALIBRATIONS, mask_exposures
 from benchmarks.reduction import Reduction
 from pipeline.formats.headers import read_header
 from pipeline.instrument import MINI
 from pipeline.runner import load_recipes, run_fused
+from pipeline.simulator.frames import simulate_exposure
 from pipeline.spec import BadInput
 
 RECIPES = load_recipes()
@@ -50,14 +52,16 @@ FURTHER = (
         ("FILTER_LIST",),
         options=("--save=cube,combined", "--format=Euro3D", "--resample=renka"),
     ),
+    Call("geometry", "muse_geometry", ("MASK", "MASK_CHECK"), CALIBRATIONS),
 )
 """Calls of what the chain leaves out."""
 
 CALLS = (*CHAIN, *FURTHER)
 STEPS = {name for name in RECIPES if name.startswith("muse_scipost_")}
-ALONE = {"muse_geometry", "muse_astrometry", *STEPS}
-"""Recipes that only their own tests run: long sequences of frames, a field of stars that
-two small IFUs do not hold, steps of muse_scipost."""
+ALONE = {"muse_astrometry", *STEPS}
+"""Recipes that only their own tests run: a field of stars that two small IFUs do not hold,
+steps of muse_scipost."""
+N_MASKS = 50
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,10 @@ def night(tmp_path_factory):
     folder = tmp_path_factory.mktemp("night")
     raw = simulate_frames(folder / "raw", IFUS, MINI)
     reduction = Reduction(raw, folder, MINI.name)
+    (folder / "mask").mkdir()
+    for exposure in mask_exposures(N_MASKS):  # of one IFU: they are many
+        simulate_exposure(exposure, MINI, folder / "mask", IFUS[:1])
+    reduction.frames |= raw_frames(folder / "mask")
     written = {}
     for call in CHAIN:
         written[call.label] = reduction.call(call)
@@ -94,7 +102,7 @@ def declared_as(name, keyword):
 
 
 def test_every_recipe_is_called():
-    assert {call.recipe for call in CHAIN} | ALONE >= set(RECIPES)
+    assert {call.recipe for call in CALLS} | ALONE >= set(RECIPES)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
