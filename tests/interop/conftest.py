@@ -1,4 +1,4 @@
-"""Full-size frames of IFU 1, as the genuine pipeline wants them, simulated once."""
+"""Full-size frames of IFU 1 and 2, as the genuine pipeline wants them, simulated once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,10 @@ def sequence(kind, start, exptime, n, **more):
 
 @pytest.fixture(scope="session")
 def raw_frames(tmp_path_factory):
-    """Return paths by tag: three biases, flats, sky flats; one arc a lamp, one object."""
+    """Return paths by tag: three biases, flats, sky flats; one arc a lamp, one object.
+
+    Sky flats hold IFU 1 alone, since muse_twilight takes all IFUs that are there.
+    """
     folder = tmp_path_factory.mktemp("raw")
     plan = {
         "BIAS": sequence("BIAS", NOON, 0.0, 3),
@@ -53,6 +56,9 @@ def raw_frames(tmp_path_factory):
         ),
     }
     return {
-        tag: [simulate_exposure(e, FULL, folder, [1]) for e in exposures]
+        tag: [
+            simulate_exposure(e, FULL, folder, [1] if tag == "SKYFLAT" else [1, 2])
+            for e in exposures
+        ]
         for tag, exposures in plan.items()
     }
