@@ -1,7 +1,7 @@
 """The sky of a science exposure: known beforehand or measured, and its subtraction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -97,7 +97,7 @@ def exposure_sky(
         if not settings.refit:
             return ExposureSky(subtract_model(known, given, lsf, segments), field)
         sky = _observed(field.sampled(EVERY), frames, settings)
-        lines = _fitted(sky, known, lsf)
+        lines = _fitted(_without(sky, given), known, lsf)
         step = subtract_model(lines.columns(), given, lsf, segments)
         return ExposureSky(step, field, None, lines)
     sky = _observed(field, frames, settings)
@@ -122,6 +122,16 @@ def _observed(field: FieldExposure, frames: Frames, settings: SkySettings) -> Fi
         kappa=settings.kappa,
         mask=masks[0] if masks else None,
     )
+
+
+def _without(sky: FieldSky, continuum: Columns) -> FieldSky:
+    """Return a sky without a given continuum.
+
+    What lines left in it, because their shape was not known well, is subtracted with it
+    and must not be fitted again.
+    """
+    flux = np.interp(sky.wavelength, continuum["lambda"], continuum["flux"])
+    return replace(sky, data=sky.data - flux)
 
 
 def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> SkyLines:

@@ -123,6 +123,18 @@ def test_lines_that_changed_are_fitted_again(field):
     assert abs(np.mean(near)) < 0.1 < 1.0 < np.mean(left)
 
 
+def test_light_of_lines_in_the_given_continuum_is_not_subtracted_twice(field):
+    given = frames(0.85 * FLUX)
+    grid = np.arange(4990.0, 5140.0, 0.25)
+    flux = 60.0 + 0.1 * FLUX * gauss(grid - LINE)
+    given["SKY_CONTINUUM"] = [table("CONTINUUM", {"lambda": grid, "flux": flux})]
+    found = exposure_sky("subtract-model", field, given, SETTINGS)
+    assert found.lines.flux == pytest.approx(0.9 * FLUX, rel=0.01)
+    every, near = rest_of(found)
+    assert np.std(every) == pytest.approx(1.0, abs=0.03)
+    assert np.std(near) == pytest.approx(1.0, abs=0.1) and abs(np.mean(near)) < 0.1
+
+
 def test_none_is_no_sky(field):
     assert exposure_sky("none", field, {}, SETTINGS) is None
 
