@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.chain import (
     BESIDE,
@@ -46,6 +47,14 @@ def our_command(call: Call, sof: Path, where: Path) -> Command:
     program = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}")
     choice = ("--nifu=-1",) if call.per_ifu else ()
     return (*program, call.recipe, *choice, *call.options, str(sof))
+
+
+class Floor(NamedTuple):
+    """What no call can do without, see `benchmarks.floor`."""
+
+    least: Cost
+    start: Cost
+    md5: Cost
 
 
 class Bench:
@@ -97,8 +106,8 @@ class Bench:
         """Run our recipe once for all IFUs."""
         return measure(our_command(call, self.sof(call, where, None), where), where, OURS)
 
-    def floor(self, call: Call, where: Path) -> Cost:
-        """Return the cost of reading the inputs of a call and writing our products."""
+    def floor(self, call: Call, where: Path) -> Floor:
+        """Return what a call costs at least, see `benchmarks.floor`."""
         module = (sys.executable, "-m", "benchmarks.floor")
         sof = str(self.sof(call, where, None))
         environment = {**os.environ, **OURS}
@@ -106,18 +115,20 @@ class Bench:
             (*module, sof, str(where)), env=environment, check=True, capture_output=True
         )
         found = json.loads(done.stdout)
-        return Cost(found["wall"], found["cpu"], 0.0, 0.0)
+        return Floor(
+            *(Cost(found[k]["wall"], found[k]["cpu"], 0.0, 0.0) for k in Floor._fields)
+        )
 
     def keep(self, where: Path) -> None:
         """Take the products of a genuine call as inputs of the next ones."""
         take_products(self.frames, where)
 
-    def compare(self, call: Call) -> tuple[Cost, Cost, Cost | None]:
+    def compare(self, call: Call) -> tuple[Cost, Cost, Floor | None]:
         """Run both on the same frames; ours first compiles outside the measurement.
 
         Returns
         -------
-        ours, genuine, floor : Cost
+        ours, genuine, floor : Cost, Cost, Floor
             No floor where the call has none.
         """
         mine, theirs = (
@@ -143,15 +154,26 @@ HEADER = (
 )
 
 
-def line(call: Call, ours: Cost, genuine: Cost, floor: Cost | None) -> str:
+def line(call: Call, ours: Cost, genuine: Cost, floor: Floor | None) -> str:
     """Return a line of the table; the ratio of memory is that of the largest processes."""
     text = f"{call.label:16s}"
     for what in ("wall", "cpu"):
         mine, theirs = getattr(ours, what), getattr(genuine, what)
-        least = f"{getattr(floor, what):8.2f}" if floor else f"{'':8s}"
+        least = f"{getattr(floor.least, what):8.2f}" if floor else f"{'':8s}"
         text += f"{mine:8.2f}{least} {theirs:7.2f} {theirs / mine:6.1f}"
     text += f"{ours.rss:8.0f} {genuine.rss:7.0f} {genuine.together:8.0f}"
     return f"{text} {genuine.rss / ours.rss:6.1f}"
+
+
+def bounds(call: Call, ours: Cost, floor: Floor) -> str:
+    """Return a line that says what bounds a call."""
+    text = []
+    for what in ("wall", "cpu"):
+        parts = {name: getattr(cost, what) for name, cost in floor._asdict().items()}
+        known = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
+        rest = getattr(ours, what) - sum(parts.values())
+        text.append(f"{what} {known}, rest {rest:.2f} s")
+    return f"  {call.label} is bound by: {'; '.join(text)}"
 
 
 def frames(folder: Path, ifus: Sequence[int], night: str, *, packed: bool) -> Path:
@@ -188,7 +210,10 @@ def main() -> None:
             bench.keep(folder / "genuine" / call.label.replace(" ", "_"))
             continue
         try:
-            print(line(call, *bench.compare(call)), flush=True)
+            ours, genuine, floor = bench.compare(call)
+            print(line(call, ours, genuine, floor), flush=True)
+            if floor is not None:
+                print(bounds(call, ours, floor), flush=True)
         except CommandFailed as error:
             print(f"{call.label:16s} {error}", flush=True)
 

@@ -45,7 +45,7 @@ log = logging.getLogger("pipeline.esorex")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     if arguments is None:  # in a process of its own
-        _start_quickly()
+        start_quickly()
     try:
         return _command(
             read_options(sys.argv[1:] if arguments is None else arguments, os.environ)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def _start_quickly() -> None:
+def start_quickly() -> None:
     """Save what the start of a process of its own does not need.
 
     Importing makes a million objects and no garbage; by its own measure Python would search

@@ -10,10 +10,10 @@ from astropy.io import fits
 
 from benchmarks import frames
 from benchmarks.chain import CHAIN
-from benchmarks.floor import floor
-from benchmarks.measure import CommandFailed, measure_all
+from benchmarks.floor import floor, hashing, starting
+from benchmarks.measure import CommandFailed, Cost, measure_all
 from benchmarks.night import PLANS, Plan, night
-from benchmarks.recipes import Bench, our_command
+from benchmarks.recipes import Bench, Floor, bounds, our_command
 from pipeline.instrument import MINI
 from pipeline.simulator.exposure import Exposure, Template
 from pipeline.simulator.headers import TEMPLATES
@@ -121,6 +121,20 @@ def test_the_real_night_has_the_numbers_of_a_calibration_plan():
     assert [e.start for e in exposures] == sorted(e.start for e in exposures)
     small = {e.file_name for e in night(MINI, Plan()) if e.kind not in ("FLAT", "ARC")}
     assert {e.file_name for e in exposures} >= small
+
+
+def test_what_bounds_a_call_adds_up_to_its_cost():
+    floor = Floor(*(Cost(wall, 2 * wall, 0.0, 0.0) for wall in (0.8, 0.5, 0.3)))
+    text = bounds(CHAIN[0], Cost(2.0, 4.5, 0.0, 0.0), floor)
+    assert "wall least 0.80, start 0.50, md5 0.30, rest 0.40 s" in text
+    assert "cpu least 1.60, start 1.00, md5 0.60, rest 1.30 s" in text
+
+
+def test_the_md5_of_products_and_the_start_take_time(tmp_path):
+    product = tmp_path / "x.fits"
+    product.write_bytes(bytes(10_000_000))
+    for found in (hashing([product]), starting()):
+        assert found["wall"] > 0 and found["cpu"] > 0.001
 
 
 def test_the_floor_needs_whole_inputs_and_leaves_nothing(raw, tmp_path):

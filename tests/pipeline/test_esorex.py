@@ -76,7 +76,7 @@ def test_failures_have_exit_codes_and_reasons(sof, rawdir, tmp_path, capsys, mon
     assert main(["--foo", "muse_bias", str(sof)]) == FAILURE
     assert main(["muse_bias", "--foo=1", str(sof)]) == FAILURE
     assert main(["muse_biass", str(sof)]) == FAILURE
-    assert "choose one of muse_bias" in capsys.readouterr().err
+    assert "choose one of muse_" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"lost.sof"}
 
 
