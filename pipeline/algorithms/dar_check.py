@@ -46,7 +46,18 @@ def straightened(
     -------
     field, keywords
         What was measured, and whether it was corrected, for headers.
+
+    Raises
+    ------
+    BadInput
+        If there is no reference wavelength, or there are no stars.
     """
+    if reference <= 0:
+        raise BadInput(
+            "drifts are measured against a reference wavelength",
+            keyword="--lambdaref",
+            remedy="give a wavelength, such as 7000",
+        )
     wavelength, drift = star_drift(field)
     size = spaxel(field.pixels.header)
     order = min(ORDER, len(wavelength) - 1)

@@ -12,6 +12,7 @@ from pipeline.algorithms.cube_products import (
     cube_qc,
     write_products,
 )
+from pipeline.algorithms.dar_check import straightened
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.exposure_autocal import KEYWORD as AUTOCAL
 from pipeline.algorithms.exposure_autocal import (
@@ -133,7 +134,9 @@ class ScipostParams(CubeParams):
         "zero for no correction.",
     )
     darcheck: Literal["none", "check", "correct"] = param(
-        "none", doc="Empirical check of the refraction by source positions."
+        "none",
+        doc="Measure the refraction that the correction left over, from the stars: not at "
+        "all, for information, or to correct it, too.",
     )
     skymodel_fraction: float = param(
         0.1, doc="Fraction of the image that is taken as sky.", gt=0, le=1
@@ -351,7 +354,6 @@ def _write_pixels(
 def _check(params: ScipostParams) -> None:
     """Refuse what is not supported."""
     choices("--save", params.save, _SAVED)
-    choices("--darcheck", params.darcheck, ("none",))
 
 
 class Reduced(NamedTuple):
@@ -411,6 +413,11 @@ def _reduce(
         solution = frames["ASTROMETRY_WCS"][0].header
     position = SkyPosition(solution, tangent_point(header, find_offset(offsets, header)))
     field = FieldExposure(pixels, tuple(steps), *limits, position)
+    if params.darcheck != "none":
+        field, found = straightened(
+            field, params.lambdaref, correct=params.darcheck == "correct"
+        )
+        steps, keywords = list(field.steps), keywords | found
     settings = params.sky_settings()
     raman = exposure_raman(field, frames, params.raman_width, settings)
     if raman is not None:
