@@ -57,8 +57,8 @@ STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
 
 N_IFUS = 24
 
-_BYTES_PER_VOXEL, _BYTES_PER_PIXEL = 80, 120
-"""Memory of a slab in work, as measured."""
+_BYTES_PER_VOXEL, _BYTES_PER_PIXEL, _BYTES_PER_SPAXEL = 28, 70, 180
+"""Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
 _TALLEST = 64
 """Planes of a slab at most; taller ones gain nothing."""
@@ -213,9 +213,11 @@ def slab_height(
 ) -> int:
     """Return how many planes fit into ``memory`` [byte] when threads work on slabs."""
     nz, ny, nx = grid.shape
-    n_pixels = sum(exposure.pixels.table.n_rows for exposure in exposures)
-    per_plane = _BYTES_PER_VOXEL * ny * nx + _BYTES_PER_PIXEL * n_pixels / nz
-    return int(np.clip(memory / n_threads / per_plane - 4, 2, _TALLEST))
+    first, last = grid.wavelength(np.array([-0.5, nz - 0.5]))
+    n_pixels = sum(e.pixels.density for e in exposures) * (last - first) / nz
+    per_plane = _BYTES_PER_VOXEL * ny * nx + _BYTES_PER_PIXEL * n_pixels
+    free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx
+    return int(np.clip(free / per_plane - 4, 2, _TALLEST))
 
 
 def make_slab(

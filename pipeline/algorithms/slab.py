@@ -81,6 +81,13 @@ class Sampled:
             self._known[:] = [samples for samples, _ in look]
         return self._known
 
+    @property
+    def density(self) -> float:
+        """Pixels per unit of wavelength [1/Angstrom]."""
+        lowest = min(samples.low[0] for samples in self.samples)
+        highest = max(samples.high[-1] for samples in self.samples)
+        return self.table.n_rows / max(highest - lowest, 1.0)
+
     def windows(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
         """Yield what ``use`` makes of sampled windows of each segment, in threads.
 

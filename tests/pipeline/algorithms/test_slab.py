@@ -101,3 +101,10 @@ def test_windows_hold_both_ends_of_what_the_limits_leave(limits):
 
 def test_windows_outside_of_the_limits_are_not_used(table):
     assert not list(Sampled(table, 9000.0, 9100.0).windows(len))
+
+
+def test_density_of_pixels(table):
+    wavelength = table.pixels.wavelength
+    expected = table.n_rows / (wavelength.max() - wavelength.min())
+    assert Sampled(table).density == pytest.approx(expected)
+    assert Sampled(table, 5000.0, 5010.0).density == pytest.approx(expected)
