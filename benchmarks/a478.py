@@ -110,6 +110,8 @@ def reduce(reduction: Reduction, folder: Path) -> tuple[Path, Path]:
         made = reduction.call(
             CALLS["scipost"], where, given, save="individual", rvcorr="none"
         )
+        for path in given["PIXTABLE_OBJECT"]:
+            path.unlink()
         tables += [p for p in made if p.name.startswith("PIXTABLE_REDUCED")]
         truths.append(Path(shutil.copy(tables[-1], folder / f"PIXTABLE_TRUE_{k}.fits")))
         true_light(truths[-1], exposure)
