@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter, label, map_coordinates
 from benchmarks.chain import Call
 from benchmarks.night import TARGET, objects
 from benchmarks.reduction import CALLS, Reduction
-from benchmarks.science import clear, near_lines, read_cube
+from benchmarks.science import Cube, clear, near_lines, read_cube
 from pipeline.algorithms.covariance import noise_factor
 from pipeline.instrument import FULL
 from pipeline.kernels.project import plane_from_native
@@ -37,9 +37,13 @@ from pipeline.simulator.stamps import cube_stamps
 IFUS = (1, 2)
 STEPS = ((0.0, 0.0), (1.1, -0.4))
 """Offsets east and north of the exposures [arcsec]."""
-THRESHOLD = 0.25
+THRESHOLD = 0.7
 """Galaxies are where the smoothed image is brighter than this part of its peak."""
 LEAST_SPAXELS = 9
+COMPLETE = 0.95
+"""Part of the voxels that must be there."""
+BLANK_SHIFTS = (-110, -80, -50, 50, 80, 110)
+"""Where apertures are compared with blank ones [spaxel]."""
 LINE_REACH = 4.0
 """Planes nearer to a bright sky line are told apart [Angstrom]."""
 
@@ -133,35 +137,51 @@ def galaxies(image: Floats) -> Iterator[NDArray[np.bool_]]:
 
 
 def compare(cube_path: Path, truth_path: Path) -> None:
-    """Print chi, the flux and the signal-to-noise ratio of each galaxy's spectrum."""
+    """Print chi, flux and signal-to-noise ratio of each galaxy's spectrum.
+
+    The level of the sky is that of the spaxels outside the real cube, plane by plane,
+    since the sky of the night is not that of the sky exposure. The same apertures moved
+    to where nothing is (``blank``) show what is noise and what is flux.
+    """
     cube = read_cube(cube_path)
     truth = fits.getdata(truth_path, "DATA").astype(float)
-    quiet = clear(cube.wavelength) & ~near_lines(cube, 0.01, LINE_REACH)
-    image = np.nanmean(truth, axis=0)
+    seen = np.isfinite(cube.data).mean(axis=0) > COMPLETE
+    image = np.where(seen, np.nansum(truth, axis=0) / len(truth), 0.0)
+    outside = seen & (image == 0)
+    level = np.nanmedian(cube.data[:, outside], axis=1).astype(float)
     print(
-        f"{'galaxy':8s}{'spaxels':>8s}{'S/N':>7s}{'flux/truth':>11s}{'chi':>7s}{'all':>7s}"
+        f"{'aperture':12s}{'spaxels':>8s}{'S/N':>7s}{'flux/truth':>11s}{'chi':>7s}{'all':>7s}"
     )
-    for number, spaxels in enumerate(galaxies(image), 1):
-        data, stat = (
-            cube.data[:, spaxels].astype(float),
-            cube.stat[:, spaxels].astype(float),
-        )
-        true = truth[:, spaxels]
-        good = np.isfinite(data) & np.isfinite(true)
-        flux, light = (np.where(good, a, 0).sum(axis=1) for a in (data, true))
-        shared = noise_factor(cube.header, int(spaxels.sum()))
-        sigma = shared * np.sqrt(np.where(good, stat, 0).sum(axis=1))
-        there = good.sum(axis=1) > 0.9 * spaxels.sum()
-        pull = (flux - light) / np.where(sigma > 0, sigma, np.nan)
-        chi, every = (
-            float(np.sqrt(np.nanmean(pull[there & planes] ** 2)))
-            for planes in (quiet, np.ones_like(quiet))
-        )
-        ratio = flux[there & quiet].sum() / light[there & quiet].sum()
-        snr = float(np.nanmedian(light / sigma))
-        print(
-            f"{number:<8d}{spaxels.sum():8d}{snr:7.1f}{ratio:11.4f}{chi:7.3f}{every:7.3f}"
-        )
+    for number, spaxels in enumerate(galaxies(np.where(seen, image, np.nan)), 1):
+        show(f"galaxy {number}", cube, truth, spaxels, level)
+        for shift in BLANK_SHIFTS:
+            moved = np.roll(spaxels, shift, axis=1)
+            if (moved & ~outside).sum() == 0:
+                show(f"blank {shift:+d}", cube, truth, moved, level)
+
+
+def show(
+    name: str, cube: Cube, truth: Floats, spaxels: NDArray[np.bool_], level: Floats
+) -> None:
+    """Print a line for the spectrum of an aperture."""
+    n = int(spaxels.sum())
+    quiet = clear(cube.wavelength) & ~near_lines(cube, 0.01, LINE_REACH)
+    data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
+    true = truth[:, spaxels]
+    good = np.isfinite(data) & np.isfinite(true)
+    there = good.mean(axis=1) > COMPLETE
+    flux, light = (np.where(good, a, 0).sum(axis=1) for a in (data, true))
+    flux -= level * good.sum(axis=1)
+    sigma = noise_factor(cube.header, n) * np.sqrt(np.where(good, stat, 0).sum(axis=1))
+    pull = (flux - light)[there] / sigma[there]
+    chi, every = (
+        float(np.sqrt(np.mean(pull[planes[there]] ** 2)))
+        for planes in (quiet, np.ones_like(quiet))
+    )
+    total = light[there & quiet].sum()
+    ratio = flux[there & quiet].sum() / total if total else np.nan
+    snr = float(np.median(light[there] / sigma[there]))
+    print(f"{name:12s}{n:8d}{snr:7.1f}{ratio:11.4f}{chi:7.3f}{every:7.3f}")
 
 
 def main() -> None:
