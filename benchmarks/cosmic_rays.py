@@ -20,7 +20,6 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from benchmarks.chain import Call
-from benchmarks.frames import simulate_frames
 from benchmarks.night import night
 from benchmarks.reduction import CALLS, Reduction
 from benchmarks.scene import ExpectedScene
@@ -135,13 +134,13 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, default=Path("build/bench/raw"))
     parser.add_argument("--folder", type=Path, default=Path("build/cosmic_rays"))
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--ifus", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--limits", type=float, nargs=2, default=(6600.0, 6900.0))
     parser.add_argument("--exposures", type=int, nargs="+", default=(1, 4))
     options = parser.parse_args()
     size = SIZES[options.size]
-    raw = simulate_frames(options.raw.resolve(), options.ifus, size)
-    reduction = Reduction(raw, options.dithers.resolve() / "own", options.size)
+    reduction = Reduction(
+        options.raw.resolve(), options.dithers.resolve() / "own", options.size
+    )
     reduction.calibrate(("standard", "scibasic object"))
     tables = sorted(reduction.frames["PIXTABLE_OBJECT"])
     for n in options.exposures:

@@ -60,7 +60,7 @@ def test_wavelengths_of_rows():
 def test_galaxies_are_told_apart():
     y, x = np.indices((40, 60))
     image = np.exp(-0.5 * ((x - 15) ** 2 + (y - 20) ** 2) / 9)
-    image += 0.6 * np.exp(-0.5 * ((x - 45) ** 2 + (y - 12) ** 2) / 9)
+    image += 0.85 * np.exp(-0.5 * ((x - 45) ** 2 + (y - 12) ** 2) / 9)
     image[:, 58:] = np.nan
     faint, bright = galaxies(image)  # from the bottom up
     assert bright[20, 15] and faint[12, 45] and not (faint & bright).any()
