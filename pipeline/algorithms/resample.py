@@ -60,8 +60,11 @@ N_IFUS = 24
 _BYTES_PER_VOXEL, _BYTES_PER_PIXEL, _BYTES_PER_SPAXEL = 28, 70, 180
 """Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
-_TALLEST = 64
-"""Planes of a slab at most; taller ones gain nothing."""
+_TALLEST, _LOW = 64, 8
+"""Planes of a slab at most; taller ones gain nothing. Lower ones read too many twice."""
+
+_MOST_PIXELS = 2_000_000
+"""Pixels of a slab with its halo: memory must not grow with the number of exposures."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,8 @@ def slab_height(
     n_pixels = sum(e.pixels.density for e in exposures) * (last - first) / nz
     per_plane = _BYTES_PER_VOXEL * ny * nx + _BYTES_PER_PIXEL * n_pixels
     free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx
-    return int(np.clip(free / per_plane - 4, 2, _TALLEST))
+    tallest = min(max(_MOST_PIXELS / max(n_pixels, 1.0) - 4, _LOW), _TALLEST)
+    return int(np.clip(free / per_plane - 4, 2, tallest))
 
 
 def make_slab(

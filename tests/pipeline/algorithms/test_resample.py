@@ -219,6 +219,15 @@ def test_drops_and_slabs_follow_the_grid():
     assert slab_height(coarse, [exposure], 0.0, 2) == 2
 
 
+def test_slabs_of_many_exposures_are_lower():
+    """The same number of pixels for all that fill a slab of the usual height."""
+    exposure = placed(slice_pixels(size=(100, 50), n_planes=40))
+    grid = grid_of(exposure)
+    heights = {n: slab_height(grid, [exposure] * n, 1e12, 2) for n in (2, 10, 20, 2000)}
+    assert heights[2] == 64 and heights[2000] == 8
+    assert (heights[10] + 4) * 10 == pytest.approx((heights[20] + 4) * 20, rel=0.1)
+
+
 def line_offset(pixfrac, phase, pitch):
     """How far an emission line moves when all slices lie alike on the planes [Angstrom]."""
     pixels = slice_pixels(noise=False, n_planes=40).pixels
