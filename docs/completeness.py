@@ -1,9 +1,8 @@
 """How much of each genuine recipe is here: the page ``docs/completeness.md``.
 
 Our declarations are compared with ``docs/genuine.json``, which `benchmarks.genuine` makes.
-A parameter counts when its name, its default and all its choices are here; one that is
-accepted with its default only does not count. Another default is on purpose where
-``docs/differences.md`` names the option that restores the genuine one.
+A parameter counts when its name, its default and all its choices are here. Another default
+is on purpose where ``docs/differences.md`` names the option that restores the genuine one.
 """
 
 import json
@@ -91,9 +90,6 @@ def _lack(recipe: Recipe, name: str, genuine: Mapping[str, Any]) -> str | None:
         reason = "on purpose: " if on_purpose(name, genuine["default"]) else ""
         return f"{reason}default {shown(ours[name])} instead of {genuine['default']}"
     field = recipe.params.model_fields.get(name)
-    extra = field.json_schema_extra if field else None
-    if isinstance(extra, dict) and extra.get("fixed"):
-        return "only the default"
     if field and get_origin(field.annotation) is Literal:
         lost = [
             c for c in genuine.get("choices", ()) if c not in get_args(field.annotation)
@@ -149,9 +145,9 @@ INTRODUCTION = """\
 
 What each recipe of the genuine pipeline (MUSE 2.8.7) has, and how much of it is here. A
 parameter counts when its name, its default and all its choices are here (hidden ones count
-too); one that is accepted with its default only does not. QC keywords are those of the
-package's dictionary and those seen in products, with `#` for running numbers. That a recipe
-writes what it declares is tested on mini frames (`tests/contracts/test_written.py`).
+too). QC keywords are those of the package's dictionary and those seen in products, with `#`
+for running numbers. That a recipe writes what it declares is tested on mini frames
+(`tests/contracts/test_written.py`).
 
 `python -m benchmarks.genuine` makes the genuine side, `docs/genuine.json`, and `python -m
 docs.build` this page. What differs on purpose, and how the genuine default is restored:

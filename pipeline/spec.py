@@ -17,8 +17,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import BadInput as BadInput
 from pipeline.values import NO_HEADER as NO_HEADER
@@ -359,33 +358,10 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @field_validator("*")
-    @classmethod
-    def _supported(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse other values of parameters declared with `fixed`."""
-        declared = cls.model_fields[str(info.field_name)]
-        extra = declared.json_schema_extra
-        if isinstance(extra, dict) and extra.get("fixed") and value != declared.default:
-            raise PydanticCustomError(
-                "unsupported",
-                "is not supported, only the default {default} is",
-                {"default": str(declared.default)},
-            )
-        return value
-
 
 def param(default: Any, *, unit: str = "", doc: str, **bounds: Any) -> Any:
     """Declare one recipe parameter; ``bounds`` are pydantic's gt, ge, lt, le."""
     return Field(default, description=doc, json_schema_extra={"unit": unit}, **bounds)
-
-
-def fixed(default: Any, *, unit: str = "", doc: str) -> Any:
-    """Declare a parameter of the genuine pipeline of which only the default is supported.
-
-    Command lines that name it work; other values are refused.
-    """
-    text = f"{doc} Only the default is supported."
-    return Field(default, description=text, json_schema_extra={"unit": unit, "fixed": True})
 
 
 Run = Callable[[Frames, Any, Outputs], None]

@@ -6,13 +6,12 @@ import pytest
 
 from docs.completeness import RECIPES, compare, compared, page, same
 from pipeline.runner import load_recipes
-from pipeline.spec import QC, Input, Params, Product, Recipe, fixed, param
+from pipeline.spec import QC, Input, Params, Product, Recipe, param
 
 
 class SomeParams(Params):
     combine: Literal["average", "median"] = param("median", doc="How.")
     sigma: float = param(3.0, doc="Limit.")
-    scale: bool = fixed(False, doc="Scale.")
 
 
 RECIPE = Recipe(
@@ -58,7 +57,6 @@ def test_equal_parameters_are_complete():
     [
         ("other", {"default": "1"}, "missing"),
         ("sigma", {"default": "5.0"}, "default 3.0 instead of 5.0"),
-        ("scale", {"default": "FALSE"}, "only the default"),
         ("combine", {"default": "median", "choices": ["median", "mode"]}, "without mode"),
     ],
 )
