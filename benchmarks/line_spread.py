@@ -90,8 +90,8 @@ def line_spread(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
     yield "LSF FWHM scatter [A]", float(width.std())
     yield "LSF FWHM worst [A]", float(np.abs(width).max())
     ratios = _scatter_of_widths(path) / _fwhm(truth(ifu, NODES)).std(axis=1, ddof=1)
-    yield "QC LSF FWHM STDEV over truth, least", float(ratios.min())
-    yield "   largest", float(ratios.max())
+    yield "QC LSF FWHM STDEV over truth, least", float(np.nanmin(ratios))
+    yield "   largest", float(np.nanmax(ratios))
     rest = (found - true) / true.max(axis=-1, keepdims=True)
     yield "LSF profile rms / peak", float(np.sqrt(np.mean(rest**2)))
     skew = _skewness(found) - _skewness(true)
@@ -99,10 +99,11 @@ def line_spread(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
 
 
 def _scatter_of_widths(path: Path) -> Floats:
-    """Return QC FWHM STDEV of all slices [Angstrom]."""
+    """Return QC FWHM STDEV of all slices [Angstrom], NaN for slices left out."""
     header = fits.getheader(path)
     numbers = range(1, FULL.n_slices + 1)
-    return np.array([header[f"ESO QC LSF SLICE{s} FWHM STDEV"] for s in numbers])
+    names = (f"ESO QC LSF SLICE{s} FWHM STDEV" for s in numbers)
+    return np.array([header.get(name, np.nan) for name in names])
 
 
 def arc_widths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
