@@ -1,7 +1,7 @@
 """Parameters and products of the recipes that make cubes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -101,6 +101,26 @@ def choices(option: str, text: str, known: Sequence[str]) -> list[str]:
                 f"{part!r} is not known", keyword=option, remedy=f"use {', '.join(known)}"
             )
     return parts
+
+
+def rejection_limit(default: float) -> Any:
+    """Declare the parameter ``crsigma``."""
+    return param(
+        default,
+        unit="sigma",
+        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
+    )
+
+
+def drop_sizes(default: str, *, genuine: str, shift: float) -> Any:
+    """Declare ``pixfrac``; lines move by ``shift`` [Angstrom] with the ``genuine`` one."""
+    return param(
+        default,
+        unit="pix",
+        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
+        f"x, y and wavelength. Drops shorter than a pixel in wavelength ({genuine} in the "
+        f"genuine pipeline) displace emission lines by up to {shift} Angstrom.",
+    )
 
 
 def drops(text: str) -> tuple[float, float, float]:

@@ -7,13 +7,27 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.pointing import airmass, number
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.spec import BadInput, Frames, Header, Pixels, Table
+from pipeline.spec import BadInput, Frames, Header, Input, Pixels, Table
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Unit of flux-calibrated data."""
 
 FLUX_UNIT = 1e-20
 """[erg/s/cm**2/Angstrom]"""
+
+CALIBRATIONS = (
+    Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
+    Input("STD_RESPONSE", "table", n_max=1, per_ifu=False, doc="Response curve."),
+    Input(
+        "STD_TELLURIC",
+        "table",
+        n_max=1,
+        per_ifu=False,
+        optional=True,
+        doc="Telluric absorption.",
+    ),
+)
+"""What a recipe takes whose purpose is to calibrate fluxes."""
 
 LAMP_RESTORED = "ESO DRS MUSE FLUX FFCORR"
 """Keyword of products whose data contain the lamp-flat spectrum again."""

@@ -8,6 +8,23 @@ from pipeline.kernels.binning import add_to_image
 from pipeline.spec import Pixels, Planes, Value
 
 
+def pixel_and_wavelength(start: float, step: float) -> dict[str, Value]:
+    """Return the coordinates of an image that begins at ``start`` [Angstrom]."""
+    return {
+        "CTYPE1": "PIXEL",
+        "CRPIX1": 1.0,
+        "CRVAL1": 1.0,
+        "CD1_1": 1.0,
+        "CTYPE2": "AWAV",
+        "CUNIT2": "Angstrom",
+        "CRPIX2": 1.0,
+        "CRVAL2": start,
+        "CD2_2": step,
+        "CD1_2": 0.0,
+        "CD2_1": 0.0,
+    }
+
+
 class SpectralImage:
     """An image [wavelength, column]; slices lie next to each other.
 
@@ -63,16 +80,4 @@ class SpectralImage:
 
     def keywords(self) -> dict[str, Value]:
         """Return the coordinates: pixels and wavelengths."""
-        return {
-            "CTYPE1": "PIXEL",
-            "CRPIX1": 1.0,
-            "CRVAL1": 1.0,
-            "CD1_1": 1.0,
-            "CTYPE2": "AWAV",
-            "CUNIT2": "Angstrom",
-            "CRPIX2": 1.0,
-            "CRVAL2": self._start,
-            "CD2_2": self._step,
-            "CD1_2": 0.0,
-            "CD2_1": 0.0,
-        }
+        return pixel_and_wavelength(self._start, self._step)

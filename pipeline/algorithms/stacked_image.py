@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.positioned import on_sky
 from pipeline.algorithms.resample import PlacedExposure
+from pipeline.algorithms.spectral_image import pixel_and_wavelength
 from pipeline.flags import Flag
 from pipeline.kernels.binning import add_to_image
 from pipeline.parallel import run_all
@@ -99,20 +100,8 @@ class StackedImage:
 
     def keywords(self) -> dict[str, Value]:
         """Return the coordinates: pixels and wavelengths."""
-        return {
-            "CTYPE1": "PIXEL",
-            "CUNIT1": "pixel",
-            "CRPIX1": 1.0,
-            "CRVAL1": 1.0,
-            "CD1_1": 1.0,
-            "CTYPE2": "AWAV",
-            "CUNIT2": "Angstrom",
-            "CRPIX2": 1.0,
-            "CRVAL2": self._start,
-            "CD2_2": self._step,
-            "CD1_2": 0.0,
-            "CD2_1": 0.0,
-        }
+        axes = pixel_and_wavelength(self._start, self._step)
+        return {"CTYPE1": "PIXEL", "CUNIT1": "pixel", **axes}
 
 
 def write_stacked(

@@ -5,7 +5,11 @@ from typing import Any
 
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
-from pipeline.algorithms.flux_calibration import FluxCalibration, check_response
+from pipeline.algorithms.flux_calibration import (
+    CALIBRATIONS,
+    FluxCalibration,
+    check_response,
+)
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
 from pipeline.algorithms.oh_lines import listed_lines
 from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
@@ -71,16 +75,7 @@ class CreateSkyParams(Params):
     params=CreateSkyParams,
     inputs=[
         Input("PIXTABLE_SKY", "pixels", raw=True, doc="Pixel tables of blank sky."),
-        Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
-        Input("STD_RESPONSE", "table", n_max=1, per_ifu=False, doc="Response curve."),
-        Input(
-            "STD_TELLURIC",
-            "table",
-            n_max=1,
-            per_ifu=False,
-            optional=True,
-            doc="Telluric absorption.",
-        ),
+        *CALIBRATIONS,
         Input("SKY_LINES", "table", n_max=1, per_ifu=False, doc="Lines of the sky."),
         Input(
             "SKY_CONTINUUM",

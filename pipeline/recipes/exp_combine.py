@@ -7,6 +7,8 @@ from pipeline.algorithms.cube_products import (
     CubeParams,
     choices,
     cube_qc,
+    drop_sizes,
+    rejection_limit,
     write_products,
 )
 from pipeline.algorithms.exposure import group_exposures
@@ -42,18 +44,8 @@ class ExpCombineParams(CubeParams):
         doc='What to save, separated by commas: "cube" (cube and images), "combined" (one '
         "pixel table of all exposures).",
     )
-    crsigma: float = param(
-        10.0,
-        unit="sigma",
-        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
-    )
-    pixfrac: str = param(
-        "0.6,1.0",
-        unit="pix",
-        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.6,0.6 in the "
-        "genuine pipeline) displace emission lines by up to 0.2 Angstrom.",
-    )
+    crsigma: float = rejection_limit(10.0)
+    pixfrac: str = drop_sizes("0.6,1.0", genuine="0.6,0.6", shift=0.2)
     weight: Literal["exptime", "fwhm", "header", "none"] = param(
         "exptime",
         doc="Weights of exposures: exposure time, it over the seeing, it times ESO DRS "

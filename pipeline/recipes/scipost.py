@@ -10,6 +10,8 @@ from pipeline.algorithms.cube_products import (
     CubeParams,
     choices,
     cube_qc,
+    drop_sizes,
+    rejection_limit,
     write_products,
 )
 from pipeline.algorithms.dar_check import straightened
@@ -98,18 +100,8 @@ class ScipostParams(CubeParams):
         'with places on the sky), "combined" (one pixel table of all exposures), "stacked" '
         "(an image of all slices side by side).",
     )
-    crsigma: float = param(
-        15.0,
-        unit="sigma",
-        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
-    )
-    pixfrac: str = param(
-        "0.8,1.0",
-        unit="pix",
-        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.8,0.8 in the "
-        "genuine pipeline) displace emission lines by up to 0.1 Angstrom.",
-    )
+    crsigma: float = rejection_limit(15.0)
+    pixfrac: str = drop_sizes("0.8,1.0", genuine="0.8,0.8", shift=0.1)
     weight: Literal["exptime", "fwhm", "none"] = param(
         "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."
     )

@@ -1,7 +1,7 @@
 """muse_scipost_calibrate_flux: pixel tables from counts to physical fluxes."""
 
 from pipeline.algorithms.exposure import merge
-from pipeline.algorithms.flux_calibration import LAMP_RESTORED, flux_step
+from pipeline.algorithms.flux_calibration import CALIBRATIONS, LAMP_RESTORED, flux_step
 from pipeline.algorithms.single_step import (
     CALIBRATED,
     REDUCED,
@@ -21,16 +21,7 @@ from pipeline.spec import Frames, Input, Outputs, PixelTable, Value, recipe
     params=StepParams,
     inputs=[
         Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables."),
-        Input("EXTINCT_TABLE", "table", n_max=1, per_ifu=False, doc="Extinction."),
-        Input("STD_RESPONSE", "table", n_max=1, per_ifu=False, doc="Response curve."),
-        Input(
-            "STD_TELLURIC",
-            "table",
-            n_max=1,
-            per_ifu=False,
-            optional=True,
-            doc="Telluric absorption.",
-        ),
+        *CALIBRATIONS,
     ],
     products=[REDUCED],
     qc=[],

@@ -6,6 +6,8 @@ from pipeline.algorithms.cube_products import (
     EXPOSURE_MAP,
     CubeParams,
     cube_qc,
+    drop_sizes,
+    rejection_limit,
     write_products,
 )
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
@@ -36,18 +38,8 @@ class MakeCubeParams(CubeParams):
     format: Literal["Cube", "Euro3D", "xCube", "xEuro3D"] = param(
         "Cube", doc='Format of the cube; "xCube" has the reconstructed images inside.'
     )
-    crsigma: float = param(
-        15.0,
-        unit="sigma",
-        doc="Rejection limit for cosmic rays while resampling; 0 or less for none.",
-    )
-    pixfrac: str = param(
-        "0.8,1.0",
-        unit="pix",
-        doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        "x, y and wavelength. Drops shorter than a pixel in wavelength (0.8,0.8 in the "
-        "genuine pipeline) displace emission lines by up to 0.1 Angstrom.",
-    )
+    crsigma: float = rejection_limit(15.0)
+    pixfrac: str = drop_sizes("0.8,1.0", genuine="0.8,0.8", shift=0.1)
     stacked: bool = param(
         False, doc="Write all slices side by side in an image, too, for a look at them."
     )
