@@ -28,7 +28,8 @@ from pipeline.algorithms.resample import (
     sort_placed,
 )
 from pipeline.formats.pixtable import open_pixtable
-from pipeline.kernels.reject import MEDIAN, flag_outliers
+from pipeline.kernels.reject import flag_outliers
+from pipeline.kernels.spread import MEDIAN
 from pipeline.parallel import keep_freed_memory
 
 PLANES = 64

@@ -85,21 +85,21 @@ def exposure(
     folder: Path, dithers: Path, size: Size, ifus: Sequence[int], batch: int
 ) -> None:
     """Measure one exposure of many IFUs, ``batch`` of them in one call of muse_scibasic."""
-    frames: Frames = statics(size.name)
-    raw = simulate_exposure(next(objects(size)), size, folder, ifus)
     basic, post = CALLS["scibasic object"], CALLS["scipost"]
     for first in range(0, len(ifus), batch):
         some = ifus[first : first + batch]
-        masters = folder / "masters"
-        masters.mkdir()
-        make_masters(masters, size, some)
+        stage = folder / "stage"
+        (stage / "raw").mkdir(parents=True)
+        raw = simulate_exposure(next(objects(size)), size, stage / "raw", some)
+        make_masters(stage, size, some)
         own: Frames = {**statics(size.name), "OBJECT": [raw]}
-        take_products(own, masters)
+        take_products(own, stage)
         before = set((folder / "basic").glob("PIXTABLE*"))
         cost = cost_of(basic, own, folder / "basic")
         made = sorted(set((folder / "basic").glob("PIXTABLE*")) - before)
         show(f"muse_scibasic, {len(some)} IFUs", cost, n_pixels(made))
-        shutil.rmtree(masters)
+        shutil.rmtree(stage)
+    frames: Frames = statics(size.name)
     for label in ("standard", "create_sky"):
         take_products(frames, dithers / "own" / label)
     take_products(frames, folder / "basic")

@@ -25,6 +25,12 @@ from benchmarks.recipes import OURS
 
 METHODS = ("nearest", "linear", "quadratic", "renka", "drizzle", "lanczos")
 STATISTICS = ("iraf", "mean", "median")
+REJECTIONS = {
+    f"{name} {near}": {"crtype": name, "crnear": near}
+    for near in ("slices", "rows")
+    for name in STATISTICS
+}
+"""The own rejection of cosmic rays and that of the genuine pipeline."""
 COMMON = {
     "skymethod": "none",
     "save": "cube",
@@ -52,6 +58,7 @@ def options(params: Mapping[str, object]) -> list[str]:
 
 def run_both(where: Path, frames: Frames, params: Mapping[str, object]) -> str:
     """Make the cube with both pipelines; return the log of the genuine one."""
+    known = {name: value for name, value in params.items() if name != "crnear"}
     sof = write_sof(where / "scipost.sof", frames)
     for name in ("ours", "genuine"):
         shutil.rmtree(where / name, ignore_errors=True)
@@ -59,9 +66,9 @@ def run_both(where: Path, frames: Frames, params: Mapping[str, object]) -> str:
     ours = (sys.executable, "-m", "pipeline.esorex", f"--output-dir={where / 'ours'}")
     theirs = ("esorex", f"--output-dir={where / 'genuine'}", "--msg-level=debug")
     log = ""
-    for program in (ours, theirs):
+    for program, given in ((ours, params), (theirs, known)):
         done = subprocess.run(
-            (*program, "muse_scipost", *options(params), str(sof)),
+            (*program, "muse_scipost", *options(given), str(sof)),
             cwd=where / "genuine",
             env={**os.environ, **OURS, "OMP_NUM_THREADS": "2"},
             capture_output=True,
@@ -132,7 +139,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--scratch", type=Path, default=Path("build/bench/resamplings"))
     parser.add_argument("--range", type=float, nargs=2, default=(6500.0, 6600.0))
-    parser.add_argument("--only", nargs="+", default=[*METHODS, *STATISTICS, *GRIDS])
+    parser.add_argument("--only", nargs="+", default=[*METHODS, *REJECTIONS, *GRIDS])
     chosen = parser.parse_args()
     tables = sorted(
         (chosen.folder.resolve() / "genuine" / "scibasic_object").glob(
@@ -160,8 +167,8 @@ def main() -> None:
             log = run_both(where, frames, {**common, "resample": name, "crsigma": 0})
             print(f"{name:10s} {compare(where)}", flush=True)
         else:
-            log = run_both(where, frames, {**common, "crtype": name})
-            print(f"{name:10s} {rejected(where, log)}; {compare(where)}", flush=True)
+            log = run_both(where, frames, {**common, **REJECTIONS[name]})
+            print(f"{name:13s} {rejected(where, log)}; {compare(where)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Parameters and products of the recipes that make cubes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,9 +17,10 @@ from pipeline.algorithms.grid import (
     natural_grid,
 )
 from pipeline.algorithms.mosaic import Mosaic, fill_cube
-from pipeline.algorithms.pointing import spaxel
+from pipeline.algorithms.pointing import position_angle, spaxel
 from pipeline.algorithms.resample import Method, PlacedExposure, Resampling
 from pipeline.algorithms.spaxels import spaxels_of
+from pipeline.kernels.reject_rows import ALONG_X, ALONG_Y, OBLIQUE
 from pipeline.spec import (
     QC,
     BadInput,
@@ -53,6 +55,13 @@ class CubeParams(Params):
         doc="Statistics for the detection of cosmic rays while resampling: mean and its "
         "error from the variances, mean and standard deviation, or median and median "
         "absolute deviation.",
+    )
+    crnear: Literal["slices", "rows"] = param(
+        "slices",
+        doc="Which pixels a cosmic ray is compared with while resampling: all around from "
+        "other slices, with a limit that neither noise nor a point source reaches; or, as "
+        "in the genuine pipeline (which has no such option), those of its voxel and of "
+        "the rows of voxels on both sides of its slice.",
     )
     rc: float = param(1.25, unit="pix", doc='Critical radius of "renka".', gt=0)
     ld: int = param(
@@ -212,6 +221,17 @@ def _check_scale(headers: Sequence[Header]) -> None:
             )
 
 
+def lie_of_slices(header: Header) -> int:
+    """Return how the slices of an exposure lie on a grid with north up.
+
+    One of `pipeline.kernels.reject_rows`; the genuine pipeline allows for 5 degrees.
+    """
+    angle = position_angle(header) % 180.0
+    if min(angle, 180.0 - angle) < 5.0:
+        return ALONG_X
+    return ALONG_Y if abs(angle - 90.0) < 5.0 else OBLIQUE
+
+
 def chosen_filters(names: str, frames: Frames) -> list[Filter]:
     """Return the filters that are asked for and known."""
     found = []
@@ -258,6 +278,8 @@ def write_products(
         Whether differential refraction is.
     """
     _check_scale(headers)
+    if params.crnear == "rows":
+        settings = replace(settings, slices=lie_of_slices(headers[0]))
     grid = output_grid(exposures, headers[0], params, frames)
     bands = chosen_filters(params.filter, frames)
     standard = params.format == "sdpCube"

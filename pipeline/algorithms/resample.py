@@ -22,7 +22,8 @@ from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.flags import Flag
 from pipeline.kernels.planes import nearest_planes, weighted_planes
 from pipeline.kernels.project import plane_from_native, project
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers
+from pipeline.kernels.reject import flag_outliers
+from pipeline.kernels.reject_rows import flag_above_rows
 from pipeline.kernels.sorting import (
     add_up,
     cell_numbers,
@@ -30,6 +31,7 @@ from pipeline.kernels.sorting import (
     reached_spaxels,
     sort_pixels,
 )
+from pipeline.kernels.spread import IRAF, MEAN, MEDIAN
 from pipeline.kernels.weighting import (
     DRIZZLE,
     LANCZOS,
@@ -87,6 +89,9 @@ class Resampling:
         spread, none if not positive.
     radius
         Critical radius of ``renka`` [diagonal of a voxel].
+    slices
+        How slices lie on the grid, one of `pipeline.kernels.reject_rows`, for a rejection
+        as in the genuine pipeline; None for the own one.
     """
 
     method: Method
@@ -95,6 +100,7 @@ class Resampling:
     statistic: str
     sigma: float
     radius: float = 1.25
+    slices: int | None = None
 
 
 @dataclass(frozen=True)
@@ -254,13 +260,7 @@ def make_slab(
     rejected = np.zeros(len(pixels.slit), np.uint8)
     counts = np.zeros((len(exposures), N_IFUS + 1), np.int64)
     if judged:
-        rejected = flag_outliers(
-            *pixels.judged,
-            (1, last - first - 1),
-            cells,
-            STATISTICS[settings.statistic],
-            settings.sigma,
-        )
+        rejected = _cosmic_rays(pixels, cells, settings)
         ends = pixels.start[
             [(plane - first) * ny * nx for plane in (rows.start, rows.stop)]
         ]
@@ -272,6 +272,24 @@ def make_slab(
     coverage = reached_spaxels(pixels.start, pixels.slit, cells, len(exposures))
     dq = ~np.isfinite(data) * np.uint32(Flag.MISSING_DATA)
     return Slab(rows, Planes(data, dq, stat), counts, coverage)
+
+
+def _cosmic_rays(
+    pixels: SortedPixels, cells: tuple[int, int, int], settings: Resampling
+) -> NDArray[np.uint8]:
+    """Flag the pixels in all planes of cells but the first and the last."""
+    judged, statistic = (1, cells[0] - 1), STATISTICS[settings.statistic]
+    if settings.slices is None:
+        return flag_outliers(*pixels.judged, judged, cells, statistic, settings.sigma)
+    return flag_above_rows(
+        pixels.start,
+        pixels.light,
+        judged,
+        cells,
+        statistic,
+        settings.sigma,
+        settings.slices,
+    )
 
 
 def _heights(grid: Grid, rows: slice) -> NDArray[np.float64]:

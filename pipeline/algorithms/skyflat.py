@@ -14,7 +14,8 @@ from pipeline.algorithms.pixels import SlicePixels
 from pipeline.algorithms.resample import METHODS, Method
 from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION
-from pipeline.kernels.coarse import add_by_distance, add_to_cube, flag_high_in_cells
+from pipeline.kernels.coarse import add_by_distance, add_to_cube
+from pipeline.kernels.reject_rows import ALONG_X, flag_above_rows
 from pipeline.kernels.resample import weighted_means
 from pipeline.kernels.sorting import cell_numbers, sort_by_cell
 from pipeline.spec import Pixels, Planes, Value
@@ -128,7 +129,7 @@ class IfuSky:
     def flag_cosmics(self, pixels: Pixels, statistic: int, sigma: float) -> None:
         """Flag pixels far above the others in their voxel and in the rows next to it.
 
-        ``pixels`` are all of the IFU; ``statistic`` is one of `pipeline.kernels.reject`.
+        ``pixels`` are all of the IFU; ``statistic`` is one of `pipeline.kernels.spread`.
         """
         x, y, z = (
             ((c - o) / s).astype(np.float32)
@@ -136,18 +137,13 @@ class IfuSky:
         )
         nz, ny, nx, _ = self.sums.shape
         cells = cell_numbers(x, y, z, (nz, ny, nx), 0)
+        cells[pixels.dq != 0] = -1
         start, order = sort_by_cell(cells, nz * ny * nx)
-        flag_high_in_cells(
-            start,
-            order,
-            pixels.data,
-            pixels.dq,
-            pixels.stat,
-            (nz, ny, nx),
-            statistic,
-            sigma,
-            int(Flag.COSMIC_RAY),
+        light = np.stack([pixels.data[order], pixels.stat[order]], axis=1)
+        rejected = flag_above_rows(
+            start, light, (0, nz), (nz, ny, nx), statistic, sigma, ALONG_X
         )
+        pixels.dq[order[rejected != 0]] |= np.uint32(Flag.COSMIC_RAY)
 
     def add_to(self, total: NDArray[np.float64], scale: float) -> None:
         """Add the sums, with the data scaled, to those of all IFUs."""

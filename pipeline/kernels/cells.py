@@ -68,3 +68,38 @@ def field_minimum(values: NDArray[np.float32], minimum: NDArray[np.float32]) -> 
             if 0 <= n < ny:
                 for a in range(nx):
                     minimum[b, a] = min(minimum[b, a], values[n, a])
+
+
+@kernel
+def longest_runs(
+    start: NDArray[np.int32],
+    slit: NDArray[np.int32],
+    first_cell: int,
+    runs: NDArray[np.int32],
+) -> None:
+    """Find how many pixels an exposure has at most in each cell of a plane.
+
+    Parameters
+    ----------
+    start : int32[n_cells + 1]
+        Where the pixels of each cell begin; those of an exposure follow each other.
+    slit : int32[n]
+        ``exposure << 11 | ...``, see `pipeline.kernels.sorting.sort_pixels`.
+    first_cell : int
+        Number of the first cell of the plane.
+    runs : int32[ny, nx]
+        The result.
+    """
+    ny, nx = runs.shape
+    cell = first_cell
+    for b in range(ny):
+        for a in range(nx):
+            first, stop = start[cell], start[cell + 1]
+            longest, length, last = min(stop - first, 1), 0, -1
+            for i in range(first, stop if stop > first + 1 else first):
+                exposure = slit[i] >> 11
+                length = length + 1 if exposure == last else 1
+                last = exposure
+                longest = max(longest, length)
+            runs[b, a] = longest
+            cell += 1

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.reject import IRAF, MEDIAN, median
 from pipeline.kernels.weighting import NEAREST, distance_weight, overlap
 
 
@@ -123,94 +122,3 @@ def add_by_distance(
                     sums[c, b, a, 0] += w
                     sums[c, b, a, 1] += w * data[i]
                     sums[c, b, a, 2] += w * w * stat[i]
-
-
-@kernel
-def flag_high_in_cells(
-    start: NDArray[np.int32],
-    order: NDArray[np.int32],
-    data: NDArray[np.float32],
-    dq: NDArray[np.uint32],
-    stat: NDArray[np.float32],
-    shape: tuple[int, int, int],
-    statistic: int,
-    sigma: float,
-    flag: int,
-) -> int:
-    """Flag pixels far above those of their voxel and of the voxels in the rows next to it.
-
-    Parameters
-    ----------
-    start, order : int32[n_cells + 1], int32[n_used]
-        Pixels by cell, see `pipeline.kernels.resample.sort_by_cell`.
-    data, dq, stat : [n]
-        Values, flags (changed) and variances; flagged pixels are not judged by.
-    shape : (int, int, int)
-        Planes, rows and columns of cells.
-    statistic : int
-        `pipeline.kernels.reject` ``IRAF``: mean and its error from the variances;
-        ``MEAN``: mean and standard deviation; ``MEDIAN``: median and median absolute
-        deviation.
-    sigma : float
-        Limit above the level [spreads].
-    flag : int
-        Bits to set.
-
-    Returns
-    -------
-    int
-        Number of pixels flagged.
-    """
-    nz, ny, nx = shape
-    values = np.empty(4096, np.float32)
-    hits = np.zeros(data.shape[0], np.bool_)
-    for c in range(nz):
-        for b in range(ny):
-            for a in range(nx):
-                own = (c * ny + b) * nx + a
-                if start[own + 1] == start[own]:
-                    continue
-                n, variance = 0, 0.0
-                for row in range(max(b - 1, 0), min(b + 2, ny)):
-                    width = 0 if row == b else 1
-                    for plane in range(max(c - width, 0), min(c + width + 1, nz)):
-                        line = (plane * ny + row) * nx
-                        first = start[line + max(a - width, 0)]
-                        last = start[line + min(a + width + 1, nx)]
-                        for k in range(first, last):
-                            i = order[k]
-                            if dq[i] != 0:
-                                continue
-                            if n == values.shape[0]:
-                                longer = np.empty(2 * n, np.float32)
-                                longer[:n] = values
-                                values = longer
-                            values[n] = data[i]
-                            variance += stat[i]
-                            n += 1
-                if n < 3:
-                    continue
-                if statistic == MEDIAN:
-                    level = median(values, n)
-                    for k in range(n):
-                        values[k] = abs(values[k] - level)
-                    spread = median(values, n)
-                else:
-                    level = 0.0
-                    for k in range(n):
-                        level += values[k]
-                    level /= n
-                    spread = np.sqrt(variance) / n
-                    if statistic != IRAF:
-                        squares = 0.0
-                        for k in range(n):
-                            squares += (values[k] - level) ** 2
-                        spread = np.sqrt(squares / (n - 1))
-                for k in range(start[own], start[own + 1]):
-                    hits[order[k]] = data[order[k]] > level + sigma * spread
-    n_flagged = 0
-    for i in range(data.shape[0]):
-        if hits[i]:
-            dq[i] |= np.uint32(flag)
-            n_flagged += 1
-    return n_flagged

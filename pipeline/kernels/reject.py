@@ -10,75 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.cells import cell_extremes, field_minimum
-
-IRAF, MEAN, MEDIAN = 0, 1, 2
-"""Statistics: mean and its error from the variances, mean and standard deviation,
-median and median absolute deviation."""
+from pipeline.kernels.cells import cell_extremes, field_minimum, longest_runs
+from pipeline.kernels.neighbours import (
+    all_half_reach,
+    count_around,
+    gather,
+    half_reach,
+    stands_out,
+)
+from pipeline.kernels.spread import MEAN, MEDIAN
 
 _MAX_RANK = 16
 
 _MAD = 0.6745
 """Median absolute deviation of a Gaussian of unit standard deviation."""
-
-
-@kernel
-def median(values: NDArray[np.float32], n: int) -> float:
-    """Return the median of ``values[:n]``, whose order is changed."""
-    upper = _select(values, n, n // 2)
-    if n % 2 == 1:
-        return upper
-    lower = values[0]
-    for k in range(1, n // 2):
-        lower = max(lower, values[k])
-    return 0.5 * (float(lower) + upper)
-
-
-@kernel
-def _select(values: NDArray[np.float32], n: int, rank: int) -> float:
-    """Return the value of a rank and put the smaller ones before it (Hoare 1961)."""
-    low, high = 0, n - 1
-    while low < high:
-        pivot = values[rank]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if j < rank:
-            low = i
-        if rank < i:
-            high = j
-    return float(values[rank])
-
-
-@kernel
-def _level_and_spread(
-    values: NDArray[np.float32], variances: NDArray[np.float32], n: int, statistic: int
-) -> tuple[float, float]:
-    """Return the centre of ``values[:n]`` and the spread that a limit is made of."""
-    if statistic == MEDIAN:
-        level = median(values, n)
-        for k in range(n):
-            values[k] = abs(values[k] - level)
-        return level, median(values, n)
-    level = 0.0
-    variance = 0.0
-    for k in range(n):
-        level += values[k]
-        variance += variances[k]
-    level /= n
-    if statistic == IRAF:
-        return level, np.sqrt(variance) / n
-    squares = 0.0
-    for k in range(n):
-        squares += (values[k] - level) ** 2
-    return level, np.sqrt(squares / (n - 1))
 
 
 @kernel
@@ -129,12 +74,13 @@ def flag_outliers(
         scale = _MAD
     elif statistic == MEAN:
         scale = 1.0
-    near, slits = np.empty((4, 256), np.float32), np.empty(256, np.int32)
-    top, bottom = np.empty(_MAX_RANK), np.empty(_MAX_RANK)
     nz, ny, nx = shape
     extremes = np.empty((3, ny, nx), np.float32)
     lowest = np.full((3, ny, nx), np.inf, np.float32)
     highest, quietest = np.empty_like(lowest), np.empty_like(lowest)
+    runs, wide = np.empty((3, ny, nx), np.int32), np.empty(ny * nx + 1, np.int32)
+    near, slits = np.empty((4, 256), np.float32), np.empty(256, np.int32)
+    crowded = statistic == MEDIAN and _several_exposures(slit)
     for plane in range(max(planes[0] - 1, 0), min(planes[1] + 1, nz) + 1):
         now = plane % 3
         lowest[now] = np.inf
@@ -143,53 +89,73 @@ def flag_outliers(
             cell_extremes(start, light, plane * ny * nx, low, highest[now], quiet)
             field_minimum(low, lowest[now])
             field_minimum(quiet, quietest[now])
+            if crowded:
+                longest_runs(start, slit, plane * ny * nx, runs[now])
         c = plane - 1
         if c < planes[0] or c >= planes[1]:
             continue
-        for b in range(ny):
-            for a in range(nx):
-                most = highest[c % 3, b, a]
-                if not most > -np.inf:
-                    continue
-                least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
-                floor = scale * np.sqrt(max(quietest[c % 3, b, a], np.float32(0.0)))
-                if most - least <= sigma * floor:
-                    continue
-                n = _count_around(start, c, b, a, shape)
-                if n > slits.shape[0]:
-                    near = np.empty((4, 2 * n), np.float32)
-                    slits = np.empty(2 * n, np.int32)
-                n_own = _gather(start, light, slit, c, b, a, shape, near, slits)
-                for k in range(n_own):
-                    value = near[0, k]
-                    if value - least <= sigma * floor:
-                        continue
-                    if not _stands_out(near, slits, k, n_own, n, statistic, sigma, floor):
-                        continue
-                    i = start[(c * ny + b) * nx + a] + k
-                    if value > _sharpest_source(
-                        start, light, slit, i, c, b, a, shape, top, bottom
-                    ):
-                        rejected[i] = 1
+        n_wide = _wide_cells(highest[c % 3], lowest, quietest[c % 3], sigma * scale, wide)
+        for k in range(n_wide):
+            b, a = wide[k] // nx, wide[k] % nx
+            margin = sigma * scale * np.sqrt(max(quietest[c % 3, b, a], np.float32(0.0)))
+            if crowded and all_half_reach(
+                start, light, runs, highest[c % 3, b, a] - margin, c, b, a, shape
+            ):
+                continue
+            n = count_around(start, c, b, a, shape)
+            if n > slits.shape[0]:
+                near, slits = np.empty((4, 2 * n), np.float32), np.empty(2 * n, np.int32)
+            least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
+            _judge(
+                start, light, slit, c, b, a, shape,
+                statistic, sigma, margin, least, near, slits, rejected,
+            )  # fmt: skip
     return rejected
 
 
 @kernel
-def _count_around(
-    start: NDArray[np.int32], c: int, b: int, a: int, shape: tuple[int, int, int]
+def _wide_cells(
+    highest: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    quietest: NDArray[np.float32],
+    limit: float,
+    wide: NDArray[np.int32],
 ) -> int:
-    """Return the number of pixels in the 27 cells around a cell."""
-    nz, ny, nx = shape
+    """Find cells of a plane with a value far above another one around.
+
+    Parameters
+    ----------
+    highest, quietest : float32[ny, nx]
+        Highest value of each cell and lowest variance around it.
+    lowest : float32[3, ny, nx]
+        Lowest value around it in each of three planes.
+    limit : float
+        What is far, in units of the square root of that variance.
+    wide : int32[ny * nx]
+        Receives the numbers of the cells within the plane; how many is returned.
+    """
+    ny, nx = highest.shape
     n = 0
-    for plane in range(max(c - 1, 0), min(c + 2, nz)):
-        for row in range(max(b - 1, 0), min(b + 2, ny)):
-            line = (plane * ny + row) * nx
-            n += start[line + min(a + 2, nx)] - start[line + max(a - 1, 0)]
+    for b in range(ny):
+        for a in range(nx):
+            least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
+            spread = np.sqrt(max(quietest[b, a], np.float32(0.0)))
+            wide[n] = b * nx + a
+            n += int(highest[b, a] - least > limit * spread)
     return n
 
 
 @kernel
-def _gather(
+def _several_exposures(slit: NDArray[np.int32]) -> bool:
+    """Tell whether the pixels are of more than one exposure."""
+    low, high = 1 << 30, 0
+    for i in range(slit.shape[0]):
+        low, high = min(low, slit[i]), max(high, slit[i])
+    return low >> 11 < high >> 11
+
+
+@kernel
+def _judge(
     start: NDArray[np.int32],
     light: NDArray[np.float32],
     slit: NDArray[np.int32],
@@ -197,68 +163,35 @@ def _gather(
     b: int,
     a: int,
     shape: tuple[int, int, int],
-    near: NDArray[np.float32],
-    slits: NDArray[np.int32],
-) -> int:
-    """Collect the pixels of cell ``c, b, a``, whose number is returned, and around it.
-
-    ``near[0]`` and ``near[1]`` receive values and variances, ``slits`` their slices; those
-    of the cell itself come first.
-    """
-    nz, ny, nx = shape
-    own = (c * ny + b) * nx + a
-    first, last = start[own], start[own + 1]
-    n = 0
-    for j in range(first, last):
-        near[0, n], near[1, n], slits[n] = light[j, 0], light[j, 1], slit[j]
-        n += 1
-    for plane in range(max(c - 1, 0), min(c + 2, nz)):
-        for row in range(max(b - 1, 0), min(b + 2, ny)):
-            line = (plane * ny + row) * nx
-            for j in range(start[line + max(a - 1, 0)], start[line + min(a + 2, nx)]):
-                if j < first or j >= last:
-                    near[0, n], near[1, n], slits[n] = light[j, 0], light[j, 1], slit[j]
-                    n += 1
-    return int(last - first)
-
-
-@kernel
-def _stands_out(
-    near: NDArray[np.float32],
-    slits: NDArray[np.int32],
-    pixel: int,
-    n_own: int,
-    n: int,
     statistic: int,
     sigma: float,
-    floor: float,
-) -> bool:
-    """Tell whether a pixel exceeds what it is compared with by more than the limit.
+    margin: float,
+    least: float,
+    near: NDArray[np.float32],
+    slits: NDArray[np.int32],
+    rejected: NDArray[np.uint8],
+) -> None:
+    """Judge the pixels of cell ``c, b, a``.
 
-    Those are pixels of other slices around and all ``n_own`` of its own cell, see
-    `_gather`; ``near[2]`` and ``near[3]`` are work space.
+    ``margin`` is the limit for the lowest spread that counts, ``least`` the lowest value
+    around; ``near`` and ``slits`` are work space for `gather`.
     """
-    value, own_slit = near[0, pixel], slits[pixel]
-    bar = value - sigma * floor
-    n_other, n_high = 0, 0
-    for k in range(n):
-        other = int(slits[k] != own_slit)
-        n_other += other
-        n_high += other & int(near[0, k] >= bar)
-    n_used = n_other
-    for k in range(n_own):
-        if slits[k] == own_slit:
-            n_used += 1
-            n_high += int(near[0, k] >= bar)
-    if n_other < 2 or n_used < 3 or (statistic == MEDIAN and 2 * n_high > n_used):
-        return False
-    m = 0
-    for k in range(n):
-        if k < n_own or slits[k] != own_slit:
-            near[2, m], near[3, m] = near[0, k], near[1, k]
-            m += 1
-    level, spread = _level_and_spread(near[2], near[3], n_used, statistic)
-    return bool(value > level + sigma * max(spread, floor))
+    cell = (c * shape[1] + b) * shape[2] + a
+    n = gather(start, light, slit, c, b, a, shape, near, slits)
+    for i in range(start[cell], start[cell + 1]):
+        value = float(light[i, 0])
+        bar = value - margin
+        if bar <= least:
+            continue
+        if statistic == MEDIAN and half_reach(near, slits, n, slit[i], bar):
+            continue
+        n_same = 0
+        for j in range(start[cell], start[cell + 1]):
+            n_same += int(slit[j] == slit[i])
+        if stands_out(
+            near, slits, n, value, slit[i], n_same, statistic, sigma, margin
+        ) and value > _sharpest_source(start, light, slit, i, c, b, a, shape):
+            rejected[i] = 1
 
 
 @kernel
@@ -288,8 +221,6 @@ def _sharpest_source(
     b: int,
     a: int,
     shape: tuple[int, int, int],
-    top: NDArray[np.float64],
-    bottom: NDArray[np.float64],
 ) -> float:
     """Return how high a point source may rise at pixel ``i`` of cell ``c, b, a``.
 
@@ -300,8 +231,7 @@ def _sharpest_source(
     """
     nz, ny, nx = shape
     rank = _rank_around(start, c, b, a, shape)
-    top[:rank] = -np.inf
-    bottom[:rank] = np.inf
+    top, bottom = np.full(rank, -np.inf), np.full(rank, np.inf)
     variance, n = 0.0, 0
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 2, 0), min(b + 3, ny)):

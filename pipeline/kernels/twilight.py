@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.reject import IRAF, MEDIAN, median
+from pipeline.kernels.spread import IRAF, MEDIAN, median
 
 
 @kernel
@@ -173,7 +173,7 @@ def flag_spikes(
     reach : int
         Neighbours on either side [pix].
     statistic : int
-        What the spread is made of: `pipeline.kernels.reject` ``IRAF`` (variances),
+        What the spread is made of: `pipeline.kernels.spread` ``IRAF`` (variances),
         ``MEAN`` (standard deviation) or ``MEDIAN`` (median absolute deviation); never
         less than the error of the pixel itself.
     sigma : float

@@ -33,7 +33,7 @@ from pipeline.algorithms.vignetting import Method as Vignsmooth
 from pipeline.algorithms.vignetting import Smoothing, adapted_mask, top_of_field
 from pipeline.flags import Flag
 from pipeline.instrument import DISPERSION, size_of
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
+from pipeline.kernels.spread import IRAF, MEAN, MEDIAN
 from pipeline.kernels.twilight import bridge_flagged, flag_spikes
 from pipeline.parallel import map_ordered, n_threads
 from pipeline.spec import (

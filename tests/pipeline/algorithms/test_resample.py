@@ -19,6 +19,7 @@ from pipeline.algorithms.resample import (
 )
 from pipeline.algorithms.slab import Sampled
 from pipeline.flags import Flag
+from pipeline.kernels.reject_rows import ALONG_X
 from pipeline.memory import MemoryPixels
 from pipeline.recipes.exp_combine import exp_combine
 from pipeline.recipes.scipost import scipost
@@ -88,11 +89,13 @@ def test_errors_are_honest(settings):
     assert np.nanmean(pull) == pytest.approx(0.0, abs=0.05)  # neighbours share pixels
 
 
+@pytest.mark.parametrize("slices", [None, ALONG_X])
 @pytest.mark.parametrize("statistic", ["median", "iraf", "mean"])
 @pytest.mark.parametrize("method", METHODS)
-def test_slabs_of_any_height_are_the_cube(method, statistic):
+def test_slabs_of_any_height_are_the_cube(method, statistic, slices):
     sigma = 3.0 if statistic == "mean" else 10.0  # one of n values stands sqrt(n) out
-    settings = Resampling(method, (0.8, 0.8, 1.4), 1, statistic, sigma)
+    drop = (0.8, 0.8, 1.4)
+    settings = Resampling(method, drop, 1, statistic, sigma, slices=slices)
     tables = [slice_pixels(gaussian, seed=seed) for seed in (1, 2)]
     for table in tables:
         table.pixels.data[::501] += 4000.0

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
-from pipeline.kernels.coarse import add_by_distance, add_to_cube, flag_high_in_cells
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN
+from pipeline.kernels.coarse import add_by_distance, add_to_cube
 from pipeline.kernels.resample import weighted_means
-from pipeline.kernels.sorting import cell_numbers, sort_by_cell
 from pipeline.kernels.weighting import (
     LANCZOS,
     LINEAR,
@@ -116,52 +114,3 @@ def test_flagged_pixels_are_left_out():
     sums = np.zeros((*SHAPE, 3))
     add_to_cube(*flagged, ORIGIN, STEP, (1.0, 1.0, 0.125), sums)
     assert not sums.any()
-
-
-# --- cosmic rays -----------------------------------------------------------------
-
-
-def flagged_by(pixels, statistic, sigma=8.0):
-    x, y, z = ((c - o) / s for c, o, s in zip(pixels[:3], ORIGIN, STEP, strict=True))
-    cells = cell_numbers(*(np.float32(c) for c in (x, y, z)), SHAPE, 0)
-    start, order = sort_by_cell(cells, int(np.prod(SHAPE)))
-    dq = pixels[4].copy()
-    n = flag_high_in_cells(
-        start, order, pixels[3], dq, pixels[5], SHAPE, statistic, sigma, 32
-    )
-    assert n == np.count_nonzero(dq & 32)
-    return dq, cells
-
-
-@pytest.mark.parametrize("statistic", [IRAF, MEAN, MEDIAN])
-def test_cosmic_rays_are_those_of_plain_numpy(statistic):
-    pixels = some_pixels(2000)
-    pixels[3][::97] += 60.0
-    dq, cells = flagged_by(pixels, statistic)
-    planes, rows, columns = np.unravel_index(cells, SHAPE)
-    expected = np.zeros(len(cells), bool)
-    for i in range(len(cells)):
-        near = (rows == rows[i]) & (columns == columns[i]) & (planes == planes[i])
-        near |= (
-            (np.abs(rows - rows[i]) == 1)
-            & (np.abs(columns - columns[i]) < 2)
-            & (np.abs(planes - planes[i]) < 2)
-        )
-        values = pixels[3][near].astype(float)
-        if statistic == MEDIAN:
-            level = np.median(values)
-            spread = np.median(np.abs(values - level))
-        elif statistic == MEAN:
-            level, spread = values.mean(), values.std(ddof=1)
-        else:
-            level, spread = values.mean(), np.sqrt(pixels[5][near].sum()) / near.sum()
-        expected[i] = pixels[3][i] > level + 8.0 * spread
-    assert_array_equal(dq != 0, expected)
-    if statistic == MEDIAN:
-        assert_array_equal(np.flatnonzero(dq), np.arange(0, 2000, 97))
-
-
-def test_too_few_pixels_are_not_judged():
-    pixels = some_pixels(2)
-    pixels[3][0] = 1e6
-    assert not flagged_by(pixels, MEDIAN)[0].any()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.kernels.reject import IRAF, MEAN, MEDIAN, flag_outliers, median
+from pipeline.kernels.reject import flag_outliers
+from pipeline.kernels.spread import IRAF, MEAN, MEDIAN, median
 from tests.pipeline.sorted_pixels import sorted_pixels
 
 SHAPE = (12, 9, 20)
@@ -35,34 +36,83 @@ def flags(
 
 
 def reference(x, y, z, data, stat, slit, kind, sigma):
-    """The limit by plain numpy, for a field without sources."""
+    """The rejection by plain numpy, pixel by pixel."""
     cx, cy, cz = (np.floor(a + 0.5).astype(int) for a in (x, y, z))
     rejected = np.zeros(len(x), np.uint8)
     for i in range(len(x)):
+        high = (abs(cz - cz[i]) <= 1) & (slit != slit[i])
         near = (abs(cx - cx[i]) <= 1) & (abs(cy - cy[i]) <= 1) & (abs(cz - cz[i]) <= 1)
         own = (cx == cx[i]) & (cy == cy[i]) & (cz == cz[i])
         used = near & ((slit != slit[i]) | own)
-        if (used & (slit != slit[i])).sum() < 2 or used.sum() < 3:
+        if (near & high).sum() < 2 or used.sum() < 3:
             continue
         values, quietest = data[used].astype(float), stat[near & (cz == cz[i])].min()
         if kind == MEDIAN:
             level = np.median(values)
-            spread = max(np.median(abs(values - level)), 0.6745 * np.sqrt(quietest))
+            away = abs(values - level).astype("f4").astype(float)
+            spread = max(np.median(away), 0.6745 * np.sqrt(quietest))
         elif kind == MEAN:
             level, spread = values.mean(), max(values.std(ddof=1), np.sqrt(quietest))
         else:
             level, spread = values.mean(), np.sqrt(stat[used].sum()) / used.sum()
-        rejected[i] = data[i] > level + sigma * spread
+        around = (abs(cx - cx[i]) <= 2) & (abs(cy - cy[i]) <= 2) & (abs(cz - cz[i]) <= 1)
+        limit = max(level + sigma * spread, sharpest(around, around & high, data, stat))
+        rejected[i] = data[i] > limit
     return rejected
 
 
-@pytest.mark.parametrize(("kind", "sigma"), [(MEDIAN, 15.0), (MEDIAN, 8.0), (MEAN, 3.5)])
+def sharpest(around, other, data, stat):
+    """How high a point source may rise above the pixels of other slices."""
+    rank = min(2 + around.sum() // 30, 16)
+    values = np.sort(data[other].astype(float))
+    if len(values) < rank:
+        return values.max()
+    noise = np.sqrt(stat[other].astype(float).mean())
+    top, bottom = values[-rank], values[rank - 1]
+    return top + 2 * max(top - bottom - 2 * noise, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sigma"), [(MEDIAN, 15.0), (MEDIAN, 6.0), (MEAN, 3.5), (IRAF, 12.0)]
+)
 def test_equals_the_plain_computation(kind, sigma):
     pixels = field()
     pixels[3][::97] += 300
     expected = reference(*pixels, kind, sigma)
     assert expected.sum() > 5
     assert_array_equal(flags(*pixels, kind=kind, sigma=sigma), expected)
+
+
+@pytest.mark.parametrize("n_exposures", [2, 5, 16])
+@pytest.mark.parametrize("kind", [MEDIAN, MEAN, IRAF])
+def test_equals_the_plain_computation_in_crowded_cells(kind, n_exposures):
+    """Cells of 0 to 60 pixels, several of one slice, with sources, gaps and hits."""
+    rng = np.random.default_rng(n_exposures)
+    shape, n = np.array((4, 5, 6)), 100 * n_exposures
+    z, y, x = (rng.uniform(-0.5, 0.5 + size, n) * (rng.random(n) < 0.95) for size in shape)
+    slit = (rng.integers(0, n_exposures, n) << 11) + y.astype(int)
+    order = np.argsort(slit >> 11, kind="stable")
+    stat = rng.uniform(5, 40, n)
+    data = rng.normal(0, np.sqrt(stat)) + 100 * np.exp(-((x - 4) ** 2)) * (y < 2)
+    data[::23] += 400
+    columns = (a[order].astype("f4") for a in (x, y, z, data, stat))
+    pixels = (*columns, slit[order].astype(np.int32))
+    for sigma in (1.5, 2.5, 3.0) if kind == MEAN else (1.5, 4.0, 12.0):
+        inside = (pixels[0] < 5.5) & (pixels[1] < 4.5) & (pixels[2] < 3.5)
+        kept = tuple(column[inside] for column in pixels)
+        expected = reference(*kept, kind, sigma)
+        sorted_ones = sorted_pixels(*kept, shape=tuple(shape))
+        found = flag_outliers(
+            sorted_ones.start,
+            sorted_ones.light,
+            sorted_ones.slit,
+            (0, shape[0]),
+            tuple(shape),
+            kind,
+            sigma,
+        )
+        assert 0 < expected.sum() < len(expected) / 4
+        assert_array_equal(sorted_ones.unsorted(found), expected)
 
 
 def test_iraf_statistics_find_a_bright_hit():
