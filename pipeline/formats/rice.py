@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.scan import Unit
-from pipeline.kernels.rice import decode_rows
+from pipeline.kernels.rice import decode_rows, spare_bytes
 
 _DESCRIPTORS = {"1P": ">i4", "1Q": ">i8"}
 _USUAL = {"ZCMPTYPE": "RICE_1", "ZBITPIX": 16, "TFIELDS": 1, "ZTILE2": 1}
@@ -31,22 +31,41 @@ class RiceRows:
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
-        """Where the tile of each row begins and ends in the file, int64[ny, 2] [byte]."""
+        """Where the tile of each row begins and ends in the file, int64[ny, 2] [byte].
+
+        Raises
+        ------
+        ValueError
+            If one is elsewhere than in the extension.
+        """
         header, offset = self.unit.header, self.unit.offset
         n_rows, width = int(header["NAXIS2"]), int(header["NAXIS1"])
-        kind = _DESCRIPTORS[str(header["TFORM1"])[:2]]
+        kind = np.dtype(_DESCRIPTORS[str(header["TFORM1"])[:2]])
         table = self._bytes(offset, n_rows * width)
-        found = np.frombuffer(table, kind).reshape(n_rows, 2).astype(np.int64)
-        start = found[:, 1] + offset + int(header.get("THEAP", n_rows * width))
-        return np.column_stack([start, start + found[:, 0]])
+        found = np.frombuffer(table, kind, 2 * n_rows).reshape(n_rows, 2).astype(np.int64)
+        heap = int(header.get("THEAP", n_rows * width))
+        start, stop = found[:, 1] + heap, found[:, 1] + heap + found[:, 0]
+        if np.any((start < heap) | (stop < start) | (stop > self.unit.size)):
+            raise ValueError("the places of rows are damaged")
+        return np.column_stack([start, stop]) + offset
 
-    def _bytes(self, start: int, size: int) -> bytes:
-        """Return a part of the file."""
+    def _bytes(self, start: int, size: int, spare: int = 0) -> NDArray[np.uint8]:
+        """Return a part of the file, and room behind it.
+
+        Raises
+        ------
+        ValueError
+            If the file ends before.
+        """
+        found = np.empty(size + spare, np.uint8)
         fd = os.open(self.path, os.O_RDONLY)
         try:
-            return os.pread(fd, size, start)
+            n_read = os.preadv(fd, [found[:size]], start) if size else 0
         finally:
             os.close(fd)
+        if n_read < size:
+            raise ValueError("bytes are missing")
+        return found
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.uint16]:
         """Return raw counts [adu], uint16[n_rows, n_columns].
@@ -62,11 +81,9 @@ class RiceRows:
         counts = np.empty((len(places), last), np.uint16)
         if counts.size:
             low, high = int(places[:, 0].min()), int(places[:, 1].max())
-            packed = np.frombuffer(self._bytes(low, high - low), np.uint8)
+            packed = self._bytes(low, high - low, spare_bytes(self.block))
             starts, stops = (places - low).T.copy()
-            if len(packed) < high - low or not decode_rows(
-                packed, starts, stops, self.block, counts
-            ):
+            if not decode_rows(packed, starts, stops, self.block, counts):
                 raise ValueError("bits are missing")
         return np.ascontiguousarray(counts[:, first:])
 
@@ -81,6 +98,7 @@ def rice_rows(path: Path, unit: Unit) -> RiceRows | None:
     usual = all(header.get(keyword, 1) == value for keyword, value in _USUAL.items())
     whole_rows = header.get("ZTILE1", header["ZNAXIS1"]) == header["ZNAXIS1"]
     known = str(header.get("TFORM1", ""))[:2] in _DESCRIPTORS
-    if not (usual and whole_rows and known and options["BYTEPIX"] == 2):
+    blocks_of_words = options["BYTEPIX"] == 2 and options["BLOCKSIZE"] > 0
+    if not (usual and whole_rows and known and blocks_of_words):
         return None
     return RiceRows(path, unit, options["BLOCKSIZE"])

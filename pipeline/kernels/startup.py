@@ -1,14 +1,17 @@
 """Starting Numba in a fraction of its time, for commands that live a second or two.
 
 Numba looks for packages that kernels have no use for: the linear algebra of scipy, the C
-parser of cffi, the tracer of coverage. Importing them is half of its start.
+parser of cffi, the tracer of coverage. Importing them is half of its start. Of the rest, half
+describes Python and numpy to its compiler, which is of no use to code compiled earlier.
 """
 
+import importlib
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 UNUSED = ("scipy", "cffi", "coverage", "yaml")
 
@@ -40,8 +43,22 @@ def start_numba() -> None:
     hidden = _Hidden()
     sys.meta_path.insert(0, hidden)
     try:
+        from numba.core.caching import FunctionCache
         from numba.core.registry import cpu_target
+        from numba.core.runtime import rtsys
 
-        cpu_target.target_context.refresh()
+        rtsys.initialize(cpu_target.target_context)
+        importlib.import_module("numba.np.arrayobj")  # most kernels make arrays
     finally:
         sys.meta_path.remove(hidden)
+    setattr(FunctionCache, "load_overload", _load)  # noqa: B010 (mypy refuses methods)
+
+
+def _load(cache: Any, signature: Any, context: Any) -> Any:
+    """Return machine code from the cache, None if it is not there.
+
+    As Numba does, but for the descriptions that the compiler needs: when it has to do
+    something it gets them itself.
+    """
+    with cache._guard_against_spurious_io_errors():
+        return cache._load_overload(signature, context)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[3]
+
 PROGRAM = """
 import sys
 from pipeline.kernels.startup import UNUSED, start_numba
@@ -17,7 +19,31 @@ assert scipy.linalg.norm([3.0, 4.0]) == 5.0
 start_numba()
 """
 
+WARM = """
+import sys
+from pipeline.kernels.startup import start_numba
+start_numba()
+import numpy as np
+from pipeline.kernels.defects import median
+assert median(np.array([3.0, 1.0, 2.0]), 3) == 2.0
+assert "numba.core.typing.arraydecl" not in sys.modules
+
+from numba import njit
+@njit
+def compiled_now(x):
+    return np.sort(x)[1:] @ np.ones(2) + len({"a": 1})
+assert compiled_now(np.array([3.0, 1.0, 2.0])) == 6.0
+"""
+
+
+def run(program):
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
 
 def test_kernels_run_and_scipy_can_be_imported_afterwards():
-    root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, "-c", PROGRAM], cwd=root, check=True)
+    run(PROGRAM)
+
+
+def test_machine_code_is_loaded_without_the_compiler_and_others_can_be_compiled():
+    run(PROGRAM)  # so that it is in the cache
+    run(WARM)
