@@ -12,6 +12,7 @@ from pipeline.algorithms.flatfield import FlatFielded
 from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.raw_checks import check_exposures
 from pipeline.algorithms.shared import SharedImage
+from pipeline.algorithms.stack import Stack
 from pipeline.flags import Flag
 from pipeline.instrument import SATURATION
 from pipeline.spec import Frames, ImageFrame, ImageWriter, Planes, RawFrame, blocks
@@ -62,7 +63,10 @@ class ArcExposures:
 
     def of_lamp(self, lamp: ArcLamp) -> Read:
         """Return what reads rows of the combined exposures of a lamp."""
-        images: Sequence[ImageFrame] = self.calibrated(lamp)
+        exposures = self.calibrated(lamp)
+        if self._dark is None and not self._flat:
+            return Stack(exposures, self.params, shared=False).read
+        images: Sequence[ImageFrame] = exposures
         for flat in self._flat:
             images = [FlatFielded(image, flat) for image in images]
         return lambda rows: combine([image.read(rows) for image in images], self.params)

@@ -15,8 +15,9 @@ from pipeline.spec import Planes
 class Stack:
     """Exposures of one IFU that share master bias and bad pixels.
 
-    What `combine` returns equals ``combination.combine`` of ``exposure.read(rows)`` of
-    each, multiplied by its factor, but no plane of an exposure is ever stored.
+    What `combine` and `read` return equals ``combination.combine`` of
+    ``exposure.read(rows)`` of each, multiplied by its factor, but no plane of an exposure
+    is ever stored.
 
     Parameters
     ----------
@@ -26,6 +27,9 @@ class Stack:
         How to combine.
     factors
         What each exposure is multiplied by; default 1.
+    shared
+        Whether STAT includes what the variance of the bias, which the exposures have in
+        common, does not lose by averaging.
     """
 
     def __init__(
@@ -33,6 +37,8 @@ class Stack:
         exposures: Sequence[CalibratedFrame],
         params: CombineParams,
         factors: Sequence[float] | None = None,
+        *,
+        shared: bool = True,
     ) -> None:
         self.exposures, self._params = exposures, params
         self.size = exposures[0].size
@@ -40,6 +46,7 @@ class Stack:
         self._limits = np.array([params.nlow, params.nhigh, params.nkeep])
         self._sigma = np.array([params.lsigma, params.hsigma])
         self._efficiency = efficiency(len(exposures), params)
+        self._bias_is_shared = shared and exposures[0].bias is not None
 
     def raw(self, rows: slice) -> NDArray[np.uint16]:
         """Return whole raw rows, uint16[n_frames, n_rows, nx + 4 scan] [adu].
@@ -80,7 +87,9 @@ class Stack:
         ports = [3, 2] if rows.start >= self.size.quadrant_ny else [0, 1]
         shape = rows.stop - rows.start, self.size.shape[1]
         bias = first.bias_rows(rows)
-        first.flag_known(bias.dq, rows.start)
+        if first.bad_pixels:
+            bias = bias._replace(dq=bias.dq.copy())  # others may have it, too
+            first.flag_known(bias.dq, rows.start)
         if out is None:
             data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
             out = Planes(data, np.empty(shape, np.uint32), stat)
@@ -109,9 +118,22 @@ class Stack:
         )
         return out, saturated
 
+    def read(self, rows: slice) -> Planes:
+        """Return the combination of some rows, of both halves if need be."""
+        start, stop, _ = rows.indices(self.size.shape[0])
+        shape = max(stop - start, 0), self.size.shape[1]
+        data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        planes = Planes(data, np.empty(shape, np.uint32), stat)
+        for half in self.halves():
+            low, high = max(start, half.start), min(stop, half.stop)
+            if low < high:
+                part = Planes._make(p[low - start : high - start] for p in planes)
+                self.combine(slice(low, high), out=part)
+        return planes
+
     def _shared(self) -> float:
         """Return the share of the variance of the bias that does not average out."""
-        if self.exposures[0].bias is None:
+        if not self._bias_is_shared:
             return 0.0
         return (1 - 1 / len(self.exposures)) * float(np.mean(self._factors)) ** 2
 

@@ -54,6 +54,23 @@ def test_equals_the_combination_of_calibrated_exposures(method):
     assert stack.combine(slice(0, 16))[0].dq[[10, 7], [10, 5]].tolist() == [8192, 256]
 
 
+def test_rows_of_both_halves_without_what_the_bias_has_in_common():
+    frames, params = exposures(), CombineParams()
+    rows = slice(MINI.quadrant_ny - 5, MINI.quadrant_ny + 7)
+    found = Stack(frames, params, shared=False).read(rows)
+    expected = combine([frame.read(rows) for frame in frames], params)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_array_equal(ours, theirs)
+
+
+def test_bad_pixels_stay_out_of_a_bias_that_others_use():
+    frames, rows = exposures(), slice(0, 16)
+    assert frames[0].bias is not None
+    before = frames[0].bias.read(rows).dq.copy()
+    assert Stack(frames, CombineParams()).read(rows).dq[7, 5] == 256
+    assert_array_equal(frames[0].bias.read(rows).dq, before)
+
+
 def test_levels_are_exact_medians():
     frames = raws()
     frames[1].data[100:110, 50:60] = 65535
