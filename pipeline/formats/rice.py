@@ -60,7 +60,7 @@ class RiceRows:
         found = np.empty(size + spare, np.uint8)
         fd = os.open(self.path, os.O_RDONLY)
         try:
-            n_read = os.preadv(fd, [found[:size]], start) if size else 0
+            n_read = os.preadv(fd, [found.data[:size]], start)
         finally:
             os.close(fd)
         if n_read < size:

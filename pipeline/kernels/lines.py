@@ -57,6 +57,75 @@ def _model(
 
 
 @kernel
+def _equations(
+    light: NDArray[np.float64],
+    place: NDArray[np.float64],
+    n: int,
+    offsets: NDArray[np.float64],
+    n_lines: int,
+    p: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    vector: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> None:
+    """Set up the normal equations of a step, and the derivatives at each pixel."""
+    m = 3 + n_lines
+    vector[:] = 0.0
+    for a in range(m):
+        for b in range(a + 1):
+            matrix[a, b] = 0.0
+    for i in range(n):
+        rest = light[i] - _model(place[i], offsets, n_lines, p, gradient, i)
+        for a in range(m):
+            slope = gradient[i, a]
+            vector[a] += slope * rest
+            for b in range(a + 1):
+                matrix[a, b] += slope * gradient[i, b]
+
+
+@kernel
+def _equations_of_one(
+    light: NDArray[np.float64],
+    place: NDArray[np.float64],
+    n: int,
+    p: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    vector: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> None:
+    """Set up those of a line by itself, as most are: the same sums, kept in registers."""
+    centre, scale, background, peak = p[0], 1.0 / p[1], p[2], p[3]
+    v0, v1, v2, v3 = 0.0, 0.0, 0.0, 0.0
+    m00, m10, m11, m30, m31, m33 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    m20, m21, m32 = 0.0, 0.0, 0.0
+    for i in range(n):
+        z = (place[i] - centre) * scale
+        bell = math.exp(-0.5 * z * z)
+        line = peak * bell
+        rest = light[i] - (background + line)
+        by_place, by_width = line * z * scale, line * z * z * scale
+        gradient[i, 0], gradient[i, 1] = by_place, by_width
+        gradient[i, 2], gradient[i, 3] = 1.0, bell
+        v0 += by_place * rest
+        v1 += by_width * rest
+        v2 += rest
+        v3 += bell * rest
+        m00 += by_place * by_place
+        m10 += by_width * by_place
+        m11 += by_width * by_width
+        m20 += by_place
+        m21 += by_width
+        m30 += bell * by_place
+        m31 += bell * by_width
+        m32 += bell
+        m33 += bell * bell
+    vector[0], vector[1], vector[2], vector[3] = v0, v1, v2, v3
+    matrix[0, 0], matrix[1, 0], matrix[1, 1] = m00, m10, m11
+    matrix[2, 0], matrix[2, 1], matrix[2, 2] = m20, m21, float(n)
+    matrix[3, 0], matrix[3, 1], matrix[3, 2], matrix[3, 3] = m30, m31, m32, m33
+
+
+@kernel
 def fit_group(
     light: NDArray[np.float64],
     noise: NDArray[np.float64],
@@ -97,17 +166,10 @@ def fit_group(
         return np.inf
     vector = np.empty(m)
     for _ in range(MAX_ITER):
-        vector[:] = 0.0
-        for a in range(m):
-            for b in range(a + 1):
-                matrix[a, b] = 0.0
-        for i in range(n):
-            rest = light[i] - _model(place[i], offsets, n_lines, p, gradient, i)
-            for a in range(m):
-                slope = gradient[i, a]
-                vector[a] += slope * rest
-                for b in range(a + 1):
-                    matrix[a, b] += slope * gradient[i, b]
+        if n_lines == 1:
+            _equations_of_one(light, place, n, p, matrix, vector, gradient)
+        else:
+            _equations(light, place, n, offsets, n_lines, p, matrix, vector, gradient)
         if not cholesky(matrix, m):
             return np.inf
         substitute(matrix, vector, m)

@@ -1,8 +1,8 @@
 """Starting Numba in a fraction of its time, for commands that live a second or two.
 
 Numba looks for packages that kernels have no use for: the linear algebra of scipy, the C
-parser of cffi, the tracer of coverage. Importing them is half of its start. Of the rest, half
-describes Python and numpy to its compiler, which is of no use to code compiled earlier.
+parser of cffi, the tracer of coverage. Importing them is half of its start. Of the rest
+nearly half describes Python and numpy to its compiler: of no use to code compiled earlier.
 """
 
 import importlib
@@ -45,7 +45,7 @@ def start_numba() -> None:
     try:
         from numba.core.caching import FunctionCache
         from numba.core.registry import cpu_target
-        from numba.core.runtime import rtsys
+        from numba.core.runtime.nrt import rtsys
 
         rtsys.initialize(cpu_target.target_context)
         importlib.import_module("numba.np.arrayobj")  # most kernels make arrays

@@ -11,6 +11,7 @@ from pipeline.formats.raw import open_raw
 from pipeline.formats.rice import rice_rows
 from pipeline.formats.scan import scan
 from pipeline.instrument import MINI
+from pipeline.kernels.rice import decode_rows, spare_bytes
 from pipeline.spec import BadInput
 from tests.pipeline import rawbias
 
@@ -72,6 +73,32 @@ def test_other_ways_of_packing_are_left_to_astropy(tmp_path, options):
     path = packed(tmp_path, counts, **options)
     assert rice_rows(path, scan(path)[1]) is None
     assert_array_equal(open_raw(path, "BIAS")[1].read(slice(3, 9)), counts[3:9])
+
+
+def test_rows_elsewhere_than_in_the_extension_are_refused(tmp_path):
+    path = packed(tmp_path, rawbias.counts(1))
+    unit = scan(path)[1]
+    with path.open("r+b") as file:
+        file.seek(unit.offset + 8 * 10 + 4)
+        file.write((1 << 30).to_bytes(4, "big"))  # row 10 begins far behind the file
+    with pytest.raises(BadInput, match=r"packed.*CHAN01.*places of rows are damaged"):
+        open_raw(path, "BIAS")[1].read(slice(0, 10))
+
+
+@given(st.binary(min_size=2, max_size=60), st.integers(1, 40))
+def test_anything_is_read_or_refused_within_its_bounds(data, block):
+    """Behind the row stand ones, which a decoder takes for data if it goes astray."""
+    spare = spare_bytes(block)
+    after = np.full(spare, 255, np.uint8)
+    packed = np.concatenate([np.frombuffer(data, np.uint8), after])
+    ends = np.array([0]), np.array([len(data)])
+    counts = np.zeros((1, 100), np.uint16)
+    whole = decode_rows(packed, *ends, block, counts)
+    packed[len(data) :] = 0
+    again = np.zeros((1, 100), np.uint16)
+    assert decode_rows(packed, *ends, block, again) == whole
+    if whole:
+        assert_array_equal(again, counts)
 
 
 def test_damaged_rows_are_refused(tmp_path):

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import curve_fit
 
 from pipeline.kernels.lines import (
     MAX_LINES,
     REACH,
+    _equations,
+    _equations_of_one,
     centre_of_light,
     fit_group,
     follow_lines,
@@ -40,6 +42,25 @@ def follow(strip, sigma, row, offsets=()):
     places[0, 1 : 1 + len(offsets)] = offsets
     rows, n_lines = np.array([row]), np.array([1 + len(offsets)])
     return follow_lines(strip, sigma, rows, columns, places, n_lines)[0]
+
+
+def test_a_line_by_itself_has_the_sums_of_any_group():
+    rng = np.random.default_rng(2)
+    n, size = 2 * REACH + 1, 3 + MAX_LINES
+    place = np.arange(-REACH, REACH + 1.0)
+    light = rng.normal(gauss(place, 0.3, 1.1, 800.0) + 30.0, 20.0)
+    p = np.array([0.2, 1.0, 25.0, 700.0])
+    found = []
+    for one in (False, True):
+        matrix, vector, gradient = np.zeros((size, size)), np.zeros(4), np.zeros((n, size))
+        rest = (p, matrix, vector, gradient)
+        if one:
+            _equations_of_one(light, place, n, *rest)
+        else:
+            _equations(light, place, n, np.zeros(MAX_LINES), 1, *rest)
+        found.append((matrix, vector, gradient))
+    for ours, general in zip(*found, strict=True):
+        assert_array_equal(ours, general)
 
 
 def test_equals_scipy():
