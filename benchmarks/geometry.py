@@ -210,11 +210,12 @@ def main() -> None:
             run_ours(recipe, frames, (tag, *masters), where, "--nifu=-1")
         take_products(frames, where)
     tags = ("MASK", "MASK_CHECK", *CALIBRATIONS)
-    cost = run_ours("muse_geometry", frames, tags, folder / "ours", "--savereduced=false")
-    found = [("ours", folder / "ours", cost)]
+    ours, genuine = (folder / side / "geometry" for side in ("ours", "genuine"))
+    cost = run_ours("muse_geometry", frames, tags, ours, "--savereduced=false")
+    found = [("ours", ours, cost)]
     if options.genuine:
-        cost = run_genuine(frames, options.ifus, folder / "genuine")
-        found.append(("genuine", folder / "genuine", cost))
+        cost = run_genuine(frames, options.ifus, genuine)
+        found.append(("genuine", genuine, cost))
     print("root mean square (largest) deviation; pix, pix, deg, pix")
     for name, where, cost in found:
         for table in ("GEOMETRY_UNSMOOTHED", "GEOMETRY_TABLE"):
@@ -222,7 +223,7 @@ def main() -> None:
             report(f"{name} {table}", frame.read().columns, size)
         print(f"{name}: wall {cost.wall:.0f} s, CPU {cost.cpu:.0f} s, {cost.rss:.0f} MB")
     if options.genuine:
-        spots = sorted((folder / "genuine").glob("SPOTS_TABLE-*.fits"))
+        spots = sorted(genuine.glob("SPOTS_TABLE-*.fits"))
         report("ours, spots of the genuine", from_spots(spots, frames, size), size)
 
 

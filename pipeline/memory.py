@@ -111,6 +111,7 @@ class MemoryPixels:
     ifu: int | None = None
     name: str = "memory.fits"
     flat: Table | None = None
+    further: Columns = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -120,6 +121,10 @@ class MemoryPixels:
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
         return Pixels._make(column[rows].copy() for column in self.pixels)
+
+    def read_further(self, rows: slice) -> Columns:
+        """Return some rows of the further columns."""
+        return {name: column[rows].copy() for name, column in self.further.items()}
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""
@@ -275,8 +280,9 @@ class MemoryPixelWriter(MemoryProduct):
         """Return the product as an input of the next recipe."""
         ifu = self.like.ifu if self.like else None
         header = {**self.header, **_eso(self.qc)}
+        name = f"{self.tag}.fits"
         return MemoryPixels(
-            self.pixels, segments, header, self.tag, ifu, f"{self.tag}.fits", self.flat
+            self.pixels, segments, header, self.tag, ifu, name, self.flat, self.extra
         )
 
 

@@ -156,7 +156,8 @@ class FileOutputs:
 
         def make(path: Path, words: Keywords) -> PixelTableProduct | KeptPixels:
             if kept is not None and tag in kept.tags and places is not None:
-                return KeptPixels(path, words, n_rows, places, kept.file(self.folder))
+                fd = kept.file(self.folder)
+                return KeptPixels(path, words, n_rows, places, fd, extra)
             return PixelTableProduct(
                 path, words, n_rows, unit=unit, spare=spare, extra=extra
             )

@@ -107,6 +107,9 @@ class PixelTable(Frame, Protocol):
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
 
+    def read_further(self, rows: slice) -> Columns:
+        """Return some rows of the further columns, such as ``weight``, by name."""
+
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum (lambda, data), if there is one."""
 

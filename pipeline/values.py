@@ -79,9 +79,10 @@ class Image2D(NamedTuple):
 class Spaxels(NamedTuple):
     """What a cube kept as spectra (Euro3D) tells of its spaxels.
 
-    ``ra``, ``dec``: float64[ny, nx] [deg]; ``size``: along x and y [arcsec];
+    ``ra``, ``dec``: float64[ny, nx], in ``unit``; ``size``: along x and y [arcsec];
     ``corrected``: whether refraction is; ``air``: columns ``G_...`` of the Euro3D group
-    table that describe the refraction, NaN where it is corrected.
+    table that describe the refraction, NaN where it is corrected; ``unit``: ``deg``, or
+    ``pix`` of a field without astrometry.
     """
 
     ra: NDArray[np.float64]
@@ -89,3 +90,4 @@ class Spaxels(NamedTuple):
     size: tuple[float, float]
     corrected: bool
     air: Mapping[str, float]
+    unit: str = "deg"

@@ -257,6 +257,7 @@ def write_products(
     keywords: Mapping[str, Value],
     *,
     corrected: bool,
+    grid: Grid | None = None,
 ) -> Mosaic:
     """Write DATACUBE_FINAL and the IMAGE_FOV of all filters.
 
@@ -276,11 +277,14 @@ def write_products(
         More keywords of the products.
     corrected
         Whether differential refraction is.
+    grid
+        Of the cube, if it is not the one on the sky that holds the exposures.
     """
     _check_scale(headers)
     if params.crnear == "rows":
         settings = replace(settings, slices=lie_of_slices(headers[0]))
-    grid = output_grid(exposures, headers[0], params, frames)
+    if grid is None:
+        grid = output_grid(exposures, headers[0], params, frames)
     bands = chosen_filters(params.filter, frames)
     standard = params.format == "sdpCube"
     if standard and unit == UNIT:

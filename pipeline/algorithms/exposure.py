@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
 from pipeline.parallel import map_ordered
-from pipeline.spec import BadInput, Header, Pixels, PixelTable, Segment, Table
+from pipeline.spec import (
+    BadInput,
+    Columns,
+    Header,
+    Pixels,
+    PixelTable,
+    Segment,
+    Table,
+)
 
 GRID_FIRST, GRID_LAST, GRID_STEP = 4150.0, 9800.0, 1.25
 """Wavelengths at which the mean lamp spectrum is formed [Angstrom]; all that MUSE can
@@ -183,6 +191,10 @@ class MergedPixels:
     def flat_spectrum(self) -> Table | None:
         """Return None: it is in the data."""
         return None
+
+    def read_further(self, rows: slice) -> Columns:  # noqa: ARG002
+        """Return nothing: pixels that are to be merged have no further columns."""
+        return {}
 
     def read(self, rows: slice) -> Pixels:
         """Return some rows on the common scale; they may span tables."""

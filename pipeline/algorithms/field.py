@@ -40,21 +40,77 @@ TANGENT = (0.0, 0.0)
 """Stands for "no position on the sky"."""
 
 
+@dataclass(frozen=True)
 class FieldGrid(Grid):
-    """A grid along the axes of the field: one pixel, one voxel; ``CTYPE`` is PIXEL."""
+    """A grid along the axes of the field; ``CTYPE`` is PIXEL.
+
+    ``spacing``: size of a voxel along x and y [pix].
+    """
+
+    spacing: tuple[float, float] = (1.0, 1.0)
 
     def image_wcs(self) -> dict[str, Value]:
         """Return the keywords of the two axes of the field [pix]."""
         words: dict[str, Value] = {}
-        for axis, start in ((1, 1.0 - self.reference[0]), (2, 1.0 - self.reference[1])):
+        for axis, start, width in zip((1, 2), self.corner, self.spacing, strict=True):
             words |= {f"CRPIX{axis}": 1.0, f"CRVAL{axis}": start}
             words |= {f"CTYPE{axis}": "PIXEL", f"CUNIT{axis}": "pixel"}
-        return words | {"CD1_1": 1.0, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 1.0}
+            words[f"CD{axis}_{axis}"] = width
+        return words | {"CD1_2": 0.0, "CD2_1": 0.0}
 
     @property
     def corner(self) -> tuple[float, float]:
         """Coordinates of the centre of the first voxel [pix]."""
-        return 1.0 - self.reference[0], 1.0 - self.reference[1]
+        (x, y), (width, height) = self.reference, self.spacing
+        return (1.0 - x) * width, (1.0 - y) * height
+
+    def spaxels(self) -> tuple[Matrix, Matrix]:
+        """Return the coordinates of all spaxels in the field, float64[ny, nx] [pix]."""
+        y, x = np.indices(self.shape[1:])
+        return self.corner[0] + self.spacing[0] * x, self.corner[1] + self.spacing[1] * y
+
+
+def field_grid(
+    extent: Extent,
+    pixel: float,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    step: float = ANGSTROM_PER_PIXEL,
+) -> FieldGrid:
+    """Return the grid of a field that just holds an extent.
+
+    Parameters
+    ----------
+    extent
+        x and y in pixels.
+    pixel
+        Size of a pixel of the field [arcsec].
+    spacing
+        Size of a voxel along x and y [pix].
+    step
+        Step in wavelength [Angstrom].
+    """
+    (x0, x1), (y0, y1), (low, high) = extent.x, extent.y, extent.wavelength
+    width, height = spacing
+    shape = (
+        int(np.ceil((high - low) / step)) + 1,
+        round((y1 - y0) / height) + 1,
+        round((x1 - x0) / width) + 1,
+    )
+    cd = np.diag([width, height]) * pixel / 3600.0
+    reference = (1.0 - x0 / width, 1.0 - y0 / height)
+    return FieldGrid(shape, TANGENT, reference, cd, low, step, spacing=spacing)
+
+
+def pixel_matrix(header: Header) -> Matrix:
+    """Return the map from pixels of the field to arcsec, for `PlacedExposure`."""
+    size = spaxel(header)
+    return np.diag([size, size, 1.0])
+
+
+def in_pixels(extent: Extent, size: float) -> Extent:
+    """Return an extent in arcsec in pixels of a size [arcsec]."""
+    x, y = ((a / size, b / size) for a, b in (extent.x, extent.y))
+    return replace(extent, x=x, y=y)
 
 
 def refraction_step(header: Header, reference: float) -> tuple[Step, ...]:
@@ -132,33 +188,20 @@ class FieldExposure:
     @cached_property
     def placed(self) -> PlacedExposure:
         """The exposure as `pipeline.algorithms.resample` takes it."""
-        size = spaxel(self.pixels.header)
-        return PlacedExposure(
-            Sampled(self.pixels), self.steps, np.diag([size, size, 1.0]), TANGENT
-        )
+        matrix = pixel_matrix(self.pixels.header)
+        return PlacedExposure(Sampled(self.pixels), self.steps, matrix, TANGENT)
 
     @cached_property
     def extent(self) -> Extent:
         """Extent of the pixels: x and y in pixels here."""
-        size = spaxel(self.pixels.header)
-        found = self.placed.extent(TANGENT)
-        x, y = ((a / size, b / size) for a, b in (found.x, found.y))
+        found = in_pixels(self.placed.extent(TANGENT), spaxel(self.pixels.header))
         low, high = found.wavelength
-        return Extent(x, y, (max(low, self.low), min(high, self.high)))
+        return replace(found, wavelength=(max(low, self.low), min(high, self.high)))
 
     @cached_property
     def grid(self) -> FieldGrid:
         """The grid that just holds the exposure, in natural steps."""
-        extent = self.extent
-        (x0, x1), (y0, y1), (low, high) = extent.x, extent.y, extent.wavelength
-        size = spaxel(self.pixels.header) / 3600.0
-        shape = (
-            int(np.ceil((high - low) / ANGSTROM_PER_PIXEL)) + 1,
-            round(y1 - y0) + 1,
-            round(x1 - x0) + 1,
-        )
-        cd = np.diag([size, size])
-        return FieldGrid(shape, TANGENT, (1.0 - x0, 1.0 - y0), cd, low, ANGSTROM_PER_PIXEL)
+        return field_grid(self.extent, spaxel(self.pixels.header))
 
     def walk(self) -> Iterator[Pixels]:
         """Yield the pixels, processed, in blocks; threads prepare them."""

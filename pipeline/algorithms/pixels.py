@@ -20,7 +20,17 @@ from pipeline.kernels.pixels import (
     fill_pixels,
     line_spans,
 )
-from pipeline.spec import Header, ImageFrame, Pixels, Planes, Segment, Table, Value, blocks
+from pipeline.spec import (
+    Columns,
+    Header,
+    ImageFrame,
+    Pixels,
+    Planes,
+    Segment,
+    Table,
+    Value,
+    blocks,
+)
 
 Correction = Callable[[int, Pixels], None]
 """Changes DATA, STAT or DQ of pixels of one slice (its number from 1) in place."""
@@ -257,6 +267,10 @@ class DetectorPixels:
             self._planes = self.image.read(slice(0, self.image.shape[0]))
         start, stop, _ = rows.indices(self.n_rows)
         return self.pixels.read(slice(start, stop), self._planes)
+
+    def read_further(self, rows: slice) -> Columns:  # noqa: ARG002
+        """Return nothing: the pixels of a detector have no further columns."""
+        return {}
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""

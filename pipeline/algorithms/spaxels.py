@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.algorithms.field import FieldGrid
 from pipeline.algorithms.grid import Grid
 from pipeline.algorithms.pointing import airmass, number, parallactic_angle
 from pipeline.spec import Header, Spaxels
@@ -43,4 +44,5 @@ def spaxels_of(grid: Grid, header: Header, *, corrected: bool) -> Spaxels:
             number(header, "ESO TEL AMBI RHUM", np.nan),
         )
         air = dict(zip(_COLUMNS, values, strict=True))
-    return Spaxels(ra, dec, grid.spaxel, corrected, air)
+    unit = "pix" if isinstance(grid, FieldGrid) else "deg"
+    return Spaxels(ra, dec, grid.spaxel, corrected, air, unit)

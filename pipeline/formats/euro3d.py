@@ -50,7 +50,7 @@ def as_euro3d(
     row = _row_type(n_planes - int(first.min(initial=n_planes)))
     words = planes["DATA"].header
     unit = str(words.get("BUNIT", ""))
-    header = _table_keywords(words, unit)
+    header = _table_keywords(words, unit, spaxels.unit)
     shape = (int(used.sum()), row.itemsize // 4)
     part = TablePart(header, "i4", shape, columns=_columns(row))
     primary = read_cards(units[0].header)
@@ -117,13 +117,16 @@ def _columns(row: np.dtype[Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _table_keywords(words: Keywords, unit: str) -> Keywords:
-    """Return the keywords of E3D_DATA: units and the axis of wavelength."""
+def _table_keywords(words: Keywords, unit: str, place: str) -> Keywords:
+    """Return the keywords of E3D_DATA: units and the axis of wavelength.
+
+    ``unit``: of the data; ``place``: of the positions.
+    """
     found: dict[str, Value] = {
         "TUNIT4": "pixel",
         "TUNIT5": "pixel",
-        "TUNIT6": "deg",
-        "TUNIT7": "deg",
+        "TUNIT6": place,
+        "TUNIT7": place,
         "TUNIT10": unit,
         "TUNIT12": unit,
         "EXTNAME": "E3D_DATA",

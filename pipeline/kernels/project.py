@@ -99,6 +99,38 @@ def native_from_plane(
 
 
 @kernel
+def plane_from_celestial(
+    ra: NDArray[np.float32], dec: NDArray[np.float32], tangent: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return tangent-plane coordinates of RA and DEC relative to the tangent point.
+
+    Parameters
+    ----------
+    ra, dec : float32[n]
+        Plain differences from ``tangent`` [deg], as positioned pixel tables keep them.
+    tangent : (float, float)
+        RA and DEC [deg].
+
+    Returns
+    -------
+    x, y : float32[n]
+        Tangent-plane coordinates [arcsec].
+    """
+    x = np.empty(ra.shape[0], np.float32)
+    y = np.empty(ra.shape[0], np.float32)
+    arcsec = 3600.0 * 180.0 / np.pi
+    c0, s0 = np.cos(np.radians(tangent[1])), np.sin(np.radians(tangent[1]))
+    for i in range(ra.shape[0]):
+        angle = np.radians(np.float64(ra[i]))
+        height = np.radians(tangent[1] + np.float64(dec[i]))
+        c, s = np.cos(height), np.sin(height)
+        depth = s * s0 + c * c0 * np.cos(angle)
+        x[i] = arcsec * c * np.sin(angle) / depth
+        y[i] = arcsec * (s * c0 - c * s0 * np.cos(angle)) / depth
+    return x, y
+
+
+@kernel
 def celestial_from_plane(
     x: NDArray[np.float32],
     y: NDArray[np.float32],

@@ -1,6 +1,7 @@
 """Tests of projective maps and native coordinates, against numpy and astropy."""
 
 import numpy as np
+import pytest
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from numpy.testing import assert_allclose
 from pipeline.kernels.project import (
     celestial_from_plane,
     native_from_plane,
+    plane_from_celestial,
     plane_from_native,
     project,
 )
@@ -80,3 +82,12 @@ def test_celestial_coordinates_agree_with_astropy():
     expected = np.array(wcs.all_pix2world(x, y, 0)) - np.array(reference)[:, None]
     found = celestial_from_plane(x.copy(), y.copy(), tangent, reference)
     assert_allclose(np.array(found) * 3600, expected * 3600, atol=1e-4)
+
+
+@pytest.mark.parametrize("tangent", [(331.0, -26.5), (0.003, 84.0)])
+def test_positions_come_back_to_the_plane(tangent):
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-60, 60, (2, 500)).astype(np.float32)
+    ra, dec = celestial_from_plane(x, y, tangent, tangent)
+    for found, expected in zip(plane_from_celestial(ra, dec, tangent), (x, y), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -141,8 +141,6 @@ def test_what_was_done_is_in_the_headers(merged):
     assert table.header["SPECSYS"] == "HELIOCEN"
     with pytest.raises(BadInput, match="velocity already"):
         step("correct_rv", table)
-    with pytest.raises(BadInput, match="not 'projected'"):
-        call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]})
     table = step("apply_astrometry", table)
     with pytest.raises(BadInput, match="no longer in pixels"):
         step("apply_astrometry", table)
@@ -219,3 +217,119 @@ def test_several_exposures_are_combined(merged, tables):
     alone = [tables[0], later[0]]
     with pytest.raises(BadInput, match="not 'projected'"):
         call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": alone})
+
+
+def agree(one, other, fraction=1e-3):
+    """Whether two cubes have the same voxels, to a fraction of the noise of nearly all."""
+    data, again = one.planes.data, other.planes.data
+    assert data.shape == again.shape
+    assert (np.isfinite(data) == np.isfinite(again)).mean() > 0.9999
+    both = np.isfinite(data) & np.isfinite(again)
+    noise = np.sqrt(np.nanmedian(one.planes.stat))
+    assert noise > 0
+    assert np.quantile(np.abs(data - again)[both], 0.999) < fraction * noise
+
+
+def positioned(*exposures):
+    """Exposures in one table with RA and DEC."""
+    return framed(
+        call("muse_scipost_combine_pixtables", {"PIXTABLE_OBJECT": list(exposures)})[
+            "PIXTABLE_COMBINED"
+        ]
+    )
+
+
+def test_a_cube_of_a_combined_table_is_that_of_exp_combine(merged):
+    first = projected(merged)
+    pixels = first.pixels._replace(data=first.pixels.data + 50)
+    more = {"DATE-OBS": "2026-09-03T04:31:00.456", "EXPTIME": 300.0}
+    more["RA"] = first.header["RA"] + 0.6 / 3600
+    second = replace(first, pixels=pixels, header={**first.header, **more})
+    table = positioned(first, second)
+    n = len(first.pixels.data)
+    table = replace(
+        table,
+        segments=[
+            s._replace(exposure=1 + (s.start >= n)) for s in framed_at(table, n).segments
+        ],
+    )
+    whole = call(
+        "muse_exp_combine", {"PIXTABLE_REDUCED": [first, second]}, crsigma=15, save="cube"
+    )["DATACUBE_FINAL"]
+    made = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]}, pixfrac="0.6,1.0")[
+        "DATACUBE_FINAL"
+    ]
+    agree(whole, made)
+    assert made.header["CTYPE1"] == "RA---TAN"
+    without = replace(table, further={})
+    equal = call(
+        "muse_scipost_make_cube", {"PIXTABLE_OBJECT": [without]}, pixfrac="0.6,1.0"
+    )["DATACUBE_FINAL"]
+    assert np.nanmedian(equal.planes.data) - np.nanmedian(made.planes.data) > 5
+
+
+def framed_at(table, row):
+    """The table with a segment that begins at a row."""
+    found = []
+    for s in table.segments:
+        if s.start < row < s.stop:
+            found += [s._replace(stop=row), s._replace(start=row)]
+        else:
+            found.append(s)
+    return replace(table, segments=found)
+
+
+@pytest.mark.parametrize("kind", ["Cube", "Euro3D"])
+def test_pixels_of_the_field_make_a_cube_along_its_axes(merged, kind):
+    made = call(
+        "muse_scipost_make_cube",
+        {"PIXTABLE_OBJECT": [merged]},
+        format=kind,
+        stacked=True,
+    )
+    cube = made["DATACUBE_FINAL"]
+    assert (cube.header["CTYPE1"], cube.header["CUNIT2"]) == ("PIXEL", "pixel")
+    assert cube.header["CRVAL1"] == pytest.approx(merged.pixels.xpos.min(), abs=1e-4)
+    assert cube.header["CRVAL2"] == pytest.approx(merged.pixels.ypos.min(), abs=1e-4)
+    _, ny, nx = cube.planes.data.shape
+    for n, values in ((nx, merged.pixels.xpos), (ny, merged.pixels.ypos)):
+        assert n == pytest.approx(values.max() - values.min() + 1, abs=0.51)
+    x, y = (getattr(merged.pixels, a) for a in ("xpos", "ypos"))
+    x, y = (np.rint(a - a.min()).astype(int) for a in (x, y))
+    seen = np.zeros((ny, nx), bool)
+    seen[y.clip(0, ny - 1), x.clip(0, nx - 1)] = True
+    assert np.array_equal(np.isfinite(cube.planes.data).any(axis=0) & seen, seen)
+    image = made["OBJECT_RESAMPLED"].planes.data
+    assert np.nanmedian(image) == pytest.approx(np.nanmedian(cube.planes.data), rel=0.05)
+    if kind == "Euro3D":
+        assert cube.spaxels.unit == "pix"
+        assert cube.spaxels.ra[0, 0] == pytest.approx(cube.header["CRVAL1"])
+        assert cube.spaxels.ra[0, 2] == pytest.approx(cube.header["CRVAL1"] + 2)
+
+
+def test_voxels_of_the_field_may_have_another_size(merged):
+    params = {"dx": 2.0, "dy": 1.5, "dlambda": 2.5}
+    usual, coarse = (
+        call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [merged]}, **p)["DATACUBE_FINAL"]
+        for p in ({}, params)
+    )
+    assert coarse.header["CD1_1"] == 2.0 and coarse.header["CD2_2"] == 1.5
+    assert coarse.header["CD3_3"] == 2.5
+    assert coarse.header["CRVAL1"] == pytest.approx(usual.header["CRVAL1"])
+    for axis, width in ((2, 2.0), (1, 1.5), (0, 2.5 / 1.25)):
+        n = usual.planes.data.shape[axis] / width
+        assert coarse.planes.data.shape[axis] == pytest.approx(n, abs=1.1)
+    assert np.nanmean(coarse.planes.data) == pytest.approx(
+        np.nanmean(usual.planes.data), rel=0.03
+    )
+
+
+def test_tables_that_make_no_cube_are_refused(merged):
+    grid = MemoryTable({}, {"CTYPE1": "RA---TAN"}, "OUTPUT_WCS", None)
+    frames = {"PIXTABLE_OBJECT": [merged], "OUTPUT_WCS": [grid]}
+    with pytest.raises(BadInput, match="in pixels of the field"):
+        call("muse_scipost_make_cube", frames)
+    header = {**merged.header, "ESO DRS MUSE PIXTABLE WCS": "bent"}
+    bent = replace(merged, header=header)
+    with pytest.raises(BadInput, match="neither projected nor positioned"):
+        call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [bent]})
