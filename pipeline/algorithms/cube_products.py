@@ -314,6 +314,8 @@ def write_products(
     images = {}
     for number, image in enumerate(mosaic.images, 1):
         words = {**keywords, **grid.image_wcs(), **image.keywords()}
+        if "OBJECT" in like.header:
+            words["OBJECT"] = f"{like.header['OBJECT']} ({image.band.name})"
         writer = out.image(
             "IMAGE_FOV",
             (grid.shape[1], grid.shape[2]),
@@ -325,8 +327,10 @@ def write_products(
         planes = image.planes()
         writer.write(slice(0, grid.shape[1]), planes)
         writer.qc.update(qc)
-        if standard and image.band.name == "white":
-            writer.header["PRODCATG"] = "ANCILLARY.IMAGE.WHITELIGHT"
+        if standard:
+            is_white = image.band.name == "white"
+            category = "ANCILLARY.IMAGE.WHITELIGHT" if is_white else "ANCILLARY.IMAGE"
+            writer.header["PRODCATG"] = category
         images[image.band.name] = Image2D(
             planes, unit, {**grid.image_wcs(), **image.keywords()}
         )

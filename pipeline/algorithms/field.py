@@ -189,14 +189,13 @@ class FieldExposure:
     def placed(self) -> PlacedExposure:
         """The exposure as `pipeline.algorithms.resample` takes it."""
         matrix = pixel_matrix(self.pixels.header)
-        return PlacedExposure(Sampled(self.pixels), self.steps, matrix, TANGENT)
+        pixels = Sampled(self.pixels, self.low, self.high)
+        return PlacedExposure(pixels, self.steps, matrix, TANGENT)
 
     @cached_property
     def extent(self) -> Extent:
         """Extent of the pixels: x and y in pixels here."""
-        found = in_pixels(self.placed.extent(TANGENT), spaxel(self.pixels.header))
-        low, high = found.wavelength
-        return replace(found, wavelength=(max(low, self.low), min(high, self.high)))
+        return in_pixels(self.placed.extent(TANGENT), spaxel(self.pixels.header))
 
     @cached_property
     def grid(self) -> FieldGrid:

@@ -177,7 +177,7 @@ def sdp_keywords(
     flux_calibrated
         Whether the fluxes are physical.
     """
-    grid = mosaic.grid
+    grid, n_images = mosaic.grid, len(mosaic.images)
     blue, red = grid.wavelengths()[[0, -1]]
     times = [float(h["EXPTIME"]) for h in headers]
     resolution, error = sky_resolution(headers)
@@ -192,7 +192,7 @@ def sdp_keywords(
         "EQUINOX": headers[0].get("EQUINOX", 2000.0),
         **time_keywords(headers, mean_exposure(mosaic.coverage, times)),
         **origin_keywords(headers),
-        "ASSON1": "IMAGE_FOV_0001.fits",
+        **{f"ASSON{k}": f"IMAGE_FOV_{k:04d}.fits" for k in range(1, n_images + 1)},
         "PRODCATG": "SCIENCE.CUBE.IFS",
         "PROCSOFT": f"phoenix/{__version__}",
         "OBSTECH": "IFU",

@@ -122,7 +122,8 @@ def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
     stars = []
     grid = field.grid
     for x, y in guesses:
-        pixels = _around(field, x, y)
+        others = [place for place in guesses if place != (x, y)]
+        pixels = _around(field, x, y, others)
         try:
             spectrum = measure_star(pixels, grid.first, grid.step, grid.shape[0], kind)
         except BadInput:
@@ -148,9 +149,11 @@ def select_star(stars: Sequence[FieldStar], how: Selection, ra: float, dec: floa
     return int(np.argmin([distance(star.ra, star.dec, ra, dec) for star in stars]))
 
 
-def _around(field: FieldExposure, x: float, y: float) -> list[StarPixels]:
-    """Return the pixels around a position [pix], slice by slice."""
-    parts = list(field.near(x, y, REACH, lambda pixels: near_star(pixels, x, y)))
+def _around(
+    field: FieldExposure, x: float, y: float, others: Sequence[tuple[float, float]]
+) -> list[StarPixels]:
+    """Return the pixels around a position and away from others [pix], slice by slice."""
+    parts = list(field.near(x, y, REACH, lambda pixels: near_star(pixels, x, y, others)))
     if not parts:
         raise BadInput(
             f"no slice comes near {x:.1f}, {y:.1f} pix",

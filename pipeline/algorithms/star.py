@@ -99,10 +99,20 @@ class StarSpectrum:
         return np.array([half_width(row, self.radii) * 2 for row in self.profile])
 
 
-def near_star(pixels: Pixels, x: float, y: float) -> StarPixels:
-    """Return the pixels around a position; flagged ones are not kept."""
+def near_star(
+    pixels: Pixels, x: float, y: float, others: Sequence[tuple[float, float]] = ()
+) -> StarPixels:
+    """Return the pixels around a position; flagged ones are not kept.
+
+    Nor are those nearer to one of the ``others``: the light of a neighbour would be taken
+    for wings and sky of the star.
+    """
     dx, dy = pixels.xpos - np.float32(x), pixels.ypos - np.float32(y)
-    near = (dx * dx + dy * dy < REACH**2) & (pixels.dq == 0) & np.isfinite(pixels.data)
+    away = dx * dx + dy * dy
+    near = (away < REACH**2) & (pixels.dq == 0) & np.isfinite(pixels.data)
+    for a, b in others:
+        there = (pixels.xpos - np.float32(a)) ** 2 + (pixels.ypos - np.float32(b)) ** 2
+        near &= away <= there
     return StarPixels(
         dx[near],
         dy[near],
@@ -250,11 +260,15 @@ def locate(
 def _far_from_star(
     parts: Sequence[StarPixels],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return wavelength and data of a sample of the pixels that show hardly any star."""
+    """Return wavelength and data of a sample of the pixels that show hardly any star.
+
+    Those in the outer half of the reach, or of what neighbours leave of it.
+    """
+    farthest = max(float(np.hypot(p.dx, p.dy).max(initial=0.0)) for p in parts)
     found = []
     for part in parts:
         dx, dy, wavelength, data = (column[SAMPLE] for column in part[:4])
-        far = dx * dx + dy * dy > (REACH / 2) ** 2
+        far = dx * dx + dy * dy > (min(REACH, farthest) / 2) ** 2
         found.append((wavelength[far], data[far]))
     wavelength, data = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return wavelength, data

@@ -148,8 +148,9 @@ class CubeProduct:
 
     def write_images(self, images: Mapping[str, Image2D]) -> None:
         """Append images as extensions of their names."""
+        target = self.header.get("OBJECT")
         for name, image in images.items():
-            self._images.extend(_image_units(name, image))
+            self._images.extend(_image_units(name, image, target))
 
     def close(self) -> None:
         """Complete the file."""
@@ -171,8 +172,11 @@ class CubeProduct:
             self._file.abort()
 
 
-def _image_units(name: str, image: Image2D) -> Iterator[Extension]:
-    """Yield the image extension of DATA and, where it keeps them, of flags and variance."""
+def _image_units(name: str, image: Image2D, target: Value | None) -> Iterator[Extension]:
+    """Yield the image extension of DATA and, where it keeps them, of flags and variance.
+
+    ``target``: the OBJECT of the cube.
+    """
     data, dq, stat = image.planes
     kept = {"DQ": image.keeps_flags, "STAT": image.keeps_variance}
     others = tuple(plane for plane, keeps in kept.items() if keeps)
@@ -183,9 +187,13 @@ def _image_units(name: str, image: Image2D) -> Iterator[Extension]:
     for plane, keyword in (("DQ", "QUALDATA"), ("STAT", "ERRDATA")):
         if plane in others:
             words[keyword] = f"{name}_{plane}"
+    if target is not None:
+        words["OBJECT"] = f"{target} ({name})"
     yield image_extension(name, data.astype(np.float32), words)
     for plane in others:
         values = dq.astype(np.uint32).view(np.int32) if plane == "DQ" else stat
         words = plane_keywords(plane, image.unit, present=present, wcs=image.header)
         words["SCIDATA"] = name
+        if target is not None:
+            words["OBJECT"] = f"{target} ({name}, {plane})"
         yield image_extension(f"{name}_{plane}", values, words)

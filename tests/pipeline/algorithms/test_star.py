@@ -74,6 +74,17 @@ def test_total_flux_in_a_small_field() -> None:
     assert abs(np.nanmedian(ratio) - 1) < 0.02
 
 
+def test_a_neighbour_changes_the_flux_little(pixels: Pixels) -> None:
+    """Unless it is told of, its light is taken for sky and wings: a third is missing."""
+    place = (-18.0, 4.0)
+    r = np.hypot(pixels.xpos - place[0], pixels.ypos - place[1])
+    data = (pixels.data + 3e3 * shape(r, 4.0)).astype(np.float32)
+    near = near_star(pixels._replace(data=data), 0.0, 0.0, [place])
+    star = measure_star([near], 5400.0, 1.25, 1280)
+    ratio = star.flux / (3e4 * (1 + 0.3 * np.sin(star.wavelength / 200)))
+    assert abs(np.nanmedian(ratio) - 1) < 0.02
+
+
 def test_cosmic_rays_do_not_matter(pixels: Pixels) -> None:
     rng = np.random.default_rng(2)
     hit = rng.random(pixels.data.size) < 3e-4

@@ -24,14 +24,10 @@ def absorption(wavelength):
     return 1 - 0.2 * np.exp(-0.5 * ((wavelength - 6900) / 12) ** 2)
 
 
-@pytest.fixture(scope="module")
-def frames():
-    tables = {
-        tag: [static_table(tag)]
-        for tag in ("EXTINCT_TABLE", "STD_FLUX_TABLE", "FILTER_LIST")
-    }
-    star = tables["STD_FLUX_TABLE"][0].read("Feige110").columns
-    dust = tables["EXTINCT_TABLE"][0].read().columns
+def starlight(others=()):
+    """The light of the standard star, and of others: place [pix] and relative flux."""
+    star = static_table("STD_FLUX_TABLE").read("Feige110").columns
+    dust = static_table("EXTINCT_TABLE").read().columns
     refraction = Refraction.of(HEADER, 7000.0)
     at = 3500 + 10.0 * np.arange(refraction.shift_x.size)
 
@@ -40,11 +36,23 @@ def frames():
         k = np.interp(wavelength, dust["lambda"], dust["extinction"])
         rate = flux * AREA * wavelength / PHOTON * efficiency(wavelength)
         counts = rate * 60 * 1.25 * 10 ** (-0.4 * k * AIRMASS) * absorption(wavelength)
-        dx = x - 5.3 + np.interp(wavelength, at, refraction.shift_x)
-        dy = y + 0.8 + np.interp(wavelength, at, refraction.shift_y)
-        return 2 + counts * shape(np.hypot(dx, dy), 4.0)
+        x = x + np.interp(wavelength, at, refraction.shift_x)
+        y = y + np.interp(wavelength, at, refraction.shift_y)
+        profile = shape(np.hypot(x - 5.3, y + 0.8), 4.0)
+        for x0, y0, share in others:
+            profile = profile + share * shape(np.hypot(x - x0, y - y0), 4.0)
+        return 2 + counts * profile
 
-    return {"PIXTABLE_STD": field_pixels(light, "PIXTABLE_STD"), **tables}
+    return light
+
+
+TABLES = ("EXTINCT_TABLE", "STD_FLUX_TABLE", "FILTER_LIST")
+
+
+@pytest.fixture(scope="module")
+def frames():
+    tables = {tag: [static_table(tag)] for tag in TABLES}
+    return {"PIXTABLE_STD": field_pixels(starlight(), "PIXTABLE_STD"), **tables}
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +145,23 @@ def test_the_star_may_be_in_any_of_several_tables(frames):
     ]
     name, table = reference_spectrum(tables, HEADER)
     assert name == "Feige110" and table is whole.read("Feige110")
+
+
+def test_a_bright_neighbour_is_told_apart(frames):
+    """It is brighter than the standard, which is the nearest to the pointing."""
+    tables = field_pixels(starlight([(-20.3, 2.0, 1.5)]), "PIXTABLE_STD")
+    found = {}
+    for select in ("distance", "flux"):
+        out = MemoryOutputs()
+        params = StandardParams(select=select, lambdamin=5800.0, lambdamax=6500.0)
+        standard.run({**frames, "PIXTABLE_STD": tables}, params, out)
+        words = out["STD_FLUXES"].header
+        chosen = words["ESO DRS MUSE FLUX NSEL"]
+        columns = out["STD_RESPONSE"].tables[""].columns
+        x = columns["lambda"]
+        inside = (x > 5850) & (x < 6450)
+        ratio = columns["throughput"][inside] / efficiency(x[inside])
+        found[select] = words[f"ESO DRS MUSE FLUX OBJ{chosen} X"], np.median(ratio)
+    assert found["distance"][0] - found["flux"][0] == pytest.approx(25.6, abs=0.3)
+    assert found["distance"][1] == pytest.approx(1.0, abs=0.06)
+    assert found["flux"][1] == pytest.approx(1.5, abs=0.2)
