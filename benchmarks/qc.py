@@ -16,11 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
+from benchmarks.chain import BESIDE, CHAIN
+from benchmarks.qc_numbered import renumbered
 from benchmarks.qc_reasons import REASONS, Reason, Value
 
 Keywords = dict[str, Value]
 
-CALLS = ("bias", "dark", "flat", "wavecal", "lsf", "twilight")
+CALLS = tuple(call.label.replace(" ", "_") for call in (*CHAIN, *BESIDE))
 LIMIT = 0.05
 """Relative difference from which a pair is printed."""
 PREFIX = "ESO QC "
@@ -73,7 +75,8 @@ def keywords(folder: Path) -> dict[str, Keywords]:
 def pairs(ours: Mapping[str, Keywords], genuine: Mapping[str, Keywords]) -> Iterator[Pair]:
     """Yield every keyword of every product that one of the sides wrote."""
     for product in sorted({*ours, *genuine}):
-        mine, theirs = ours.get(product, {}), genuine.get(product, {})
+        theirs = genuine.get(product, {})
+        mine = renumbered(ours.get(product, {}), theirs)
         for keyword in dict.fromkeys([*theirs, *mine]):
             yield Pair(product, keyword, mine.get(keyword), theirs.get(keyword))
 
@@ -105,7 +108,7 @@ class Family(NamedTuple):
 
 def families(call: str, found: Iterable[Pair]) -> list[Family]:
     """Return the pairs of a call by family."""
-    reasons = {r.keyword: r for r in REASONS if r.call == call}
+    reasons = {r.keyword: r for r in REASONS if call.startswith(r.call)}
     members: dict[tuple[str, str], list[Pair]] = {}
     for pair in found:
         members.setdefault(pair.family, []).append(pair)

@@ -5,7 +5,7 @@ that the reason predicts or that were measured on the frames of ``benchmarks.nig
 some margin, so that a new deviation is not covered by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ class Reason(NamedTuple):
     Parameters
     ----------
     call, keyword
-        Label of the call; keyword with ``#`` for running numbers.
+        Label of the call, or its first words; keyword with ``#`` for running numbers.
     row
         First cell of its row in ``docs/differences.md``.
     ratio
@@ -32,6 +32,11 @@ class Reason(NamedTuple):
         Whether the sign may be the other one.
     may_lack
         Whether the genuine pipeline may lack it.
+    left_out
+        Whether ours may lack it.
+    placeholder
+        What the genuine pipeline writes where it has measured nothing; ours has a value
+        there, or leaves the keyword out.
     """
 
     call: str
@@ -42,11 +47,17 @@ class Reason(NamedTuple):
     middle: tuple[float, float] = (-np.inf, np.inf)
     either_sign: bool = False
     may_lack: bool = False
+    left_out: bool = False
+    placeholder: float = np.nan
 
     def explains(self, ours: Value | None, genuine: Value | None) -> bool:
         """Whether a pair of values differs as it should."""
         if genuine is None:
             return self.may_lack and ours is not None
+        if genuine == self.placeholder:
+            return True
+        if ours is None:
+            return self.left_out
         if not (isinstance(ours, int | float) and isinstance(genuine, int | float)):
             return False
         if self.either_sign:
@@ -69,8 +80,38 @@ _FOUND = "QC WAVECAL NDET, NID, PEAK MEAN and STDEV"
 _KEPT = "QC WAVECAL PEAK MIN, FIT NLINES, DWLEN"
 _WIDTHS = "QC WAVECAL FWHM and RESOL"
 _GAPS = "QC TWILIGHT MASTER STDEV, MIN and MAX"
+_SOURCES = "QC NDET, POS and FWHM of cubes"
+_LINES = "fluxes of sky lines"
+_EDGES = "sources of muse_exp_align at the edge of the field"
 _SLICE = "WAVECAL SLICE# "
 _LAMP = _SLICE + "LAMP# LINES PEAK "
+
+
+def sources(call: str, name: str) -> Iterator[Reason]:
+    """Yield the reasons for sources in a cube: ours are looked for in eleven planes."""
+    yield Reason(call, f"{name} NDET", _SOURCES, (1.0, 4.0))
+    yield Reason(call, f"{name} FWHM NVALID", _SOURCES, (1.0, 4.0))
+    for axis in "XY":
+        yield Reason(call, f"{name} POS# {axis}", _SOURCES, apart=1.0, may_lack=True)
+        yield Reason(
+            call,
+            f"{name} FWHM# {axis}",
+            _SOURCES,
+            (0.8, 1.25),
+            middle=(0.93, 1.07),
+            may_lack=True,
+        )
+    for word in ("MEDIAN", "MAD"):
+        yield Reason(call, f"{name} FWHM {word}", _SOURCES, apart=0.4, placeholder=0.0)
+
+
+def ours_alone(call: str, name: str) -> Iterator[Reason]:
+    """Yield the reasons for what the genuine pipeline does not tell of a cube."""
+    for word in ("EXP# NCOSMIC", "EXP# IFU# NCOSMIC"):
+        yield Reason(call, f"{name} {word}", "QC EXP# NCOSMIC", may_lack=True)
+    for word in ("NOISE BOX#", "NOISE BIN#"):
+        yield Reason(call, f"{name} {word}", "noise of sums over voxels", may_lack=True)
+
 
 REASONS = (
     Reason("bias", "BIAS MASTER# RONERR", _ERRORS, (0.005, 0.05)),
@@ -133,4 +174,47 @@ REASONS = (
     Reason("twilight", "TWILIGHT# MASTER STDEV", _GAPS, (0.5, 2.0)),
     Reason("twilight", "TWILIGHT# MASTER MIN", _GAPS, (0.2, 5.0)),
     Reason("twilight", "TWILIGHT# MASTER MAX", _GAPS, (0.2, 5.0)),
+    Reason(
+        "scibasic",
+        "SCIBASIC LAMBDA SHIFT",
+        "sky-line shift of scibasic",
+        apart=0.008,
+    ),
+    Reason("standard", "STANDARD THRU#", "flux of a standard star", (0.88, 1.0)),
+    *(
+        Reason("standard", f"STANDARD ZP {name}", "QC STANDARD ZP", placeholder=-99.0)
+        for name in "VRI"
+    ),
+    Reason("create_sky", "SKY CONT FLUX", _LINES, (0.92, 1.0)),
+    Reason("create_sky", "SKY CONT MAXDEV", _LINES, (0.2, 1.0)),
+    Reason("create_sky", "SKY LINE# FLUX", _LINES, (0.88, 1.35), middle=(0.98, 1.06)),
+    *(
+        Reason("exp_align", f"EXPALIGN {name}", _EDGES, (1.0, 2.0))
+        for name in ("NDET#", "NDET", "NMATCH#", "NMATCH MIN")
+    ),
+    *(
+        Reason("exp_align", f"EXPALIGN OFFSET {axis} {name}", _EDGES, apart=0.005)
+        for axis in ("RA", "DEC")
+        for name in ("MIN", "MAX", "MEAN", "STDEV")
+    ),
+    Reason("exp_align", "EXPALIGN RESIDUAL MAX", "QC EXPALIGN RESIDUAL MAX", may_lack=True),
+    *(
+        Reason("exp_align", f"SCIPOST {name}", "QC SCIPOST of PREVIEW_FOV", left_out=True)
+        for name in (
+            "LAMBDA",
+            "NDET",
+            "POS# X",
+            "POS# Y",
+            "FWHM# X",
+            "FWHM# Y",
+            "FWHM NVALID",
+            "FWHM MEDIAN",
+            "FWHM MAD",
+        )
+    ),
+    *sources("standard", "STANDARD"),
+    *sources("scipost", "SCIPOST"),
+    *ours_alone("scipost", "SCIPOST"),
+    *sources("exp_combine", "EXPCOMB"),
+    *ours_alone("exp_combine", "EXPCOMB"),
 )

@@ -59,13 +59,14 @@ MARGIN = 5.0
 
 @dataclass(frozen=True)
 class SkyLines:
-    """Lines of the sky, each [n]: name, group, wavelength [A], flux, flag."""
+    """Lines of the sky, each [n]: name, group, wavelength [A], flux, flag, given flux."""
 
     name: NDArray[np.str_]
     group: NDArray[np.int32]
     wavelength: Array
     flux: Array
     dq: NDArray[np.int32]
+    given: Array
 
     @classmethod
     def of(cls, columns: Columns, low: float, high: float) -> "SkyLines":
@@ -77,12 +78,14 @@ class SkyLines:
         dq = np.asarray(columns["dq"], np.int32)
         use = (wavelength >= low - MARGIN) & (wavelength <= high + MARGIN) & (dq == 0)
         _, group = np.unique(np.asarray(columns["group"])[use], return_inverse=True)
+        flux = np.asarray(columns["flux"], np.float64)[use]
         return cls(
             np.asarray(columns["name"])[use],
             group.astype(np.int32),
             wavelength[use],
-            np.asarray(columns["flux"], np.float64)[use],
+            flux,
             dq[use],
+            flux,
         )
 
     def brightest_first(self) -> "SkyLines":
@@ -287,11 +290,14 @@ def sky_continuum(
 
 
 def line_qc(lines: SkyLines) -> dict[str, str | float]:
-    """Return the brightest line of each group, named as after ``QC SKY``."""
+    """Return the line of each group that is brightest as given, named as after ``QC SKY``.
+
+    It is the same one in all exposures, whatever the excitation of the molecules.
+    """
     found: dict[str, str | float] = {}
     for g in range(int(lines.group.max()) + 1):
         members = np.flatnonzero(lines.group == g)
-        k = members[np.argmax(lines.flux[members])]
+        k = members[np.argmax(lines.given[members])]
         found[f"LINE{g + 1} NAME"] = str(lines.name[k])
         found[f"LINE{g + 1} AWAV"] = float(lines.wavelength[k])
         found[f"LINE{g + 1} FLUX"] = float(lines.flux[k])

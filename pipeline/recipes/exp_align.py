@@ -105,7 +105,7 @@ def _align_qc() -> tuple[QC, ...]:
         QC(f"QC EXPALIGN OFFSET {axis} {name}", "OFFSET_LIST", "arcsec", doc)
         for axis in ("RA", "DEC")
         for name, doc in (
-            ("MIN", "Smallest offset."),
+            ("MIN", "Smallest offset, a plain difference of coordinates."),
             ("MAX", "Largest offset."),
             ("MEAN", "Mean offset."),
             ("STDEV", "Standard deviation of the offsets."),
@@ -341,8 +341,8 @@ def _write_offsets(
         qc[f"QC EXPALIGN NMATCH{k}"] = n
     qc["QC EXPALIGN NMATCH MIN"] = min(n_matched)
     qc["QC EXPALIGN NOMATCH"] = n_matched.count(0)
-    steps = np.array([a.offset for a in alignments])
-    for axis, values in zip(("RA", "DEC"), steps.T, strict=True):
+    for axis in ("RA", "DEC"):
+        values = 3600.0 * columns[f"{axis}_OFFSET"]
         qc[f"QC EXPALIGN OFFSET {axis} MIN"] = float(values.min())
         qc[f"QC EXPALIGN OFFSET {axis} MAX"] = float(values.max())
         qc[f"QC EXPALIGN OFFSET {axis} MEAN"] = float(values.mean())

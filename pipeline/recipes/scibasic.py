@@ -405,8 +405,7 @@ def _open(
         number=exposure.number,
         places=table,
     )
-    if params.sky_lines():
-        pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift
+    pixels.qc["QC SCIBASIC LAMBDA SHIFT"] = shift
     red = None
     if params.saveimage and tag != REDUCED:
         red = out.image(

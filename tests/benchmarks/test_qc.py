@@ -6,6 +6,7 @@ import pytest
 from astropy.io import fits
 
 from benchmarks.qc import families, keywords, main, pairs
+from benchmarks.qc_numbered import renumbered
 from benchmarks.qc_reasons import REASONS, Reason
 from pipeline.runner import load_recipes
 
@@ -26,7 +27,7 @@ def test_reasons_belong_to_a_keyword_and_a_row(reason):
     rows = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
     assert reason.row in rows
     declared = {q.name for q in load_recipes()[f"muse_{reason.call}"].qc}
-    assert f"QC {reason.keyword}" in declared
+    assert reason.left_out == (f"QC {reason.keyword}" not in declared)
 
 
 def test_no_reason_covers_everything():
@@ -34,7 +35,7 @@ def test_no_reason_covers_everything():
         low, high = reason.ratio
         assert 0 < low <= high < 10
         assert not reason.explains(1e3, 1.0) and not reason.explains(-100.0, 1.0)
-        assert not reason.explains(None, 1.0)
+        assert reason.explains(None, 1.0) is reason.left_out
 
 
 def test_bounds_decide():
@@ -46,6 +47,43 @@ def test_bounds_decide():
     assert Reason("bias", "A", "row", (0.9, 1.1), either_sign=True).explains(-1.0, 1.0)
     assert Reason("bias", "A", "row", may_lack=True).explains(0, None)
     assert not near.explains(0, None) and not near.explains("a", "b")
+    empty = Reason("bias", "A", "row", placeholder=-99.0)
+    assert empty.explains(None, -99.0) and empty.explains(0.4, -99.0)
+    assert not empty.explains(None, 0.4) and not empty.explains(0.4, 0.5)
+
+
+def test_sources_and_lines_have_the_numbers_of_the_genuine_ones():
+    def sources(*places):
+        words = {"SCIPOST NDET": len(places)}
+        for k, (x, y, width) in enumerate(places, 1):
+            words |= {f"SCIPOST POS{k} X": x, f"SCIPOST POS{k} Y": y}
+            words[f"SCIPOST FWHM{k} X"] = width
+        return words
+
+    mine = sources((80.0, 7.0, 0.3), (10.0, 5.0, 0.1), (11.0, 9.0, 0.2))
+    theirs = sources((10.0, 10.0, 0.21), (11.0, 6.0, 0.11), (200.0, 7.0, 0.4))
+    assert renumbered(mine, theirs) == {
+        "SCIPOST NDET": 3,
+        "SCIPOST POS1 X": 11.0,
+        "SCIPOST POS1 Y": 9.0,
+        "SCIPOST FWHM1 X": 0.2,
+        "SCIPOST POS2 X": 10.0,
+        "SCIPOST POS2 Y": 5.0,
+        "SCIPOST FWHM2 X": 0.1,
+        "SCIPOST POS4 X": 80.0,
+        "SCIPOST POS4 Y": 7.0,
+        "SCIPOST FWHM4 X": 0.3,
+    }
+    lines = {"SKY LINE1 AWAV": 5577.3, "SKY LINE1 NAME": "OI", "SKY LINE2 AWAV": 6300.3}
+    other = {"SKY LINE3 AWAV": 5577.4, "SKY LINE3 NAME": "OI"}
+    assert renumbered(lines, other) == {
+        "SKY LINE3 AWAV": 5577.3,
+        "SKY LINE3 NAME": "OI",
+        "SKY LINE4 AWAV": 6300.3,
+    }
+    assert renumbered({"BIAS MASTER1 RON": 3.0}, {"BIAS MASTER2 RON": 3.0}) == {
+        "BIAS MASTER1 RON": 3.0
+    }
 
 
 def run(folder, monkeypatch, capsys):

@@ -107,3 +107,30 @@ def test_pixel_tables_agree(chain):
     one, other = image(ours)[mine], image(theirs)[its]
     bright = other > np.percentile(other, 60)
     assert np.median(one[bright] / other[bright]) == pytest.approx(1.0, abs=0.01)
+
+
+def test_crop_and_options_of_the_sky_lines(chain, genuine, tmp_path):
+    """One line, in narrow bins of a small window, clipped hard; nothing cut off."""
+    options = {
+        "crop": False,
+        "skylines": "5577.339",
+        "skyhalfwidth": 3.0,
+        "skybinsize": 0.05,
+        "skyreject": "4.,4.,3",
+        "saveimage": False,
+    }
+    sof = chain["genuine"] / "muse_scibasic.sof"
+    listed = [f"--{name}={str(value).lower()}" for name, value in options.items()]
+    done = genuine(tmp_path, "muse_scibasic", "--nifu=1", *listed, str(sof))
+    assert done.returncode == 0, done.stdout[-2000:]
+    (ours,) = run("muse_scibasic", read_sof(sof), options, tmp_path / "ours", nifu=1)
+    theirs = tmp_path / ours.path.name
+    key = "ESO QC SCIBASIC LAMBDA SHIFT"
+    shifts = [fits.getval(path, key) for path in (ours.path, theirs)]
+    assert shifts[0] == pytest.approx(shifts[1], abs=0.01)
+    before = chain["genuine"] / ours.path.name
+    whole, cropped = (fits.getdata(path, "lambda") for path in (theirs, before))
+    mine = fits.getdata(ours.path, "lambda")
+    assert len(mine) == len(whole) > 1.1 * len(cropped)
+    np.testing.assert_allclose(np.ptp(mine), np.ptp(whole), atol=0.01)
+    assert (mine.min(), mine.max()) == pytest.approx((whole.min(), whole.max()), abs=0.02)

@@ -1,5 +1,7 @@
 """Tests of the fit of sky lines, on lines whose fluxes are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -115,6 +117,7 @@ def test_continuum_is_what_is_left():
         *(getattr(known(), f) for f in ("name", "group", "wavelength")),
         known().flux * FACTOR,
         known().dq,
+        known().flux,
     )
     found = sky_continuum(WAVELENGTH, data, true, LSF, 1.25)
     assert_allclose(np.diff(found["lambda"]), 1.25)
@@ -129,6 +132,9 @@ def test_qc_names_the_brightest_line_of_each_group():
     assert [qc[f"LINE{k} NAME"] for k in (1, 2, 3)] == ["OH a", "Na", "OI"]
     assert (qc["LINE3 AWAV"], qc["LINE3 FLUX"]) == (5577.3, 10.0)
     assert "LINE4 NAME" not in qc
+    weak = replace(known(), flux=known().flux * [1, 0.1, 1, 1, 1])
+    assert line_qc(weak)["LINE1 NAME"] == "OH a"
+    assert line_qc(weak)["LINE1 FLUX"] == pytest.approx(0.3)
 
 
 def test_table_is_ordered_by_flux():
