@@ -65,7 +65,7 @@ def simulate(folder: Path, size: Size, ifus: Sequence[int], steps: int) -> None:
     """Write lamp exposures and the sequence of the mask, unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
     for exposure in (*calibrations(n_arc=1), *mask_exposures(steps)):
-        if not (folder / exposure.file_name).exists():
+        if not any(folder.glob(f"{exposure.file_name}*")):  # it may be packed
             print(f"simulating {exposure.kind:10s} {exposure.file_name}", flush=True)
             simulate_exposure(exposure, size, folder, ifus)
 

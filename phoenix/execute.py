@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, selectinload
 from phoenix.db.models import QC1, Job, JobInput, Product, now
 from phoenix.errors import BlockFailed, PhoenixError
 from phoenix.service import Service
-from phoenix.sky_residuals import CUBE, PARAMETER, clean_cube
+from phoenix.sky_residuals import CUBE, IMAGE, PARAMETER, clean_cube, renew_images
 from phoenix.store import MANIFEST, Store
 from pipeline.formats.scan import scan
 from pipeline.runner import Produced, find_recipe, parameters, run
@@ -117,9 +117,8 @@ def run_job(
             nifu=call.ifu,
             memory_gb=service.settings.memory_gb,
         )
-        for product in produced:
-            if call.cleaner == "zap" and product.tag == CUBE:
-                clean_cube(product.path)
+        if call.cleaner == "zap":
+            _clean(call, produced)
     except Exception as error:
         text = (
             str(error)
@@ -132,6 +131,16 @@ def run_job(
     folder = service.store.job_folder(call.recipe.name, identity)
     service.store.keep(scratch, folder, manifest)
     return register(service, folder, manifest)
+
+
+def _clean(call: Call, produced: Sequence[Produced]) -> None:
+    """Clean the final cubes of a job and make their images anew."""
+    filters = [frame.path for frame in call.frames if frame.tag == "FILTER_LIST"]
+    images = [product.path for product in produced if product.tag == IMAGE]
+    for product in produced:
+        if product.tag == CUBE:
+            clean_cube(product.path)
+            renew_images(product.path, images, filters[0] if filters else None)
 
 
 def find_job(session: Session, identity: str) -> Job | None:

@@ -278,11 +278,12 @@ def write_products(
     corrected
         Whether differential refraction is.
     grid
-        Of the cube, if it is not the one on the sky that holds the exposures.
+        Of the cube, if it is not one on the sky but along the axes of the field.
     """
     _check_scale(headers)
     if params.crnear == "rows":
-        settings = replace(settings, slices=lie_of_slices(headers[0]))
+        lie = ALONG_X if grid is not None else lie_of_slices(headers[0])
+        settings = replace(settings, slices=lie)
     if grid is None:
         grid = output_grid(exposures, headers[0], params, frames)
     bands = chosen_filters(params.filter, frames)

@@ -8,7 +8,8 @@ from phoenix import sky_residuals
 from phoenix.errors import PhoenixError
 from phoenix.service import Service
 from phoenix.settings import Settings
-from phoenix.sky_residuals import clean_cube
+from phoenix.sky_residuals import clean_cube, renew_images
+from pipeline.static import static_path
 from tests.phoenix.conftest import run_month
 
 NZ, NY, NX = 900, 20, 40
@@ -100,6 +101,44 @@ def test_residuals_go_and_sources_stay(cube):
     names = [header[f"ESO PRO REC2 PARAM{n} NAME"] for n in range(1, 5)]
     assert names == ["zlevel", "cftype", "cfwidthSP", "nevals"]
     assert header["ESO PRO REC2 PARAM3 VALUE"] == "50"
+
+
+def write_image(path, name, data):
+    """Write an IMAGE_FOV with DATA, DQ and STAT."""
+    units = fits.HDUList([fits.PrimaryHDU()])
+    units[0].header["HIERARCH ESO DRS MUSE FILTER NAME"] = name
+    units[0].header["DATAMD5"] = "0" * 32
+    for extension, values in (
+        ("DATA", data.astype(np.float32)),
+        ("DQ", np.zeros(data.shape, np.int32)),
+        ("STAT", np.full(data.shape, 2.0, np.float32)),
+    ):
+        units.append(fits.ImageHDU(values, name=extension))
+    units.writeto(path, checksum=True)
+
+
+def test_images_are_those_of_the_cleaned_cube(cube):
+    """White as the mean of all planes, Cousins R weighted by its throughput."""
+    filters = static_path("FILTER_LIST", "mini")
+    table = fits.getdata(filters, "Cousins_R")
+    weight = np.interp(WAVELENGTH, table["lambda"], table["throughput"])
+    data = fits.getdata(cube, "DATA").astype(float)
+    names = ("white", "Cousins_R")
+    expected = data.mean(axis=0), np.average(data, axis=0, weights=weight)
+    paths = [cube.with_name(f"IMAGE_FOV_000{k}.fits") for k in (1, 2)]
+    for path, name in zip(paths, names, strict=True):
+        write_image(path, name, np.zeros((NY, NX)))
+    fits.setval(cube, "HIERARCH ESO PRO REC2 ID", value="zap")
+    renew_images(cube, paths, filters)
+    for path, true in zip(paths, expected, strict=True):
+        with fits.open(path, checksum=True) as units:
+            assert all(unit.verify_checksum() for unit in units)
+            np.testing.assert_allclose(units["DATA"].data, true, rtol=1e-4, atol=1e-3)
+            assert (units["STAT"].data == 2.0).all() and not units["DQ"].data.any()
+            assert units[0].header["ESO PRO REC2 ID"] == "zap"
+            assert units[0].header["DATAMD5"] != "0" * 32
+    with pytest.raises(PhoenixError, match=r"Cousins_R.*not known.*Remedy"):
+        renew_images(cube, paths, None)
 
 
 def test_a_cube_that_zap_cannot_read_is_named(cube):
