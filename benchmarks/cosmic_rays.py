@@ -1,12 +1,13 @@
 """Cosmic rays while exposures are resampled: how many go, and what goes with them.
 
-The simulator knows what every particle left in every pixel. From the pixel tables that
-``benchmarks.dithers`` left (our chain), muse_scipost makes three cubes of a part of the
-spectrum, of one exposure and of all: as it is by default; without rejection; without
-rejection, but with all pixels flagged that a particle hit. A voxel is *hit* where the
-second is more than 10 sigma above the third; the hit is *removed* where the first is
-nearer to the third. A voxel that no particle reached is *lost* where the first is empty
-although the others are not, *touched* where it differs. Voxels on stars are counted apart.
+The simulator knows what every particle left in every pixel. From the reduced pixel tables
+that ``benchmarks.dithers`` left (our chain, sky subtracted), three cubes are made of one
+exposure (muse_scipost_make_cube) and of three, none of them rotated (muse_exp_combine): as
+they are by default; without rejection; without rejection, but with all pixels flagged that
+a particle hit. A voxel is *hit* where the second is more than 10 sigma above the third;
+the hit is *removed* where the first is nearer to the third. A voxel that no particle
+reached is *lost* where the first is empty although the others are not, *touched* where it
+differs. Voxels on stars are counted apart.
 """
 
 import argparse
@@ -19,13 +20,12 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from benchmarks.chain import Call
 from benchmarks.night import night
-from benchmarks.reduction import CALLS, Reduction
 from benchmarks.scene import ExpectedScene
 from benchmarks.science import read_cube
 from pipeline.flags import Flag
 from pipeline.instrument import SIZES, Size
+from pipeline.runner import run
 from pipeline.simulator.detector import add_cosmic_rays
 
 SIGMA = 10.0
@@ -59,42 +59,50 @@ def flag_hits(path: Path, size: Size) -> int:
     with fits.open(path, mode="update", memmap=True) as units:
         header = units[0].header
         origin = units["ORIGIN"].data[:, 0].astype(np.uint32)
-        ifu = int((origin[0] >> 6) & 0x1F)
-        prefix = f"ESO DRS MUSE PIXTABLE EXP0 IFU{ifu:02d} SLICE"
-        offsets = np.zeros(64, np.int64)
-        for number in np.unique(origin & 0x3F):
-            offsets[number] = header[f"{prefix}{number:02d} XOFFSET"]
-        x = (origin >> 24).astype(np.int64) + offsets[origin & 0x3F] - 1
+        label = (origin & 0x7FF).astype(np.int64)
+        offsets = np.zeros(0x800, np.int64)
+        for number in np.unique(label):
+            prefix = f"ESO DRS MUSE PIXTABLE EXP0 IFU{number >> 6:02d}"
+            offsets[number] = header[f"{prefix} SLICE{number & 0x3F:02d} XOFFSET"]
+        x = (origin >> 24).astype(np.int64) + offsets[label] - 1
         y = ((origin >> 11) & 0x1FFF).astype(np.int64) - 1
-        hit = particles(size, header["DATE-OBS"], ifu)[y, x] > TRACE_ELECTRONS
+        hit = np.zeros(len(label), np.bool_)
+        for ifu in np.unique(label >> 6):
+            own = label >> 6 == ifu
+            left = particles(size, header["DATE-OBS"], int(ifu))
+            hit[own] = left[y[own], x[own]] > TRACE_ELECTRONS
         units["DQ"].data[hit, 0] |= int(Flag.COSMIC_RAY)
         return int(hit.sum())
 
 
 def cubes(
-    reduction: Reduction,
     tables: Sequence[Path],
+    offsets: Sequence[Path],
     size: Size,
     folder: Path,
     limits: tuple[float, float],
 ) -> Iterator[Path]:
     """Make the three cubes: default, without rejection, with flags of the truth."""
+    recipe, tag = "muse_exp_combine", "PIXTABLE_REDUCED"
+    if len(tables) == 1:
+        recipe, tag = "muse_scipost_make_cube", "PIXTABLE_OBJECT"
+        offsets = ()
+    options = {"lambdamin": str(limits[0]), "lambdamax": str(limits[1])}
     shutil.rmtree(folder, ignore_errors=True)
     flagged = folder / "flagged"
     flagged.mkdir(parents=True)
-    marked = [Path(shutil.copy(path, flagged)) for path in tables]
-    n_hits = sum(flag_hits(path, size) for path in marked)
-    print(f"{n_hits} pixels hit in {len(tables)} pixel tables", flush=True)
-    options = {"skymethod": "none", "save": "cube"}
-    options |= {"lambdamin": str(limits[0]), "lambdamax": str(limits[1])}
-    call: Call = CALLS["scipost"]
-    for name, found, extra in (
-        ("default", tables, {}),
-        ("all", tables, {"crsigma": "-1"}),
-        ("truth", marked, {"crsigma": "-1"}),
+    for name, extra in (
+        ("default", {}),
+        ("all", {"crsigma": "-1"}),
+        ("truth", {"crsigma": "-1"}),
     ):
-        given = {"PIXTABLE_OBJECT": list(found)}
-        reduction.call(call, folder / name, given, **options, **extra)
+        found = list(tables)
+        if name == "truth":
+            found = [Path(shutil.copy(p, flagged / p.parent.name)) for p in tables]
+            n_hits = sum(flag_hits(path, size) for path in found)
+            print(f"{n_hits} pixels hit in {len(tables)} exposures", flush=True)
+        sof = [(p, tag) for p in found] + [(p, "OFFSET_LIST") for p in offsets]
+        run(recipe, sof, {**options, **extra}, folder / name)
         yield folder / name / "DATACUBE_FINAL.fits"
     shutil.rmtree(flagged)
 
@@ -131,21 +139,18 @@ def main() -> None:
     """Print the fractions."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dithers", type=Path, default=Path("build/dithers"))
-    parser.add_argument("--raw", type=Path, default=Path("build/bench/raw"))
     parser.add_argument("--folder", type=Path, default=Path("build/cosmic_rays"))
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--limits", type=float, nargs=2, default=(6600.0, 6900.0))
-    parser.add_argument("--exposures", type=int, nargs="+", default=(1, 4))
+    parser.add_argument("--limits", type=float, nargs=2, default=(4000.0, 10000.0))
+    parser.add_argument("--exposures", type=int, nargs="+", default=(1, 3))
     options = parser.parse_args()
     size = SIZES[options.size]
-    reduction = Reduction(
-        options.raw.resolve(), options.dithers.resolve() / "own", options.size
-    )
-    reduction.calibrate(("standard", "scibasic object"))
-    tables = sorted(reduction.frames["PIXTABLE_OBJECT"])
+    own = options.dithers.resolve() / "own"
+    tables = sorted(own.glob("dither_*/PIXTABLE_REDUCED_0001.fits"))
+    offsets = sorted(own.glob("exp_align/OFFSET_LIST*.fits"))
     for n in options.exposures:
-        wanted = [p for p in tables if int(p.name.split("_")[2].split("-")[0]) <= n]
-        found = cubes(reduction, wanted, size, options.folder.resolve(), options.limits)
+        folder = options.folder.resolve()
+        found = cubes(tables[:n], offsets, size, folder, options.limits)
         print(f"{n} exposure(s)")
         for name, value in judge(*found):
             print(f"  {name:40s}{value:12.4f}")

@@ -5,8 +5,9 @@ with its calibrations, IFU by IFU, and takes it through muse_scibasic and muse_s
 Response and sky come from the chain that ``benchmarks.dithers`` left. Some 21 GB of disk;
 14 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
 
-``python -m benchmarks.memory combine`` combines 2, 4, 8 and 16 exposures: the reduced pixel
-tables of ``benchmarks.dithers``, copied under other dates and dithers. Some 10 GB.
+``python -m benchmarks.memory combine`` combines 2, 4, 8, 16 exposures. They are simulated,
+each with its own noise and cosmic rays, and reduced one by one; calibrations, response and
+sky come from ``benchmarks.dithers``. What is in ``--folder`` is not made again. Some 14 GB.
 
 ``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated.
 """
@@ -14,11 +15,13 @@ tables of ``benchmarks.dithers``, copied under other dates and dithers. Some 10 
 import argparse
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 
 from benchmarks.chain import Call, statics, take_products, write_sof
@@ -26,16 +29,15 @@ from benchmarks.measure import Cost, measure
 from benchmarks.night import calibrations, objects
 from benchmarks.recipes import OURS, our_command
 from benchmarks.reduction import CALLS, Reduction
-from pipeline.formats.cards import Keywords
-from pipeline.formats.revise import copy_revised
 from pipeline.instrument import SIZES, Size
+from pipeline.simulator.exposure import Exposure, Pointing
 from pipeline.simulator.frames import simulate_exposure
 
 N_LAMPS = (3, 3, 1)
 """Biases, flats, and arcs of each lamp that make the calibrations."""
 MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
-STEPS = (1.3, 0.9)
-"""Dither from one copy of an exposure to the next, east and north [arcsec]."""
+STEPS = (0.7, 0.5)
+"""Dither from one exposure to the next, east and north [arcsec]."""
 NUMBERS = (2, 4, 8, 16)
 
 Frames = dict[str, list[Path]]
@@ -109,37 +111,55 @@ def exposure(
     show(f"muse_scipost, {len(ifus)} IFUs", cost, n_pixels(tables))
 
 
-def copies(dithers: Path, folder: Path, n: int) -> list[Path]:
-    """Return ``n`` exposures: the unrotated ones, and copies elsewhere and later."""
-    sources = [
-        dithers / "own" / f"dither_{k}" / "PIXTABLE_REDUCED_0001.fits" for k in (1, 2, 3)
-    ]
-    paths = sources[:n]
-    for k in range(len(paths), n):
-        paths.append(folder / f"PIXTABLE_REDUCED_{k + 1:04d}.fits")
-        if paths[-1].exists():
+def dithered(size: Size) -> Iterator[Exposure]:
+    """Yield exposures of the object, one after the other, each dithered."""
+    first = next(objects(size))
+    ra, dec = first.pointing.ra, first.pointing.dec
+    for k in count():
+        east, north = STEPS[0] * (k % 4 - 1.5), STEPS[1] * (k // 4 % 4 - 1.5)
+        there = float(ra + east / 3600 / np.cos(np.radians(dec)))
+        yield replace(
+            first,
+            start=first.start + timedelta(seconds=670 * k),
+            seed=500 + k,
+            pointing=Pointing(there, dec + north / 3600),
+        )
+
+
+def reduced_exposures(
+    dithers: Path, raw: Path, folder: Path, n: int, ifus: Sequence[int]
+) -> list[Path]:
+    """Return pixel tables of ``n`` exposures; those that are not there are made."""
+    size = SIZES["full"]
+    reduction = Reduction(raw, dithers / "own", "full")
+    paths = [folder / f"PIXTABLE_REDUCED_{k:04d}.fits" for k in range(1, n + 1)]
+    if not all(path.exists() for path in paths):
+        reduction.calibrate(("bias", "flat", "wavecal", "twilight", "standard"))
+        reduction.calibrate(("create_sky",))
+    for path, exposure in zip(paths, dithered(size), strict=False):
+        if path.exists():
             continue
-
-        def revise(unit: str, words: Keywords, k: int = k) -> Keywords | None:
-            if unit:
-                return None
-            date = datetime.fromisoformat(str(words["DATE-OBS"])) + timedelta(hours=k)
-            words["DATE-OBS"] = date.isoformat(timespec="milliseconds")
-            words["MJD-OBS"] = float(words["MJD-OBS"]) + k / 24
-            words["RA"] = float(words["RA"]) + STEPS[0] * (k // 3 % 3) / 3600
-            words["DEC"] = float(words["DEC"]) + STEPS[1] * (k // 9 % 3) / 3600
-            return words
-
-        copy_revised(sources[k % 3], paths[-1], revise)
+        print(f"making {path.name}", flush=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            where = Path(scratch)
+            frame = simulate_exposure(exposure, size, where, ifus)
+            given = {"OBJECT": [frame]}
+            call = CALLS["scibasic object"]
+            made = reduction.call(call, where / "basic", given, saveimage="false")
+            given = {"PIXTABLE_OBJECT": made}
+            (table,) = reduction.call("scipost", where / "post", given, save="individual")
+            table.rename(path)
     return paths
 
 
-def combine(folder: Path, dithers: Path, numbers: Sequence[int]) -> None:
+def combine(
+    folder: Path, dithers: Path, raw: Path, numbers: Sequence[int], ifus: Sequence[int]
+) -> None:
     """Measure the combination of more and more exposures."""
     for n in numbers:
-        frames: Frames = {**statics(), "PIXTABLE_REDUCED": copies(dithers, folder, n)}
+        tables = reduced_exposures(dithers, raw, folder, n, ifus)
+        frames: Frames = {**statics(), "PIXTABLE_REDUCED": tables}
         cost = cost_of(CALLS["exp_combine"], frames, folder / "made")
-        tables = frames["PIXTABLE_REDUCED"]
         show(f"muse_exp_combine, {n} exposures", cost, n_pixels(tables))
         shutil.rmtree(folder / "made")
 
@@ -160,7 +180,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=("exposure", "combine", "rotated"))
     parser.add_argument("--dithers", type=Path, default=Path("build/dithers"))
-    parser.add_argument("--folder", type=Path, default=Path("build"))
+    parser.add_argument("--raw", type=Path, default=Path("build/bench/raw"))
+    parser.add_argument("--folder", type=Path, default=Path("build/memory"))
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--ifus", type=int, nargs="+", help="default: all")
     parser.add_argument("--batch", type=int, help="IFUs in one call; default: all")
@@ -170,15 +191,16 @@ def main() -> None:
     dithers = options.dithers.resolve()
     ifus = options.ifus or list(range(1, size.n_ifus + 1))
     options.folder.mkdir(parents=True, exist_ok=True)
-    for part in options.parts:
-        with tempfile.TemporaryDirectory(dir=options.folder.resolve()) as scratch:
-            folder = Path(scratch)
-            if part == "exposure":
-                exposure(folder, dithers, size, ifus, options.batch or len(ifus))
-            elif part == "combine":
-                combine(folder, dithers, options.numbers)
-            else:
-                rotated(folder, dithers)
+    if "combine" in options.parts:
+        pair = options.ifus or (1, 2)
+        folder, raw = options.folder.resolve(), options.raw.resolve()
+        combine(folder, dithers, raw, options.numbers, pair)
+    with tempfile.TemporaryDirectory(dir=options.folder.resolve()) as scratch:
+        folder = Path(scratch)
+        if "exposure" in options.parts:
+            exposure(folder, dithers, size, ifus, options.batch or len(ifus))
+        if "rotated" in options.parts:
+            rotated(folder, dithers)
 
 
 if __name__ == "__main__":
