@@ -44,6 +44,8 @@ COMPLETE = 0.95
 """Part of the voxels that must be there."""
 BLANK_SHIFTS = (-110, -80, -50, 50, 80, 110)
 """Where apertures are compared with blank ones [spaxel]."""
+CLIP = 6.0
+"""Values so far from the median of their plane are not sky [sigma]."""
 LINE_REACH = 4.0
 """Planes nearer to a bright sky line are told apart [Angstrom]."""
 
@@ -140,15 +142,16 @@ def compare(cube_path: Path, truth_path: Path) -> None:
     """Print chi, flux and signal-to-noise ratio of each galaxy's spectrum.
 
     The level of the sky is that of the spaxels outside the real cube, plane by plane,
-    since the sky of the night is not that of the sky exposure. The same apertures moved
-    to where nothing is (``blank``) show what is noise and what is flux.
+    since the sky of the night is not that of the sky exposure: their mean, since photon
+    noise is skewed and its median too low. The same apertures moved to where nothing is
+    (``blank``) show what is noise and what is flux.
     """
     cube = read_cube(cube_path)
     truth = fits.getdata(truth_path, "DATA").astype(float)
     seen = np.isfinite(cube.data).mean(axis=0) > COMPLETE
     image = np.where(seen, np.nansum(truth, axis=0) / len(truth), 0.0)
     outside = seen & (image == 0)
-    level = np.nanmedian(cube.data[:, outside], axis=1).astype(float)
+    level = clipped_mean(cube, outside)
     print(
         f"{'aperture':12s}{'spaxels':>8s}{'S/N':>7s}{'flux/truth':>11s}{'chi':>7s}{'all':>7s}"
     )
@@ -158,6 +161,14 @@ def compare(cube_path: Path, truth_path: Path) -> None:
             moved = np.roll(spaxels, shift, axis=1)
             if (moved & ~outside).sum() == 0:
                 show(f"blank {shift:+d}", cube, truth, moved, level)
+
+
+def clipped_mean(cube: Cube, spaxels: NDArray[np.bool_]) -> Floats:
+    """Return the mean of each plane without values off by more than `CLIP` errors."""
+    data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
+    off = data - np.nanmedian(data, axis=1, keepdims=True)
+    good = np.abs(off) < CLIP * np.sqrt(np.nanmedian(stat, axis=1, keepdims=True))
+    return np.asarray(np.nanmean(np.where(good, data, np.nan), axis=1))
 
 
 def show(

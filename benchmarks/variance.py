@@ -4,12 +4,12 @@ The mini instrument observes one field again and again with the same light but d
 shot noise, read noise and cosmic rays. Each realisation has its own master bias of five
 frames, whose noise STAT must contain; the other calibrations are made once, of many
 frames, so that their noise is small. In every voxel of the flux-calibrated cubes, which
-share one grid, the variance is compared with the mean STAT: of one exposure, and of two
-dithered ones that muse_exp_combine puts together.
+share one grid, the variance is compared with the mean STAT: for each method of sky
+subtraction, of one exposure and of two dithered ones that muse_exp_combine puts together.
 
 Issues 2 and 4 ask for a slope of 1.00 +- 0.03 in blank, sky-line and bright-source voxels.
 Sums over boxes of blank voxels are compared with the noise factors of the header.
-``python -m benchmarks.variance --folder build/variance``: some 6 minutes.
+``python -m benchmarks.variance --folder build/variance``: some 12 minutes.
 """
 
 import argparse
@@ -42,9 +42,11 @@ Mask = NDArray[np.bool_]
 IFUS = (2, 3)
 N_CALIBRATION = 25
 """Biases and flats of the calibrations that all realisations share."""
-METHODS = ("none", "subtract-model")
-COMBINED, N_COMBINED = "combined", 2
-"""Name of the cube of all exposures, and how many they are."""
+METHODS = ("none", "subtract-model", "model")
+N_COMBINED = 2
+"""How many exposures are combined."""
+COMBINED = f" x {N_COMBINED}"
+"""Goes after the name of the method, for the cube of all."""
 COSMIC = 5.0
 """Values so far from the median of their voxel are cosmic rays [sigma]."""
 
@@ -107,34 +109,29 @@ def simulate(folder: Path) -> None:
 def cubes(
     reduction: Reduction, folder: Path, n: int, methods: Sequence[str]
 ) -> dict[str, Realised]:
-    """Return the cubes of the first exposure for each sky method, and both combined.
-
-    The combined one is of exposures without sky subtraction.
-    """
+    """Return, for each sky method, the cubes of the first exposure and of all combined."""
     exposures = list(objects(MINI))[:N_COMBINED]
     planes: dict[str, list[tuple[Floats, Floats, fits.Header]]] = {}
     scratch = folder / "realisation"
     for k, raw in enumerate(realise(exposures, _emptied(scratch), n), 1):
         print(f"\rrealisation {k} of {n}", end="", flush=True)
         master = {"MASTER_BIAS": reduction.call("bias", scratch, raw)}
-        reduced = []
+        tables = []
         for number, path in enumerate(raw["OBJECT"]):
             where = _emptied(scratch / str(number))
-            products = reduction.call(
-                "scibasic object", where, {**raw, **master, "OBJECT": [path]}
-            )
-            tables = {
-                "PIXTABLE_OBJECT": [p for p in products if p.name.startswith("PIXTABLE")]
-            }
-            for method in methods if number == 0 else methods[:1]:
-                options = {"skymethod": method, "save": "cube,individual"}
-                made = reduction.call("scipost", where, tables, **options)
-                if method == methods[0]:
-                    reduced += [p for p in made if p.name.startswith("PIXTABLE_REDUCED")]
-                if number == 0:
-                    planes.setdefault(method, []).append(_read(where))
-        reduction.call("exp_combine", scratch, {"PIXTABLE_REDUCED": reduced})
-        planes.setdefault(COMBINED, []).append(_read(scratch))
+            given = {**raw, **master, "OBJECT": [path]}
+            tables.append(_tables(reduction.call("scibasic object", where, given)))
+        for method in methods:
+            options = {"skymethod": method, "save": "cube,individual"}
+            reduced = []
+            for number, found in enumerate(tables):
+                where = _emptied(scratch / f"{method} {number}")
+                given = {"PIXTABLE_OBJECT": found}
+                reduced += _tables(reduction.call("scipost", where, given, **options))
+            planes.setdefault(method, []).append(_read(scratch / f"{method} 0"))
+            where = _emptied(scratch / method)
+            reduction.call("exp_combine", where, {"PIXTABLE_REDUCED": reduced})
+            planes.setdefault(method + COMBINED, []).append(_read(where))
     print()
     shutil.rmtree(scratch)
     return {
@@ -145,6 +142,11 @@ def cubes(
         )
         for name, parts in planes.items()
     }
+
+
+def _tables(products: Sequence[Path]) -> list[Path]:
+    """Return the pixel tables among products."""
+    return [path for path in products if path.name.startswith("PIXTABLE")]
 
 
 def _emptied(folder: Path) -> Path:
@@ -215,22 +217,22 @@ def main() -> None:
     reduction.calibrate((*CALIBRATION, *(SKY if modelled else ())))
     methods = ["none", *(m for m in options.methods if m != "none")]
     results = cubes(reduction, folder, options.realisations, methods)
-    print(f"{'cube':16s}{'voxels':10s}{'number':>9s}{'slope':>8s}{'median':>8s}")
+    print(f"{'cube':20s}{'voxels':10s}{'number':>9s}{'slope':>8s}{'median':>8s}")
     for name, (data, stat, _) in results.items():
-        unsubtracted = results[name if name == COMBINED else "none"].data
-        kinds = groups(np.nanmean(unsubtracted, axis=0))
+        unsubtracted = results["none" + (COMBINED if name.endswith(COMBINED) else "")]
+        kinds = groups(np.nanmean(unsubtracted.data, axis=0))
         ratio, _ = honesty(data, stat)
         typical = _median_of_chi_squared(options.realisations - 1)
         for kind, mask in zip(Groups._fields, kinds, strict=True):
             values = ratio[mask & np.isfinite(ratio)]
             slope, median = float(np.mean(values)), float(np.median(values)) / typical
-            print(f"{name:16s}{kind:10s}{len(values):9d}{slope:8.3f}{median:8.3f}")
-    print(f"\n{'cube':16s}{'sum over':22s}{'number':>9s}{'found':>8s}{'header':>8s}")
-    for name in ("none", COMBINED):
+            print(f"{name:20s}{kind:10s}{len(values):9d}{slope:8.3f}{median:8.3f}")
+    print(f"\n{'cube':20s}{'sum over':22s}{'number':>9s}{'found':>8s}{'header':>8s}")
+    for name in ("none", "none" + COMBINED):
         data, stat, header = results[name]
         blank = groups(np.nanmean(data, axis=0)).blank
         for label, number, found, told in noise_factors(data, stat, header, blank):
-            print(f"{name:16s}{label:22s}{number:9d}{found:8.3f}{told:8.3f}")
+            print(f"{name:20s}{label:22s}{number:9d}{found:8.3f}{told:8.3f}")
 
 
 def _median_of_chi_squared(n: int) -> float:

@@ -9,9 +9,11 @@ import numpy as np
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.lsf import Lsf, mean_lsf, read_lsf
 from pipeline.algorithms.oh_lines import listed_lines
-from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
+from pipeline.algorithms.sky_fit import fit_sky_lines, sky_continuum
+from pipeline.algorithms.sky_lines import SkyLines
 from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky
 from pipeline.algorithms.sky_subtract import (
+    Noise,
     SkySubtraction,
     subtract_model,
     subtract_spectrum,
@@ -22,7 +24,9 @@ Method = Literal["none", "subtract-model", "model", "simple"]
 
 EVERY = 3
 """Every third slice tells by how much given lines have changed (ours): airglow is alike
-everywhere in the field, and flat fields err by less than a per cent a slice."""
+everywhere in the field, and flat fields err by less than a per cent a slice. As much more
+of them is taken for sky, so that the fluxes are no noisier: a continuum of faint sources
+does not change them."""
 
 
 class SkySettings(NamedTuple):
@@ -31,7 +35,8 @@ class SkySettings(NamedTuple):
     ``ignore``, ``fraction``: darkest part of the field to ignore, and the part then taken
     as sky; ``sampling``, ``csampling``: bins of its spectrum and of the continuum
     [Angstrom]; ``kappa``: rejection of cosmic rays in image and spectrum [sigma];
-    ``refit``: whether the fluxes of given lines are fitted to the sky of the exposure.
+    ``refit``: whether the fluxes of given lines are fitted to the sky of the exposure;
+    ``smooth``: whether noise is taken out of the continuum.
     """
 
     ignore: float
@@ -40,6 +45,7 @@ class SkySettings(NamedTuple):
     csampling: float
     kappa: tuple[float, float]
     refit: bool = True
+    smooth: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,8 @@ def exposure_sky(
     if method == "simple":
         sky = _observed(field, frames, settings)
         good = np.isfinite(sky.data)
-        spectrum = {"lambda": sky.wavelength[good], "data": sky.data[good]}
+        names = {"lambda": "wavelength", "data": "data", "stat": "stat"}
+        spectrum = {name: getattr(sky, values)[good] for name, values in names.items()}
         return ExposureSky(subtract_spectrum(spectrum), field, sky)
     lsf, known = _lsf(frames, method), _lines(frames, method)
     segments: list[Segment] = list(field.pixels.segments)
@@ -96,18 +103,20 @@ def exposure_sky(
         given = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
         if not settings.refit:
             return ExposureSky(subtract_model(known, given, lsf, segments), field)
-        sky = _observed(field.sampled(EVERY), frames, settings)
-        lines = _fitted(_without(sky, given), known, lsf)
-        step = subtract_model(lines.columns(), given, lsf, segments)
+        wider = settings._replace(fraction=min(settings.fraction * EVERY, 1.0))
+        sky = _observed(field.sampled(EVERY), frames, wider)
+        lines, noise = _fitted(_without(sky, given), known, lsf)
+        step = subtract_model(lines.columns(), given, lsf, segments, noise)
         return ExposureSky(step, field, None, lines)
     sky = _observed(field, frames, settings)
-    lines = _fitted(sky, known, lsf)
+    lines, noise = _fitted(sky, known, lsf)
     if frames.get("SKY_CONTINUUM"):
         continuum = _columns(frames, "SKY_CONTINUUM", "CONTINUUM", method)
     else:
-        mean, sampling = mean_lsf(lsf), settings.csampling
-        continuum = sky_continuum(sky.wavelength, sky.data, lines, mean, sampling)
-    step = subtract_model(lines.columns(), continuum, lsf, segments)
+        mean, smooth = mean_lsf(lsf), settings.smooth
+        continuum = sky_continuum(sky, lines, mean, settings.csampling, smooth=smooth)
+        noise = _of_both(noise, continuum) if smooth else (sky.wavelength, sky.stat)
+    step = subtract_model(lines.columns(), continuum, lsf, segments, noise)
     return ExposureSky(step, field, sky, lines, continuum)
 
 
@@ -134,10 +143,24 @@ def _without(sky: FieldSky, continuum: Columns) -> FieldSky:
     return replace(sky, data=sky.data - flux)
 
 
-def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> SkyLines:
-    """Return lines with the fluxes that a sky shows."""
+def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> tuple[SkyLines, Noise]:
+    """Return lines with the fluxes that a sky shows, and their noise."""
     lines = SkyLines.of(known, float(sky.wavelength[0]), float(sky.wavelength[-1]))
-    return fit_sky_lines(sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf))
+    fitted, variance = fit_sky_lines(
+        sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf)
+    )
+    return fitted, (sky.wavelength, variance)
+
+
+def _of_both(lines: Noise, continuum: Mapping[str, Any]) -> Noise:
+    """Return the noise of lines and a continuum from which that of the spectrum went.
+
+    Without that they add up to the observed spectrum, and have its noise.
+    """
+    wavelength, variance = lines
+    return wavelength, variance + np.interp(
+        wavelength, continuum["lambda"], continuum["stat"]
+    )
 
 
 def _columns(frames: Frames, tag: str, name: str, method: str) -> Columns:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.filters import white
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
-from pipeline.algorithms.sky_fit import SkyLines, continuum_qc, line_qc
+from pipeline.algorithms.sky_fit import continuum_qc, line_qc
+from pipeline.algorithms.sky_lines import SkyLines
 from pipeline.algorithms.sky_spectrum import FieldSky
 from pipeline.spec import QC, Outputs, Planes, Product, Table, Value
 

@@ -13,12 +13,16 @@ from pipeline.spec import BadInput, Columns, Pixels, Segment
 STEP = 0.25
 """Sampling of the model [Angstrom]; cubic interpolation then errs by 1e-4 of a line."""
 
+Noise = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Wavelengths [Angstrom] and the variance of a model of the sky there."""
+
 
 @dataclass(frozen=True)
 class SkySubtraction:
     """Takes the sky out of pixels; a step of `pipeline.algorithms.slab`.
 
-    The error of the model is common to all pixels, so STAT does not change.
+    What is known of the noise of the model is added to STAT. It is common to all pixels of
+    a wavelength, so sums over them are noisier than their STAT says.
 
     Parameters
     ----------
@@ -28,22 +32,27 @@ class SkySubtraction:
         Sky of different line shapes [unit of the data].
     row_of : int32[2048]
         Which of them belongs to an IFU and slice (``ifu << 6 | slice``).
+    noise : float32[n]
+        Their variance.
     """
 
     first: float
     spectra: NDArray[np.float32]
     row_of: NDArray[np.int32]
+    noise: NDArray[np.float32]
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return the pixels without sky."""
         subtract_spectra(
             pixels.wavelength,
             pixels.data,
+            pixels.stat,
             pixels.origin,
             self.first,
             STEP,
             self.spectra,
             self.row_of,
+            self.noise,
         )
         return pixels
 
@@ -55,15 +64,21 @@ def subtract_spectrum(continuum: Columns) -> SkySubtraction:
     ----------
     continuum
         ``lambda`` [Angstrom] and ``flux`` or ``data`` [unit of the data]: a SKY_CONTINUUM
-        or, for the method ``simple``, a SKY_SPECTRUM.
+        or, for the method ``simple``, a SKY_SPECTRUM, whose ``stat`` counts.
     """
     first, n = _grid(continuum)
     spectrum = _sampled(continuum, first, n).astype(np.float32)[np.newaxis]
-    return SkySubtraction(first, spectrum, np.zeros(2048, np.int32))
+    known = (continuum["lambda"], continuum["stat"]) if "stat" in continuum else None
+    everywhere = np.zeros(2048, np.int32)
+    return SkySubtraction(first, spectrum, everywhere, _noise(known, first, n))
 
 
 def subtract_model(
-    lines: Columns, continuum: Columns, lsf: Lsf, segments: list[Segment]
+    lines: Columns,
+    continuum: Columns,
+    lsf: Lsf,
+    segments: list[Segment],
+    noise: Noise | None = None,
 ) -> SkySubtraction:
     """Return the subtraction of lines and continuum.
 
@@ -77,6 +92,8 @@ def subtract_model(
         Line spread functions.
     segments
         Of the pixel table: which slices there are.
+    noise
+        What is known of the noise of lines and continuum.
 
     Raises
     ------
@@ -98,7 +115,7 @@ def subtract_model(
             total = base + shape.draw(wavelength, flux, first, STEP, n)
             spectra.append(total.astype(np.float32))
         row_of[segment.ifu << 6 | segment.slice] = drawn[key]
-    return SkySubtraction(first, np.array(spectra), row_of)
+    return SkySubtraction(first, np.array(spectra), row_of, _noise(noise, first, n))
 
 
 def _shape(lsf: Lsf, segment: Segment) -> SliceLsf:
@@ -118,6 +135,16 @@ def _grid(continuum: Columns) -> tuple[float, int]:
     wavelength = continuum["lambda"]
     first, last = float(wavelength[0]), float(wavelength[-1])
     return first, max(int(np.ceil((last - first) / STEP)) + 1, 4)
+
+
+def _noise(known: Noise | None, first: float, n: int) -> NDArray[np.float32]:
+    """Return the variance of the model on its grid, 0 where it is not known."""
+    if known is None:
+        return np.zeros(n, np.float32)
+    wavelength, variance = known
+    good = np.isfinite(variance)
+    grid = first + STEP * np.arange(n)
+    return np.asarray(np.interp(grid, wavelength[good], variance[good]), np.float32)
 
 
 def _sampled(continuum: Columns, first: float, n: int) -> NDArray[np.float64]:

@@ -59,21 +59,23 @@ def draw_lines(
 def subtract_spectra(
     wavelength: NDArray[np.float32],
     data: NDArray[np.float32],
+    stat: NDArray[np.float32],
     origin: NDArray[np.uint32],
     first: float,
     step: float,
     spectra: NDArray[np.float32],
     row_of: NDArray[np.int32],
+    noise: NDArray[np.float32],
 ) -> None:
-    """Subtract from each pixel the spectrum of its slice.
+    """Subtract from each pixel the spectrum of its slice, and add its variance.
 
     Between the samples a cubic goes through the four nearest; beyond the ends the last
     value holds.
 
     Parameters
     ----------
-    wavelength, data, origin : [n]
-        Pixels; ``data`` is changed.
+    wavelength, data, stat, origin : [n]
+        Pixels; ``data`` and ``stat`` are changed.
     first, step
         First wavelength of the spectra and step [Angstrom].
     spectra : float32[n_spectra, n_samples]
@@ -81,6 +83,8 @@ def subtract_spectra(
     row_of : int32[2048]
         Spectrum for each value of the lower 11 bits of ``origin`` (IFU and slice);
         negative for none.
+    noise : float32[n_samples]
+        Variance of all spectra, linear between the samples.
     """
     last = spectra.shape[1] - 1
     for i in range(data.shape[0]):
@@ -90,6 +94,7 @@ def subtract_spectra(
         place = min(max((float(wavelength[i]) - first) / step, 0.0), float(last))
         j = min(max(int(place), 1), last - 2)
         t = place - j
+        stat[i] += noise[j] * (1.0 - t) + noise[j + 1] * t
         before, after = t * (t - 1.0), (t + 1.0) * (t - 2.0)
         data[i] -= (
             spectra[row, j - 1] * (before * (2.0 - t) * _SIXTH)

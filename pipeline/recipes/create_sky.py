@@ -12,7 +12,8 @@ from pipeline.algorithms.flux_calibration import (
 )
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
 from pipeline.algorithms.oh_lines import listed_lines
-from pipeline.algorithms.sky_fit import SkyLines, fit_sky_lines, sky_continuum
+from pipeline.algorithms.sky_fit import fit_sky_lines, sky_continuum
+from pipeline.algorithms.sky_lines import SkyLines
 from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
 from pipeline.algorithms.sky_spectrum import observe_sky, rejection_limits
 from pipeline.spec import (
@@ -45,6 +46,11 @@ class CreateSkyParams(Params):
     )
     csampling: float = param(
         0.3125, unit="Angstrom", doc="Sampling of the continuum.", gt=0
+    )
+    csmooth: bool = param(
+        True,
+        doc="Leave out of the continuum what noise can make; false as in the genuine "
+        "pipeline, whose continuum has all the noise of the spectrum.",
     )
     crsigma: str = param(
         "15.,15.",
@@ -127,12 +133,12 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
         float(sky.wavelength[0]),
         float(sky.wavelength[-1]),
     )
-    lines = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, lsf)
+    lines, _ = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, lsf)
     given = frames.get("SKY_CONTINUUM", ())
     continuum: Mapping[str, Any] = (
         given[0].read("CONTINUUM").columns
         if given
-        else sky_continuum(sky.wavelength, sky.data, lines, lsf, params.csampling)
+        else sky_continuum(sky, lines, lsf, params.csampling, smooth=params.csmooth)
     )
     write_sky(out, field, sky, lines, continuum, prefix="SKY")
 

@@ -142,6 +142,11 @@ class ScipostParams(CubeParams):
     skymodel_csampling: float = param(
         0.3125, unit="Angstrom", doc="Sampling of the continuum.", gt=0
     )
+    skymodel_csmooth: bool = param(
+        True,
+        doc="Leave out of the continuum what noise can make; false as in the genuine "
+        "pipeline, whose continuum has all the noise of the spectrum.",
+    )
     skymodel_refit: bool = param(
         True,
         doc="With skymethod=subtract-model: fit the fluxes of the lines again to the sky "
@@ -172,6 +177,7 @@ class ScipostParams(CubeParams):
             self.skymodel_csampling,
             rejection_limits("--sky_crsigma", self.sky_crsigma),
             self.skymodel_refit,
+            self.skymodel_csmooth,
         )
 
 

@@ -62,8 +62,8 @@ def scipost_subtract_sky(frames: Frames, params: SubtractSkyParams, out: Outputs
 
     A step of muse_scipost on its own, of its method "subtract-model" with
     --skymodel_refit=false: lines are drawn with the line spread function of each slice and
-    subtracted together with the continuum. STAT does not change, since the error of the
-    model is common to all pixels.
+    subtracted together with the continuum. STAT does not change: the tables do not tell
+    the noise of lines and continuum, which is common to all pixels of a wavelength.
     """
     lines = listed_lines(frames["SKY_LINES"][0])
     continuum = frames["SKY_CONTINUUM"][0].read("CONTINUUM").columns

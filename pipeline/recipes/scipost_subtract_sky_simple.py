@@ -27,7 +27,7 @@ def scipost_subtract_sky_simple(frames: Frames, params: StepParams, out: Outputs
     """Subtract a spectrum of the sky from pixel tables, the same from all slices.
 
     A step of muse_scipost on its own, of its method "simple". The spectrum must have the
-    unit of the pixels. STAT does not change.
+    unit of the pixels. Its variance is added to theirs.
     """
     step = subtract_spectrum(frames["SKY_SPECTRUM"][0].read().columns)
 

@@ -9,7 +9,7 @@ from astropy import units as u
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.algorithms.oh_lines import listed_lines, thermal_lines
-from pipeline.algorithms.sky_fit import SkyLines
+from pipeline.algorithms.sky_lines import SkyLines
 from pipeline.memory import MemoryTable
 from pipeline.spec import BadInput, Table
 

@@ -8,13 +8,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.algorithms.lsf import SliceLsf
 from pipeline.algorithms.sky_fit import (
-    MARGIN,
-    SkyLines,
     continuum_qc,
     fit_sky_lines,
     line_qc,
     sky_continuum,
 )
+from pipeline.algorithms.sky_lines import MARGIN, SkyLines
+from pipeline.algorithms.sky_spectrum import FieldSky
 
 X = -7.5 + 0.1 * np.arange(151)
 LSF = SliceLsf(
@@ -51,6 +51,13 @@ def observed(noise=0.0, shift=0.0, seed=1, factor=FACTOR):
     return data + noise * rng.standard_normal(960), np.full(960, max(noise, 0.1) ** 2)
 
 
+def seen(data, stat=1.0):
+    image = np.zeros((1, 1), np.float32)
+    return FieldSky(
+        image, image > 0, (0.0, 0.0), WAVELENGTH, data, np.full(data.size, stat)
+    )
+
+
 def test_good_lines_in_range_are_taken_and_groups_numbered_anew():
     lines = known()
     assert list(lines.name) == ["OI", "OH a", "OH b", "OH c", "Na"]
@@ -62,7 +69,7 @@ def test_good_lines_in_range_are_taken_and_groups_numbered_anew():
 
 def test_fluxes_are_exact_without_noise():
     data, stat = observed()
-    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
     assert_allclose(found.flux, known().flux * FACTOR, rtol=3e-3)
     assert_allclose(found.wavelength, known().wavelength, atol=3e-3)
 
@@ -70,7 +77,7 @@ def test_fluxes_are_exact_without_noise():
 @pytest.mark.parametrize("shift", [-0.2, 0.1])
 def test_a_shift_is_found_and_does_not_change_fluxes(shift):
     data, stat = observed(shift=shift)
-    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
     assert_allclose(found.wavelength - known().wavelength, shift, atol=0.01)
     assert_allclose(found.flux, known().flux * FACTOR, rtol=0.01)
 
@@ -82,7 +89,7 @@ def test_wings_that_the_line_spread_function_lacks_count():
     data = smooth(WAVELENGTH)
     for shape, share in ((core, 0.85), (wings, 0.15)):
         data = data + shape.draw(lines.wavelength, share * flux, 5500.0, STEP, 960)
-    found = fit_sky_lines(WAVELENGTH, data, np.full(960, 0.01), lines, LSF)
+    found, _ = fit_sky_lines(WAVELENGTH, data, np.full(960, 0.01), lines, LSF)
     assert_allclose(found.flux, flux, rtol=0.01)
 
 
@@ -90,22 +97,35 @@ def test_noise_does_not_bias_fluxes():
     pulls = []
     for seed in range(12):
         data, stat = observed(0.5, seed=seed)
-        found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+        found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
         pulls.append(found.flux / (known().flux * FACTOR) - 1)
     assert_allclose(np.mean(pulls, axis=0), 0.0, atol=0.01)
+
+
+def test_the_noise_of_the_lines_is_what_fits_of_many_noises_scatter_by():
+    shape, drawn, told = LSF.over_bins(STEP), [], []
+    for seed in range(100):
+        data, stat = observed(3.0, seed=seed)
+        lines, variance = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+        drawn.append(shape.draw(lines.wavelength, lines.flux, 5500.0, STEP, 960))
+        told.append(variance)
+    found, expected = np.var(drawn, axis=0, ddof=1), np.mean(told, axis=0)
+    bright = expected > 0.2 * expected.max()
+    assert bright.sum() > 20
+    assert np.mean(found[bright] / expected[bright]) == pytest.approx(1.0, abs=0.1)
 
 
 def test_unknown_bins_do_not_matter():
     data, stat = observed()
     data[::7] = np.nan
     stat[3::50] = 0.0
-    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
     assert_allclose(found.flux, known().flux * FACTOR, rtol=5e-3)
 
 
 def test_missing_lines_become_faint_not_negative():
     data, stat = observed(factor=FACTOR * (known().group != 1))
-    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
     assert 0.0 < found.flux[4] < 1e-3 * 120.0
     assert_allclose(found.flux[:4], (known().flux * FACTOR)[:4], rtol=5e-3)
 
@@ -119,12 +139,29 @@ def test_continuum_is_what_is_left():
         known().dq,
         known().flux,
     )
-    found = sky_continuum(WAVELENGTH, data, true, LSF, 1.25)
+    found = sky_continuum(seen(data), true, LSF, 1.25)
     assert_allclose(np.diff(found["lambda"]), 1.25)
-    assert_allclose(found["flux"], smooth(found["lambda"]), atol=0.05)
+    off = found["flux"] - smooth(found["lambda"])
+    assert_allclose(off[16:-16], 0.0, atol=0.05)
+    assert_allclose(off, 0.0, atol=0.2)  # the slope ends at the ends
     qc = continuum_qc(found)
     assert qc["CONT FLUX"] == pytest.approx(found["flux"].sum())
     assert qc["CONT MAXDEV"] >= 0.02 - 1e-6
+
+
+def test_continuum_has_no_noise_unless_asked_for():
+    data, stat = observed(2.0)
+    lines, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    quiet, loud = (
+        sky_continuum(seen(data, 4.0), lines, LSF, STEP, smooth=leave_out)
+        for leave_out in (True, False)
+    )
+    calm = (quiet["lambda"] < 5570.0) | (quiet["lambda"] > 5760.0)
+    off, rough = (c["flux"][calm] - smooth(c["lambda"][calm]) for c in (quiet, loud))
+    assert rough.std() == pytest.approx(2.0, rel=0.2)
+    assert off.std() < 0.2 * rough.std()
+    assert np.median(quiet["stat"]) < 0.1 * 4.0
+    assert_allclose(loud["stat"], 4.0)
 
 
 def test_qc_names_the_brightest_line_of_each_group():

@@ -101,3 +101,15 @@ def test_a_slice_without_shape_is_refused():
 
 def test_no_pixels():
     assert len(subtract_spectrum(CONTINUUM)(pixels([], [])).data) == 0
+
+
+def test_the_noise_of_a_spectrum_is_added():
+    told = {"lambda": GRID, "data": CONTINUUM["flux"], "stat": 0.1 * (GRID - 5400.0)}
+    after = subtract_spectrum(told)(pixels(GRID, np.zeros(len(GRID))))
+    assert_allclose(after.stat, 1.0 + 0.1 * (GRID - 5400.0), atol=1e-4)
+
+
+def test_the_noise_of_a_model_is_added():
+    noise = GRID, np.where(GRID < 5500.0, np.nan, 3.0)
+    step = subtract_model(LINES, CONTINUUM, SHAPES, SEGMENTS, noise)
+    assert_allclose(step(pixels(GRID, np.zeros(len(GRID)))).stat, 4.0)

@@ -58,25 +58,29 @@ def test_cubic_between_samples_and_each_slice_its_own():
         origin & 0x7FF == 65, 3 + 0.001 * (wavelength.astype(float) - 5040) ** 3, 7.0
     )
     data = exact.astype(np.float32)
-    subtract_spectra(wavelength, data, origin, 5000.0, 0.25, spectra, row_of)
+    noise = (0.01 * np.arange(400)).astype(np.float32)
+    stat = np.ones(1000, np.float32)
+    subtract_spectra(wavelength, data, stat, origin, 5000.0, 0.25, spectra, row_of, noise)
+    np.testing.assert_allclose(stat, 1 + 0.04 * (wavelength - 5000), atol=1e-5)
     np.testing.assert_allclose(data, 0, atol=3e-2)
     assert np.abs(data[origin & 0x7FF == 66]).max() < 1e-5
 
 
 def test_slices_without_a_spectrum_stay():
-    data = np.ones(5, np.float32)
+    data, stat = np.ones(5, np.float32), np.zeros(5, np.float32)
     subtract_spectra(
-        np.full(5, 5000, np.float32), data, np.full(5, 70, np.uint32), 5000.0, 0.25,
-        np.ones((1, 4), np.float32), np.full(2048, -1, np.int32),
+        np.full(5, 5000, np.float32), data, stat, np.full(5, 70, np.uint32), 5000.0, 0.25,
+        np.ones((1, 4), np.float32), np.full(2048, -1, np.int32), np.ones(4, np.float32),
     )  # fmt: skip
-    assert (data == 1).all()
+    assert (data == 1).all() and (stat == 0).all()
 
 
 def test_beyond_the_ends_the_last_value_holds():
-    data = np.zeros(2, np.float32)
+    data, stat = np.zeros(2, np.float32), np.zeros(2, np.float32)
     spectra = np.array([[1.0, 2.0, 3.0, 4.0]], np.float32)
     subtract_spectra(
-        np.array([4000, 9000], np.float32), data, np.zeros(2, np.uint32), 5000.0, 0.25,
-        spectra, np.zeros(2048, np.int32),
+        np.array([4000, 9000], np.float32), data, stat, np.zeros(2, np.uint32), 5000.0,
+        0.25, spectra, np.zeros(2048, np.int32), 2 * spectra[0],
     )  # fmt: skip
+    np.testing.assert_allclose(stat, [2, 8], atol=1e-6)
     np.testing.assert_allclose(data, [-1, -4], atol=1e-6)

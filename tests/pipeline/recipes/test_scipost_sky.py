@@ -66,3 +66,21 @@ def test_lines_fitted_again_are_written(frames, products, refit):
         assert set(again.qc) == set(model.qc)
         first = "QC SCIPOST LINE1 FLUX"
         assert again.qc[first] == pytest.approx(model.qc[first], rel=0.02)
+
+
+def test_the_noise_of_fitted_lines_is_in_stat(frames, products):
+    given = {**frames, "SKY_CONTINUUM": [products["SKY_CONTINUUM"].frame()]}
+    stat = {}
+    for refit in (True, False):
+        out = MemoryOutputs()
+        words = {"skymethod": "subtract-model", "save": "individual"}
+        params = scipost.params(**words, skymodel_refit=refit, rvcorr="none")
+        scipost.run(given, params, out)
+        pixels = out["PIXTABLE_REDUCED"].pixels
+        stat[refit] = pixels.stat
+    near = np.abs(pixels.wavelength - 5577.3) < 1.0
+    far = (pixels.wavelength > 5480) & (pixels.wavelength < 5490)
+    added = stat[True] / stat[False] - 1
+    assert (added >= 0).all()
+    assert np.median(added[near]) > 20 * np.median(added[far])
+    assert 1e-4 < np.median(added[near]) < 0.3
