@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from benchmarks.chain import Call
 from benchmarks.night import TARGET, objects
-from benchmarks.reduction import CALLS, Reduction
+from benchmarks.reduction import CALIBRATION, CALLS, SKY, Reduction
 from benchmarks.science import Cube, clear, near_lines, read_cube
 from pipeline.algorithms.covariance import noise_factor
 from pipeline.instrument import FULL
@@ -206,7 +206,7 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     dithers = options.dithers.resolve() / "own"
     reduction = Reduction(options.raw.resolve(), dithers, "full")
-    reduction.calibrate(("bias", "flat", "wavecal", "twilight", "standard", "create_sky"))
+    reduction.calibrate((*CALIBRATION, *SKY))
     compare(*reduce(reduction, folder))
     for path in folder.rglob("PIXTABLE*.fits"):
         path.unlink()

@@ -247,7 +247,7 @@ def _profile(
 def line_centres(cube: Cube) -> Iterator[Row]:
     """Yield the errors of the emission lines of galaxies [Angstrom]."""
     y, x = np.indices(cube.data.shape[1:])
-    errors, pulls = [], []
+    errors, limits = [], []
     for source, place in cube.scene.sources:
         if not source.lines or not cube.scene.inside(place, MARGIN):
             continue
@@ -262,11 +262,16 @@ def line_centres(cube: Cube) -> Iterator[Row]:
         fit, noise = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
         if noise[0, 0] < LINE_ERROR**2:
             errors.append(fit[0] - line.wavelength)
-            pulls.append(errors[-1] / _line_noise(cube, near, line.wavelength, fit))
+            limits.append(_line_noise(cube, near, line.wavelength, fit))
     if errors:
         yield "emission lines measured", float(len(errors))
         yield "line centres, mean [A]", float(np.mean(errors))
+        weight = np.array(limits) ** -2.0
+        mean = np.average(errors, weights=weight)
+        yield "line centres, mean by photon noise [A]", float(mean)
+        yield "photon noise of that mean [A]", float(weight.sum() ** -0.5)
         yield "line centres, largest [A]", float(np.max(np.abs(errors)))
+        pulls = np.array(errors) / np.array(limits)
         yield "line centres, largest [photon noise]", float(np.max(np.abs(pulls)))
         far = np.minimum(np.abs(errors) / 0.02, np.abs(pulls) / 2)
         yield "lines off by 0.02 A and twice the noise", float((far > 1).sum())

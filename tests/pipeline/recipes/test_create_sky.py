@@ -77,6 +77,22 @@ def test_continuum_between_the_lines(products):
     assert qc["QC SKY CONT FLUX"] == pytest.approx(columns["flux"].sum())
 
 
+def test_the_continuum_has_the_noise_of_the_spectrum_if_asked_for(frames, products):
+    out = MemoryOutputs()
+    create_sky.run(frames, CreateSkyParams(csmooth=False), out)
+    quiet, loud = (
+        made["SKY_CONTINUUM"].tables["CONTINUUM"].columns["flux"]
+        for made in (products, out)
+    )
+    spectrum = out["SKY_SPECTRUM"].tables[""].columns
+    at = np.flatnonzero(np.abs(spectrum["lambda"] - 5490.0) < 50.0)  # no bright lines
+    noise = np.sqrt(np.median(spectrum["stat"][at]))
+    rough, smooth = (np.diff(flux[at]).std() / np.sqrt(2) for flux in (loud, quiet))
+    assert rough == pytest.approx(noise, rel=0.2)
+    assert smooth < 0.1 * noise
+    assert np.median(quiet) == pytest.approx(np.median(loud), rel=0.002)
+
+
 def test_the_galaxy_is_no_sky_and_cosmic_rays_are_neither(products):
     mask, image = products["SKY_MASK"], products["SKY_IMAGE"]
     assert mask.planes.data.mean() == pytest.approx(0.95 * 0.75, abs=0.02)
