@@ -35,8 +35,8 @@ class Reason(NamedTuple):
     left_out
         Whether ours may lack it.
     placeholder
-        What the genuine pipeline writes where it has measured nothing; ours has a value
-        there, or leaves the keyword out.
+        What a pipeline writes where it has measured nothing; the other one may have a
+        value there, and ours may leave the keyword out.
     """
 
     call: str
@@ -54,7 +54,7 @@ class Reason(NamedTuple):
         """Whether a pair of values differs as it should."""
         if genuine is None:
             return self.may_lack and ours is not None
-        if genuine == self.placeholder:
+        if self.placeholder in (ours, genuine):
             return True
         if ours is None:
             return self.left_out
@@ -83,6 +83,7 @@ _GAPS = "QC TWILIGHT MASTER STDEV, MIN and MAX"
 _SOURCES = "QC NDET, POS and FWHM of cubes"
 _LINES = "fluxes of sky lines"
 _EDGES = "sources of muse_exp_align at the edge of the field"
+_STARS = "stars of muse_astrometry"
 _SLICE = "WAVECAL SLICE# "
 _LAMP = _SLICE + "LAMP# LINES PEAK "
 
@@ -100,6 +101,7 @@ def sources(call: str, name: str) -> Iterator[Reason]:
             (0.8, 1.25),
             middle=(0.93, 1.07),
             may_lack=True,
+            placeholder=-1.0,
         )
     for word in ("MEDIAN", "MAD"):
         yield Reason(call, f"{name} FWHM {word}", _SOURCES, apart=0.4, placeholder=0.0)
@@ -212,6 +214,10 @@ REASONS = (
             "FWHM MAD",
         )
     ),
+    Reason("astrometry", "ASTRO NSTARS", _STARS, (1.0, 2.2)),
+    *(Reason("astrometry", f"ASTRO ANGLE {a}", _STARS, apart=0.5) for a in "XY"),
+    *(Reason("astrometry", f"ASTRO MEDRES {a}", _STARS, (0.05, 1.0)) for a in "XY"),
+    *sources("astrometry", "ASTRO"),
     *sources("standard", "STANDARD"),
     *sources("scipost", "SCIPOST"),
     *ours_alone("scipost", "SCIPOST"),

@@ -10,6 +10,11 @@ _THRESHOLDS = (5.0, 4.0, 3.0)
 """Tried one after the other until something is found [sigma] (genuine pipeline)."""
 
 
+_DIP, _DIP_SIGMA = 0.8, 4.0
+"""How deep the light between two peaks falls, relative to the fainter one and in units of
+the noise, if they are two sources (ours)."""
+
+
 class Source(NamedTuple):
     """Centre [pix, 1-based] and full widths at half maximum [pix], -1 if unknown."""
 
@@ -33,7 +38,7 @@ def background(image: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def find_sources(image: NDArray[np.float32]) -> list[Source]:
-    """Return the extended groups of bright pixels, ordered by row.
+    """Return the extended groups of bright pixels, ordered by row; blends are divided.
 
     Parameters
     ----------
@@ -49,13 +54,57 @@ def find_sources(image: NDArray[np.float32]) -> list[Source]:
         labels, n = ndimage.label(bright)
         if n:
             break
+    smooth = ndimage.uniform_filter(signal, 3)
     found = []
     for number, box in enumerate(ndimage.find_objects(labels), 1):
-        own = np.where(labels[box] == number, signal[box], 0.0)
-        y, x = ndimage.center_of_mass(own)
-        y, x = y + box[0].start, x + box[1].start
-        found.append(Source(x + 1, y + 1, *_widths(signal, round(x), round(y))))
+        group = labels[box] == number
+        corner = box[0].start, box[1].start
+        for own in _parts(group, smooth[box], sigma / 3):
+            y, x = ndimage.center_of_mass(np.where(own, signal[box], 0.0))
+            y, x = y + corner[0], x + corner[1]
+            found.append(Source(x + 1, y + 1, *_widths(signal, round(x), round(y))))
     return found
+
+
+def _parts(
+    group: NDArray[np.bool_], smooth: NDArray[np.float64], sigma: float
+) -> list[NDArray[np.bool_]]:
+    """Return the parts of a group of bright pixels, one for each peak, in order of rows.
+
+    Parameters
+    ----------
+    group : bool[ny, nx]
+        The pixels of the group.
+    smooth, sigma
+        Smoothed image, without sky, and its noise.
+    """
+    top = ndimage.maximum_filter(smooth, size=5)
+    peaks = np.argwhere(group & (smooth >= top))
+    kept: list[NDArray[np.int64]] = []
+    for peak in sorted(peaks, key=lambda p: -smooth[tuple(p)]):
+        if all(_apart(smooth, peak, other, sigma) for other in kept):
+            kept.append(peak)
+    if len(kept) < 2:
+        return [group]
+    kept.sort(key=tuple)
+    y, x = np.indices(group.shape)
+    away = [np.hypot(y - peak[0], x - peak[1]) for peak in kept]
+    nearest = np.argmin(away, axis=0)
+    return [group & (nearest == k) for k in range(len(kept))]
+
+
+def _apart(
+    smooth: NDArray[np.float64],
+    peak: NDArray[np.int64],
+    brighter: NDArray[np.int64],
+    sigma: float,
+) -> bool:
+    """Tell whether there is a dip between two peaks that neither noise nor a lump makes."""
+    n = 2 * int(np.abs(peak - brighter).max()) + 1
+    line = np.linspace(peak, brighter, n).T
+    lowest = float(ndimage.map_coordinates(smooth, line, order=1).min())
+    height = float(smooth[tuple(peak)])
+    return lowest < min(_DIP * height, height - _DIP_SIGMA * sigma)
 
 
 def _widths(signal: NDArray[np.float64], x: int, y: int) -> tuple[float, float]:

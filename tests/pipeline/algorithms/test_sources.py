@@ -23,6 +23,21 @@ def test_sources_lie_where_they_are_and_have_their_width():
         assert (found.fwhm_x, found.fwhm_y) == pytest.approx((4.0, 4.0), rel=0.1)
 
 
+def test_blends_are_told_apart():
+    pair = ((20.0, 15.0, 300.0), (27.0, 16.0, 100.0))
+    (one, other) = find_sources(image(stars=pair))
+    for found, (x, y, _) in zip((one, other), pair, strict=True):
+        assert (found.x, found.y) == pytest.approx((x + 1, y + 1), abs=0.5)
+        assert found.fwhm_y == pytest.approx(4.0, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_broad_source_is_one(seed):
+    """Also where noise makes lumps of it."""
+    broad = image(stars=((30.0, 20.0, 12.0),), fwhm=18.0, seed=seed)
+    assert len(find_sources(broad)) == 1
+
+
 def test_background_is_that_of_the_sky():
     level, sigma = background(image())
     assert level == pytest.approx(20.0, abs=0.3)
