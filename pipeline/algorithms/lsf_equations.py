@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.line_profile import N_PAIRS
+from pipeline.kernels.line_profile import N_PAIRS, spread_equations
 
 Floats = NDArray[np.float64]
 
@@ -82,12 +82,5 @@ def _dense(pairs: Floats, sums: Floats) -> tuple[Floats, Floats]:
     n_lines, n, _ = sums.shape
     matrices = np.zeros((n_lines, n + 3, n + 3))
     vectors = np.zeros((n_lines, n + 3))
-    rows, k = np.arange(n), 0
-    for a in range(4):
-        vectors[:, a : a + n] += sums[..., a]
-        for b in range(a + 1):
-            matrices[:, rows + a, rows + b] += pairs[..., k]
-            if a != b:
-                matrices[:, rows + b, rows + a] += pairs[..., k]
-            k += 1
+    spread_equations(pairs, sums, matrices, vectors)
     return matrices, vectors

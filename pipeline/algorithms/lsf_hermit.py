@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from pipeline.spec import Table
 
@@ -80,6 +79,8 @@ def _damping(h: list[Floats]) -> tuple[Floats, ...]:
 
 def _second_integral(x: Floats, damping: tuple[Floats, ...]) -> Floats:
     """Return the second integral of the Gaussian with its terms."""
+    from scipy.special import erf  # costs 20 MB, which only this form needs
+
     terms = damping[4]
     for term in damping[3::-1]:
         terms = terms * x + term

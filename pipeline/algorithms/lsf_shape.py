@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
-from scipy.linalg import solve
+
+from pipeline.kernels.normal import substitute
 
 Floats = NDArray[np.float64]
 
@@ -241,6 +242,6 @@ def _solve(matrices: Floats, vectors: Floats, terms: Floats, prior: Floats) -> F
     crossed = (matrices.reshape(len(terms), m * m).T @ products).reshape(m, m, n, n)
     normal = crossed.transpose(0, 2, 1, 3).reshape(m * n, m * n)
     normal += np.kron(np.eye(m), prior + 1e-9 * np.eye(n))
-    return np.asarray(
-        solve(normal, (vectors.T @ terms).ravel(), assume_a="pos").reshape(m, n)
-    )
+    found = (vectors.T @ terms).ravel()
+    substitute(np.linalg.cholesky(normal), found, m * n)
+    return found.reshape(m, n)

@@ -381,3 +381,33 @@ def subtract_lines(
         background[p] = solution[back_order[q]] * (1.0 - part)
         background[p] += solution[back_order[q + 1]] * part
         rest[p] -= model.illumination[place[p]] * light
+
+
+@kernel
+def spread_equations(
+    pairs: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    matrices: NDArray[np.float64],
+    vectors: NDArray[np.float64],
+) -> None:
+    """Add the equations of intervals to those of all splines.
+
+    Parameters
+    ----------
+    pairs, sums : float64[n_lines, n_intervals, N_PAIRS], float64[n_lines, n_intervals, 4]
+        As in `ProfileSums`.
+    matrices, vectors : float64[n_lines, n_intervals + 3, n_intervals + 3], [n_lines, ...]
+        Normal equations of each line, both triangles.
+    """
+    n_intervals = sums.shape[1]
+    for j in range(sums.shape[0]):
+        k = 0
+        for a in range(4):
+            for i in range(n_intervals):
+                vectors[j, i + a] += sums[j, i, a]
+            for b in range(a + 1):
+                for i in range(n_intervals):
+                    matrices[j, i + a, i + b] += pairs[j, i, k]
+                    if a != b:
+                        matrices[j, i + b, i + a] += pairs[j, i, k]
+                k += 1

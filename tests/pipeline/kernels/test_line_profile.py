@@ -12,6 +12,7 @@ from pipeline.kernels.line_profile import (
     profile_at,
     profile_equations,
     solve_band,
+    spread_equations,
     subtract_lines,
 )
 
@@ -184,3 +185,19 @@ def test_subtraction_leaves_the_background():
     assert np.allclose(background, np.interp(where, [5990, 6030], BACKGROUND), atol=1e-3)
     pull = (rest - background) / np.sqrt(samples[2])
     assert abs(np.std(pull) - 1) < 0.08 and abs(np.mean(pull)) < 0.1
+
+
+def test_equations_of_splines_are_those_of_their_intervals():
+    """A spline of weights w in an interval adds w w' to the matrix, w t to the vector."""
+    rng = np.random.default_rng(4)
+    weights, target = rng.random((2, N, 4)), rng.random((2, N))
+    low = np.tril_indices(4)
+    pairs = weights[:, :, low[0]] * weights[:, :, low[1]]
+    matrices, vectors = np.zeros((2, N + 3, N + 3)), np.zeros((2, N + 3))
+    spread_equations(pairs, weights * target[:, :, None], matrices, vectors)
+    for j in range(2):
+        design = np.zeros((N, N + 3))
+        for i in range(N):
+            design[i, i : i + 4] = weights[j, i]
+        np.testing.assert_allclose(matrices[j], design.T @ design, rtol=1e-12)
+        np.testing.assert_allclose(vectors[j], design.T @ target[j], rtol=1e-12)
