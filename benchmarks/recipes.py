@@ -166,14 +166,28 @@ def line(call: Call, ours: Cost, genuine: Cost, floor: Floor | None) -> str:
 
 
 def bounds(call: Call, ours: Cost, floor: Floor) -> str:
-    """Return a line that says what bounds a call."""
-    text = []
+    """Return two lines: what bounds a call, and how many times its floor it takes.
+
+    The second counts the call as it is, then without the start of the interpreter, then
+    without the MD5 of the products, too.
+    """
+    parts_text, times_text = [], []
     for what in ("wall", "cpu"):
+        whole = getattr(ours, what)
         parts = {name: getattr(cost, what) for name, cost in floor._asdict().items()}
         known = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
-        rest = getattr(ours, what) - sum(parts.values())
-        text.append(f"{what} {known}, rest {rest:.2f} s")
-    return f"  {call.label} is bound by: {'; '.join(text)}"
+        rest = whole - sum(parts.values())
+        parts_text.append(f"{what} {known}, rest {rest:.2f} s")
+        left = whole, whole - parts["start"], whole - parts["start"] - parts["md5"]
+        times = [seconds / parts["least"] for seconds in left]
+        times_text.append(
+            f"{what} {times[0]:.1f}, without start {times[1]:.1f}, without MD5 too "
+            f"{times[2]:.1f}"
+        )
+    return (
+        f"  {call.label} is bound by: {'; '.join(parts_text)}\n"
+        f"  {call.label} in times of the least: {'; '.join(times_text)}"
+    )
 
 
 def frames(folder: Path, ifus: Sequence[int], night: str, *, packed: bool) -> Path:

@@ -128,6 +128,7 @@ def test_what_bounds_a_call_adds_up_to_its_cost():
     text = bounds(CHAIN[0], Cost(2.0, 4.5, 0.0, 0.0), floor)
     assert "wall least 0.80, start 0.50, md5 0.30, rest 0.40 s" in text
     assert "cpu least 1.60, start 1.00, md5 0.60, rest 1.30 s" in text
+    assert "wall 2.5, without start 1.9, without MD5 too 1.5" in text
 
 
 def test_the_md5_of_products_and_the_start_take_time(tmp_path):
