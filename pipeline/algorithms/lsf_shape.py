@@ -243,5 +243,5 @@ def _solve(matrices: Floats, vectors: Floats, terms: Floats, prior: Floats) -> F
     normal = crossed.transpose(0, 2, 1, 3).reshape(m * n, m * n)
     normal += np.kron(np.eye(m), prior + 1e-9 * np.eye(n))
     found = (vectors.T @ terms).ravel()
-    substitute(np.linalg.cholesky(normal), found, m * n)
+    substitute(np.asarray(np.linalg.cholesky(normal), np.float64), found, m * n)
     return found.reshape(m, n)
