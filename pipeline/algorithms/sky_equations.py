@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class LineEquations:
     def __init__(
         self, columns: Sequence[Array], weight: Array, n_parts: int, freedom: float
     ) -> None:
-        matrix = csr_array(np.column_stack(columns) * weight[:, np.newaxis])
+        matrix = _side_by_side([column * weight for column in columns])
         expected = np.where(np.arange(len(columns)) < n_parts, freedom**-2.0, 0.0)
         norm = np.sqrt((matrix**2).sum(axis=0) + expected)
         norm[norm == 0] = 1.0
@@ -67,5 +67,14 @@ class LineEquations:
         noisy = csr_array(self._matrix * (self._weight * np.sqrt(stat))[:, np.newaxis])
         spread = cho_solve(self._factor, (noisy.T @ noisy).toarray())
         covariance = cho_solve(self._factor, spread.T) / np.outer(self._norm, self._norm)
-        jacobian = csr_array(np.column_stack(effects))
+        jacobian = _side_by_side(effects)
         return np.asarray(jacobian.multiply(jacobian @ covariance).sum(axis=1), np.float64)
+
+
+def _side_by_side(columns: Sequence[Array]) -> csr_array:
+    """Return columns that are mostly zero as a matrix."""
+    rows = [np.flatnonzero(column) for column in columns]
+    values = [column[there] for column, there in zip(columns, rows, strict=True)]
+    starts = np.cumsum([0, *(len(there) for there in rows)])
+    parts = np.concatenate(values), np.concatenate(rows), starts
+    return csr_array(csc_array(parts, shape=(len(columns[0]), len(columns))))
