@@ -138,10 +138,13 @@ def _wide_cells(
     n = 0
     for b in range(ny):
         for a in range(nx):
+            most = highest[b, a]
+            if most == -np.inf:
+                continue
             least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
             spread = np.sqrt(max(quietest[b, a], np.float32(0.0)))
             wide[n] = b * nx + a
-            n += int(highest[b, a] - least > limit * spread)
+            n += int(most - least > limit * spread)
     return n
 
 
