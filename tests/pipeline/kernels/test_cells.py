@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pipeline.kernels.cells import cell_extremes, field_minimum
+from pipeline.kernels.cells import cell_extremes, field_minimum, longest_runs
 from pipeline.kernels.sorting import sort_by_cell
 
 SHAPE = (4, 5, 6)
@@ -60,3 +60,15 @@ def test_no_pixels():
     empty = np.empty(0, "f4")
     low, high, quiet = extremes(np.empty(0, np.int32), empty, empty)
     assert (low == np.inf).all() and (high == -np.inf).all() and (quiet == np.inf).all()
+
+
+def test_longest_runs_are_the_most_pixels_of_an_exposure():
+    rng = np.random.default_rng(4)
+    counts = rng.integers(0, 9, 30)
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    exposures = [np.sort(rng.integers(0, 4, n)) for n in counts]
+    slit = (np.concatenate(exposures) << 11 | rng.integers(0, 0x7FF, start[-1])).astype("i4")
+    runs = np.empty((4, 5), np.int32)
+    longest_runs(start, slit, 10, runs)
+    expected = [np.bincount(e).max() if len(e) else 0 for e in exposures[10:]]
+    assert_array_equal(runs.ravel(), expected)
