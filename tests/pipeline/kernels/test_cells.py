@@ -67,7 +67,8 @@ def test_longest_runs_are_the_most_pixels_of_an_exposure():
     counts = rng.integers(0, 9, 30)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     exposures = [np.sort(rng.integers(0, 4, n)) for n in counts]
-    slit = (np.concatenate(exposures) << 11 | rng.integers(0, 0x7FF, start[-1])).astype("i4")
+    slices = rng.integers(0, 0x7FF, start[-1])
+    slit = (np.concatenate(exposures) << 11 | slices).astype("i4")
     runs = np.empty((4, 5), np.int32)
     longest_runs(start, slit, 10, runs)
     expected = [np.bincount(e).max() if len(e) else 0 for e in exposures[10:]]

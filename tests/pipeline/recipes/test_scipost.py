@@ -79,6 +79,18 @@ def test_cosmic_rays_are_counted_and_gone(tables, cube):
     assert left.sum() < 0.05 * n_hits
 
 
+@pytest.mark.parametrize("posang", [0.0, 90.0])
+def test_cosmic_rays_may_be_sought_in_the_next_rows(posang):
+    tables = pixel_tables(Sky(stars=(), cosmics=1e-3, posang=posang))
+    n_hits = sum(int((t.pixels.data > 250 + t.pixels.stat).sum()) for t in tables)
+    slices, rows = (
+        run(tables, crnear=near)["DATACUBE_FINAL"].qc["QC SCIPOST EXP1 NCOSMIC"]
+        for near in ("slices", "rows")
+    )
+    assert 0.8 * n_hits < rows < 1.3 * n_hits
+    assert rows != slices
+
+
 def test_images_and_sources(tables):
     out = run(tables)
     image = out["IMAGE_FOV"]
