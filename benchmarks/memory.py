@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.memory exposure`` simulates one full-size exposure of all 24 IFUs
 with its calibrations, IFU by IFU, and takes it through muse_scibasic and muse_scipost.
-Response and sky come from the chain that ``benchmarks.dithers`` left. Some 21 GB of disk;
-14 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
+Response and sky come from the chain that ``benchmarks.dithers`` left. Some 20 GB of disk;
+13 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
 
 ``python -m benchmarks.memory combine`` combines 2, 4, 8, 16 exposures. They are simulated,
 each with its own noise and cosmic rays, and reduced one by one; calibrations, response and
@@ -87,7 +87,8 @@ def exposure(
     folder: Path, dithers: Path, size: Size, ifus: Sequence[int], batch: int
 ) -> None:
     """Measure one exposure of many IFUs, ``batch`` of them in one call of muse_scibasic."""
-    basic, post = CALLS["scibasic object"], CALLS["scipost"]
+    post = CALLS["scipost"]
+    basic = replace(CALLS["scibasic object"], options=("--saveimage=false",))
     for first in range(0, len(ifus), batch):
         some = ifus[first : first + batch]
         stage = folder / "stage"
