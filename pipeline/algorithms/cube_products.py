@@ -121,14 +121,19 @@ def rejection_limit(default: float) -> Any:
     )
 
 
-def drop_sizes(default: str, *, genuine: str, shift: float) -> Any:
-    """Declare ``pixfrac``; lines move by ``shift`` [Angstrom] with the ``genuine`` one."""
+def drop_sizes(*, genuine: str, arcsec: float, angstrom: float) -> Any:
+    """Declare ``pixfrac``: whole pixels.
+
+    ``arcsec``, ``angstrom``: how far the drops of the ``genuine`` pipeline displace images
+    of stars and emission lines.
+    """
     return param(
-        default,
+        "1.0",
         unit="pix",
         doc='Size of a drop for "drizzle": for all axes; for space and wavelength; or for '
-        f"x, y and wavelength. Drops shorter than a pixel in wavelength ({genuine} in the "
-        f"genuine pipeline) displace emission lines by up to {shift} Angstrom.",
+        f"x, y and wavelength. Drops smaller than a pixel ({genuine} in the genuine "
+        f"pipeline) displace stars by up to {arcsec} arcsec and emission lines by up to "
+        f"{angstrom} Angstrom.",
     )
 
 

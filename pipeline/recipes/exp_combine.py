@@ -45,7 +45,7 @@ class ExpCombineParams(CubeParams):
         "pixel table of all exposures).",
     )
     crsigma: float = rejection_limit(10.0)
-    pixfrac: str = drop_sizes("0.6,1.0", genuine="0.6,0.6", shift=0.2)
+    pixfrac: str = drop_sizes(genuine="0.6,0.6", arcsec=0.04, angstrom=0.2)
     weight: Literal["exptime", "fwhm", "header", "none"] = param(
         "exptime",
         doc="Weights of exposures: exposure time, it over the seeing, it times ESO DRS "

@@ -101,7 +101,7 @@ class ScipostParams(CubeParams):
         "(an image of all slices side by side).",
     )
     crsigma: float = rejection_limit(15.0)
-    pixfrac: str = drop_sizes("0.8,1.0", genuine="0.8,0.8", shift=0.1)
+    pixfrac: str = drop_sizes(genuine="0.8,0.8", arcsec=0.02, angstrom=0.1)
     weight: Literal["exptime", "fwhm", "none"] = param(
         "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."
     )

@@ -41,7 +41,7 @@ class MakeCubeParams(CubeParams):
         "Cube", doc='Format of the cube; "xCube" has the reconstructed images inside.'
     )
     crsigma: float = rejection_limit(15.0)
-    pixfrac: str = drop_sizes("0.8,1.0", genuine="0.8,0.8", shift=0.1)
+    pixfrac: str = drop_sizes(genuine="0.8,0.8", arcsec=0.02, angstrom=0.1)
     stacked: bool = param(
         False, doc="Write all slices side by side in an image, too, for a look at them."
     )

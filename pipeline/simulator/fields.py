@@ -31,7 +31,7 @@ MARGIN = 4.0
 and off by its pointing error."""
 
 
-def _around(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
+def place_around(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
     """Return the position [deg] some arcsec east and north of another."""
     return ra + east / 3600 / math.cos(math.radians(dec)), dec + north / 3600
 
@@ -49,11 +49,11 @@ def object_field(ra: float, dec: float, size: Size, seed: int) -> Scene:
     sources: list[Source] = []
     for slot, kind in enumerate(kinds):
         east = wide * (2 * (slot + 0.5) / len(kinds) - 1) + rng.uniform(-0.3, 0.3)
-        place = _around(ra, dec, east, rng.uniform(-1.2, 1.2))
-        sources.append(_source(kind, len(sources), rng, place, size))
+        place = place_around(ra, dec, east, rng.uniform(-1.2, 1.2))
+        sources.append(draw_source(kind, len(sources), rng, place, size))
     for kind in "ssssgg" if full else "":
-        place = _around(ra, dec, rng.uniform(-wide, wide), _outside(rng, 5.0, wide))
-        sources.append(_source(kind, len(sources), rng, place, size))
+        place = place_around(ra, dec, rng.uniform(-wide, wide), _outside(rng, 5.0, wide))
+        sources.append(draw_source(kind, len(sources), rng, place, size))
     return Scene(tuple(sources))
 
 
@@ -62,7 +62,7 @@ def _outside(rng: np.random.Generator, inner: float, outer: float) -> float:
     return float(rng.uniform(inner, outer) * rng.choice([-1, 1]))
 
 
-def _source(
+def draw_source(
     kind: str, number: int, rng: np.random.Generator, place: tuple[float, float], size: Size
 ) -> Source:
     """Return a star (s), a galaxy (g) or an extended source (e)."""
@@ -118,7 +118,7 @@ def standard_field(name: str) -> Scene:
 def sky_field(ra: float, dec: float, seed: int) -> Scene:
     """Return a nearly empty field with one faint star."""
     rng = np.random.default_rng([seed, 1212])
-    place = _around(ra, dec, rng.uniform(-4, 4), rng.uniform(-1, 1))
+    place = place_around(ra, dec, rng.uniform(-4, 4), rng.uniform(-1, 1))
     return Scene((Source("faint", *place, 1.5e-17),))
 
 

@@ -266,6 +266,46 @@ def test_lines_stay_where_they_are(recipe, pitch):
     assert max(abs(line_offset(pixfrac, phase, pitch)) for phase in phases) < 0.035
 
 
+def star_offset(pixfrac, phase):
+    """How far a star moves when all its pixels lie alike on the rows: x, y and sigma [pix].
+
+    ``phase``: by how much the rows of the grid are moved against the slices [pix].
+    """
+    exposure = placed(slice_pixels(gaussian, noise=False, n_planes=10))
+    grid = grid_of(exposure)
+    x0, y0 = grid.reference
+    grid = replace(grid, reference=(x0, y0 + phase))
+    settings = Resampling("drizzle", drops(pixfrac), 1, "median", 0.0)
+    image = cube(exposure, settings=settings, grid=grid).planes.data[3:7].mean(axis=0)
+    x, y, _ = grid.from_plane(TANGENT) @ (-0.2 * 0.3, -0.2 * 0.4, 1.0)
+    place = np.indices(image.shape)
+    near = np.hypot(place[1] - x, place[0] - y) < 7.0
+
+    def profile(place, peak, dx, dy, sigma):
+        r2 = (place[1] - x - dx) ** 2 + (place[0] - y - dy) ** 2
+        return 100.0 + peak * np.exp(-0.5 * r2 / sigma**2)
+
+    fit, _ = curve_fit(profile, place[:, near], image[near], (1000.0, 0.0, 0.0, 1.7))
+    return fit[1:]
+
+
+@pytest.mark.parametrize("recipe", [scipost, exp_combine])
+def test_stars_stay_where_they_are(recipe):
+    """The drops of the genuine pipeline move them by 0.11 and 0.2 pixels."""
+    pixfrac = recipe.params().pixfrac
+    offsets = np.array([star_offset(pixfrac, k)[:2] for k in np.arange(0.0, 1.0, 0.1)])
+    assert np.abs(offsets).max() < 0.045
+
+
+def test_small_drops_move_stars_and_are_not_sharper():
+    phases = np.arange(0.0, 1.0, 0.1)
+    whole = np.mean([star_offset("1.0", phase)[2] for phase in phases])
+    for pixfrac, least in (("0.8,0.8", 0.11), ("0.6,0.6", 0.2)):
+        found = np.array([star_offset(pixfrac, phase) for phase in phases])
+        assert np.abs(found[:, 1]).max() > least
+        assert found[:, 2].mean() == pytest.approx(whole, rel=0.01)
+
+
 def test_short_drops_move_lines():
     phases = np.arange(0.0, 1.25, 0.125)
     for pixfrac, least in (("0.8,0.8", 0.08), ("0.6,0.6", 0.16)):

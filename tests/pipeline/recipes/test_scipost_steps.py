@@ -119,7 +119,8 @@ def test_the_steps_make_the_cube_of_scipost(tables, merged):
     assert (np.isfinite(data) == np.isfinite(again)).mean() > 0.9999
     both = np.isfinite(data) & np.isfinite(again)
     noise = np.sqrt(np.nanmedian(one.planes.stat))
-    assert np.quantile(np.abs(data - again)[both], 0.999) < 2e-3 * noise
+    rounded = 4e-3  # places in the tables between the steps are float32
+    assert np.quantile(np.abs(data - again)[both], 0.999) < rounded * noise
     assert both.mean() > 0.5 and noise > 0
 
 
