@@ -11,7 +11,7 @@ Sky-line fluxes are those of ``benchmarks.sky``, the variance is that of
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from astropy import units
 from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.io import fits
 from astropy.time import Time
+from astropy.wcs import WCS
 
 from benchmarks.chain import CHAIN, Call
 from benchmarks.night import DITHERS
 from benchmarks.recipes import Bench
 from benchmarks.reduction import CALIBRATION, CALLS, SKY, Reduction
-from benchmarks.scene import ExpectedScene
-from benchmarks.science import MEASURES, Row, molecular_bands, read_cube
+from benchmarks.scene import ExpectedScene, exposure_of
+from benchmarks.science import MEASURES, Cube, Row, molecular_bands, read_cube
 
 BEFORE = (*CALIBRATION, *SKY, "scibasic object")
 """Calls whose products the exposures need."""
@@ -94,11 +95,10 @@ def _with_products(frames: dict[str, list[Path]], folder: Path, run: Run) -> Non
     reduce(folder, keep)
 
 
-def offsets(folder: Path) -> Iterator[Row]:
+def offsets(table: Path, cubes: Sequence[Path]) -> Iterator[Row]:
     """Yield the errors of the offsets of all exposures but the first [arcsec]."""
-    (table,) = (folder / "exp_align").glob("OFFSET_LIST*.fits")
     found = fits.getdata(table, 1)
-    scenes = [_scene(folder / f"dither_{k}") for k in range(1, len(DITHERS) + 1)]
+    scenes = [scene_of(cube) for cube in cubes]
     for k, scene in enumerate(scenes[1:], 1):
         first, here = scenes[0], scene
         both = [
@@ -120,16 +120,20 @@ def offsets(folder: Path) -> Iterator[Row]:
         yield f"offset of exposure {k + 1}, error [arcsec]", float(np.hypot(*wrong))
 
 
-def _scene(folder: Path) -> ExpectedScene:
+def scene_of(path: Path) -> ExpectedScene:
     """Return what the cube of an exposure should show."""
-    return read_cube(folder / "DATACUBE_FINAL.fits").scene
+    with fits.open(path) as units:
+        plane, shape = WCS(units["DATA"].header).celestial, units["DATA"].shape[1:]
+        return ExpectedScene(exposure_of(units[0].header), plane, shape)
 
 
-def velocities(folder: Path) -> Iterator[Row]:
-    """Yield the largest error of the barycentric velocity, against astropy's [km/s]."""
+def velocities(tables: Iterable[Path]) -> Iterator[Row]:
+    """Yield the largest error of the barycentric velocity, against astropy's [km/s].
+
+    ``tables``: PIXTABLE_REDUCED of each exposure.
+    """
     errors = []
-    for k in range(1, len(DITHERS) + 1):
-        (path,) = (folder / f"dither_{k}").glob("PIXTABLE_REDUCED*.fits")
+    for path in tables:
         header = fits.getheader(path)
         site = EarthLocation.from_geodetic(
             header["ESO TEL GEOLON"] * units.deg,
@@ -152,10 +156,13 @@ def measured(folder: Path) -> dict[str, dict[str, float]]:
     for label in labels:
         path = folder / label.replace(" ", "_") / "DATACUBE_FINAL.fits"
         if path.exists():
-            cube = read_cube(path)
-            measures = (*MEASURES, molecular_bands)
-            columns[label] = dict(row for measure in measures for row in measure(cube))
+            columns[label] = of_cube(read_cube(path))
     return columns
+
+
+def of_cube(cube: Cube) -> dict[str, float]:
+    """Return what is measured on a cube."""
+    return dict(row for measure in (*MEASURES, molecular_bands) for row in measure(cube))
 
 
 def show(columns: dict[str, dict[str, float]]) -> None:
@@ -186,8 +193,11 @@ def main() -> None:
     for side in options.sides:
         print(f"\n{side}")
         show(measured(folder / side))
-        together = dict([*offsets(folder / side), *velocities(folder / side)])
-        show({"all": together})
+        (table,) = (folder / side / "exp_align").glob("OFFSET_LIST*.fits")
+        alone = [folder / side / f"dither_{k}" for k in range(1, len(DITHERS) + 1)]
+        moved = offsets(table, [one / "DATACUBE_FINAL.fits" for one in alone])
+        tables = (path for one in alone for path in one.glob("PIXTABLE_REDUCED*.fits"))
+        show({"all": dict([*moved, *velocities(tables)])})
 
 
 if __name__ == "__main__":

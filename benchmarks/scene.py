@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from benchmarks.crossing_night import crossing
 from benchmarks.night import night
 from pipeline.instrument import FULL, SAMPLING
 from pipeline.simulator.atmosphere import seeing
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 def exposure_of(header: fits.Header) -> Exposure:
     """Return the simulated exposure that a cube was made of, by DATE-OBS."""
-    for exposure in night(FULL):
+    for exposure in (*night(FULL), *crossing(FULL)):
         if exposure.timestamp == header["DATE-OBS"][:23]:
             return exposure
     raise SystemExit(f"no exposure of the benchmark began {header['DATE-OBS']}")
@@ -32,20 +33,28 @@ def exposure_of(header: fits.Header) -> Exposure:
 
 @dataclass(frozen=True)
 class ExpectedScene:
-    """An exposure as its cube shows it, pointing error included."""
+    """An exposure as its cube shows it, pointing error included.
+
+    ``others``: further exposures that were combined with it, each of a strip ``height``
+    [pix] high.
+    """
 
     exposure: Exposure
     wcs: WCS
     shape: tuple[int, int]
+    others: tuple[Exposure, ...] = ()
+    height: float = 0.0
 
     def place(self, source: Source) -> tuple[float, float]:
         """Return where the cube should show a source: x, y [pix, 0-based].
 
         The header does not know of pointing error and derotator wobble: a source is seen
-        where its place in the field lies if the header is right.
+        where its place in the field lies if the header is right. Nor do traces of the day
+        know how far the image on the detector has moved along the slices since.
         """
         e = self.exposure
         x, y = field_position(e, source.ra, source.dec)
+        x -= e.drift.x * FULL.stack_width / FULL.slice_width
         angle = math.radians(e.position_angle)
         s, c = math.sin(angle), math.cos(angle)
         east, north = (-c * x - s * y) * SAMPLING, (-s * x + c * y) * SAMPLING
@@ -62,28 +71,46 @@ class ExpectedScene:
         self, source: Source, wavelength: float, place: tuple[float, float]
     ) -> Floats:
         """Return the image of a source of unit flux at a place, float64[ny, nx]."""
-        stamps = self._stamps(source)
+        images = [self._image(e, source, wavelength, place) for e in self._seen_by(source)]
+        return np.asarray(np.mean(images, axis=0))
+
+    def _seen_by(self, source: Source) -> list[Exposure]:
+        """Return the exposures whose strip has the middle of a source."""
+        found = []
+        for exposure in (self.exposure, *self.others):
+            _, y = field_position(exposure, source.ra, source.dec)
+            if abs(y) < self.height / 2:
+                found.append(exposure)
+        return found or [self.exposure]
+
+    def _image(
+        self, e: Exposure, source: Source, wavelength: float, place: tuple[float, float]
+    ) -> Floats:
+        """Return the image of a source of unit flux in one exposure."""
+        stamps = _stamps(e, source)
         node = int(np.clip(np.searchsorted(NODES, wavelength) - 1, 0, len(NODES) - 2))
         share = (wavelength - NODES[node]) / (NODES[node + 1] - NODES[node])
         stamp = (1 - share) * stamps[node] + share * stamps[node + 1]
-        y, x = np.indices(self.shape, dtype=float)
+        half, step = stamp.shape[0] // 2, GRID * SAMPLING
+        window = self._around(place, half * GRID + 1)
+        y, x = np.mgrid[window].astype(float)
         east, north = -(x - place[0]) * SAMPLING, (y - place[1]) * SAMPLING
-        angle = math.radians(self.exposure.position_angle)
+        angle = math.radians(e.position_angle)
         s, c = math.sin(angle), math.cos(angle)
         field_x, field_y = -c * east - s * north, -s * east + c * north
-        half = stamp.shape[0] // 2
-        step = GRID * SAMPLING
         coordinates = [field_y / step + half, field_x / step + half]
-        return np.asarray(map_coordinates(stamp.astype(float), coordinates, order=1))
+        image = np.zeros(self.shape)
+        image[window] = map_coordinates(stamp.astype(float), coordinates, order=1)
+        return image
 
-    def _stamps(self, source: Source) -> NDArray[np.float32]:
-        fwhms = tuple(float(f) for f in seeing(self.exposure, np.array(NODES)))
-        if source.radius == 0:
-            return star_stamps(fwhms)
-        angle = math.radians(source.angle)
-        x, y = to_field(self.exposure, math.sin(angle), math.cos(angle))
-        direction = (x / math.hypot(x, y), y / math.hypot(x, y))
-        return galaxy_stamps(fwhms, source.radius, source.axis_ratio, direction)
+    def _around(self, place: tuple[float, float], reach: float) -> tuple[slice, slice]:
+        """Return the rows and columns nearer than ``reach`` to a place."""
+        ends = [
+            np.clip((math.floor(p - reach), math.ceil(p + reach) + 1), 0, n)
+            for p, n in zip(reversed(place), self.shape, strict=True)
+        ]
+        y, x = (slice(int(low), int(high)) for low, high in ends)
+        return y, x
 
     @cached_property
     def sources(self) -> list[tuple[Source, tuple[float, float]]]:
@@ -113,3 +140,13 @@ class ExpectedScene:
         """Return barycentric wavelengths [Angstrom] and fluxes [1e-20 erg/s/cm^2/pix]."""
         lines, fluxes = sky_lines(self.exposure.seed)
         return lines * self.shift, fluxes * SAMPLING**2 * 1e20
+
+
+def _stamps(exposure: Exposure, source: Source) -> NDArray[np.float32]:
+    fwhms = tuple(float(f) for f in seeing(exposure, np.array(NODES)))
+    if source.radius == 0:
+        return star_stamps(fwhms)
+    angle = math.radians(source.angle)
+    x, y = to_field(exposure, math.sin(angle), math.cos(angle))
+    direction = (x / math.hypot(x, y), y / math.hypot(x, y))
+    return galaxy_stamps(fwhms, source.radius, source.axis_ratio, direction)

@@ -9,7 +9,7 @@ line centres of sources, refraction, what remains of sky lines, honesty of the v
 
 import argparse
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from scipy.optimize import curve_fit, least_squares
 
 from benchmarks.scene import ExpectedScene, exposure_of
 from pipeline.algorithms.covariance import noise_factor
+from pipeline.simulator.exposure import Exposure
 from pipeline.simulator.scene import Source
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,8 @@ LINE_ERROR = 0.05
 """Emission lines that are noisier do not count [Angstrom]."""
 MARGIN = 2.5
 """Sources nearer to the rim of the cube are left out [pix]."""
+SPARSE = 100
+"""Every so many planes tell where a cube has data."""
 BRIGHT_LINE = 0.02
 """Sky lines that count, in parts of 5577."""
 LINE_SIGMA = 1.1
@@ -71,8 +74,8 @@ class Cube(NamedTuple):
     header: fits.Header
 
 
-def read_cube(path: Path) -> Cube:
-    """Read a cube of one exposure."""
+def read_cube(path: Path, others: Sequence[Exposure] = (), height: float = 0.0) -> Cube:
+    """Read a cube of an exposure and of ``others``; ``height``: of the field [pix]."""
     with fits.open(path, memmap=False) as units:
         data = units["DATA"].data.astype(np.float32)
         stat = units["STAT"].data.astype(np.float32)
@@ -80,16 +83,17 @@ def read_cube(path: Path) -> Cube:
     step = header["CD3_3"]
     first = header["CRVAL3"] + (1 - header["CRPIX3"]) * step
     wavelength = first + step * np.arange(data.shape[0])
-    scene = ExpectedScene(exposure_of(primary), WCS(header).celestial, data.shape[1:])
+    plane, shape = WCS(header).celestial, data.shape[1:]
+    scene = ExpectedScene(exposure_of(primary), plane, shape, tuple(others), height)
     return Cube(data, stat, wavelength, scene, primary)
 
 
-def clear(wavelength: Floats) -> NDArray[np.bool_]:
+def clear(wavelength: Floats | float) -> NDArray[np.bool_]:
     """Return which wavelengths are free of molecular absorption."""
-    good = np.ones(wavelength.shape, bool)
+    good = np.ones(np.shape(wavelength), bool)
     for first, last in TELLURIC:
         good &= (wavelength < first) | (wavelength > last)
-    return good
+    return np.asarray(good)
 
 
 def near_lines(cube: Cube, brighter: float, within: float) -> NDArray[np.bool_]:
@@ -115,13 +119,25 @@ def band(cube: Cube, first: float, last: float) -> tuple[Floats, Floats]:
 def blank_spaxels(cube: Cube) -> NDArray[np.bool_]:
     """Return where no source adds more than 2 percent of the sky's brightness."""
     faint = cube.scene.total(np.array([7000.0])) < 0.02 * 29
-    return np.asarray(faint & np.isfinite(cube.data).mean(axis=0).__gt__(0.9))
+    full = np.isfinite(cube.data[::SPARSE]).mean(axis=0) > 0.9
+    return np.asarray(faint & full)
+
+
+def held(cube: Cube) -> list[tuple[Source, Place]]:
+    """Return the sources that the cube holds, with their expected places."""
+    y, x = np.indices(cube.data.shape[1:])
+    full = np.isfinite(cube.data[::SPARSE]).mean(axis=0) > 0.9
+    return [
+        (source, place)
+        for source, place in cube.scene.sources
+        if cube.scene.inside(place, MARGIN)
+        and full[np.hypot(x - place[0], y - place[1]) < MARGIN].all()
+    ]
 
 
 def stars(cube: Cube) -> list[tuple[Source, Place]]:
     """Return the stars that the cube holds, with their expected places."""
-    found = [(s, p) for s, p in cube.scene.sources if s.radius == 0]
-    return [(s, p) for s, p in found if cube.scene.inside(p, MARGIN)]
+    return [(source, place) for source, place in held(cube) if source.radius == 0]
 
 
 def locate(cube: Cube, image: Floats, wavelength: float) -> dict[str, Place]:
@@ -248,15 +264,15 @@ def line_centres(cube: Cube) -> Iterator[Row]:
     """Yield the errors of the emission lines of galaxies [Angstrom]."""
     y, x = np.indices(cube.data.shape[1:])
     errors, limits = [], []
-    for source, place in cube.scene.sources:
-        if not source.lines or not cube.scene.inside(place, MARGIN):
+    for source, place in held(cube):
+        if not source.lines:
             continue
         near = np.hypot(x - place[0], y - place[1]) < LINE_APERTURE
         spectrum = np.nansum(cube.data[:, near], axis=1, dtype=float)
         line = source.lines[0]
         chosen = np.abs(cube.wavelength - line.wavelength) < 12
-        if near_lines(cube, 0.2, 6.0)[chosen].any():
-            continue
+        if near_lines(cube, 0.2, 6.0)[chosen].any() or not clear(line.wavelength):
+            continue  # narrow molecular lines distort it
         start = [line.wavelength, 1.8, float(np.ptp(spectrum[chosen])) * 1.8]
         start += [float(spectrum[chosen].min()), 0.0]
         fit, noise = curve_fit(_profile, cube.wavelength[chosen], spectrum[chosen], start)
