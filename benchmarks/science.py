@@ -202,8 +202,8 @@ def flux_ratios(cube: Cube, chosen: NDArray[np.bool_]) -> Floats:
     w = cube.wavelength[chosen]
     image = np.nanmean(cube.data[chosen].astype(float), axis=0)
     variance = np.nanmean(cube.stat[chosen].astype(float), axis=0) / len(w)
-    image -= np.nanmedian(image[blank_spaxels(cube)])
     middle, every = float(w.mean()), cube.scene.total(w)
+    image -= np.nanmedian((image - every)[blank_spaxels(cube)])  # wings are everywhere
     y, x = np.indices(image.shape)
     ratios = []
     for source, place in stars(cube):
