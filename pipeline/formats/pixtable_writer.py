@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords
 from pipeline.formats.extension import table_extension
@@ -14,6 +13,7 @@ from pipeline.formats.pixtable import COLUMNS, FLAT_SPECTRUM, TYPES
 from pipeline.formats.pixtable_table import as_binary_table, wanted_as_table
 from pipeline.formats.product import product_keywords
 from pipeline.formats.stream import Part, StreamedFits
+from pipeline.kernels.extremes import extremes
 from pipeline.spec import Columns, Pixels, Table, Value
 
 _LIMITS = "ESO DRS MUSE PIXTABLE LIMITS"
@@ -71,12 +71,10 @@ class PixelTableProduct:
         lengths = {len(column) for column in pixels}
         if lengths != {rows.stop - rows.start}:
             raise ValueError(f"columns of {sorted(lengths)} rows for {rows}")
-        for number, (column, kind) in enumerate(zip(pixels, TYPES, strict=True), 1):
+        for name, column, kind in zip(COLUMNS, pixels, TYPES, strict=True):
             if column.dtype != np.dtype(kind):
-                raise TypeError(
-                    f"{COLUMNS[number - 1]}: {column.dtype} written, not {kind}"
-                )
-            self._file.write(number, rows.start, column)
+                raise TypeError(f"{name}: {column.dtype} written, not {kind}")
+        self._file.write_columns(1, rows.start, pixels)
         self._limits.include(pixels)
 
     def write_extra(self, rows: slice, columns: Columns) -> None:
@@ -128,13 +126,10 @@ class Limits:
         """Take in some rows."""
         if len(pixels.origin) == 0:
             return
-        labels = pixels.origin & np.uint32(0x7FF)
-        if labels[0] == labels[-1] and (labels == labels[0]).all():
-            labels = labels[:1]
-        values: list[NDArray[Any]] = [pixels.xpos, pixels.ypos, pixels.wavelength]
-        values += [labels >> 6, labels & 0x3F]
-        low = [float(column.min()) for column in values]
-        high = [float(column.max()) for column in values]
+        places = pixels.xpos, pixels.ypos, pixels.wavelength
+        low, high = extremes(
+            tuple(map(np.ascontiguousarray, places)), np.ascontiguousarray(pixels.origin)
+        )
         with self._lock:
             self._low = np.minimum(self._low, low)
             self._high = np.maximum(self._high, high)

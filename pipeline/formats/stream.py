@@ -16,7 +16,7 @@ what is behind it. The caller names a hidden file and renames it when all is wel
 import hashlib
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import bytes_sum, fold, seal
 from pipeline.formats.extension import Extension
-from pipeline.kernels.words import swap_and_sum
+from pipeline.kernels.words import swap_and_sum, swap_and_sum_columns
+from pipeline.spec import blocks
 
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
@@ -131,6 +132,25 @@ class StreamedFits:
             write_all(self._fd, swapped[: len(some)], position + 4 * first)
         with self._lock:
             self._sums[i] += total
+
+    def write_columns(self, i: int, start: int, columns: Sequence[NDArray[Any]]) -> None:
+        """Store rows ``start ...`` of part ``i`` and those behind it, a column of each."""
+        n = len(columns[0])
+        for part, column in zip(self.parts[i:], columns, strict=False):
+            if column.shape != (n,) or column.dtype.itemsize != 4 or part.shape[1:] != (1,):
+                raise TypeError(f"{column.dtype}{column.shape} is no column of {n} words")
+            if start < 0 or start + n > part.shape[0]:
+                raise ValueError(f"rows from {start} do not fit into {part.shape}")
+        words = [np.ascontiguousarray(column).view(np.uint32) for column in columns]
+        totals = np.zeros(len(words), np.int64)
+        for rows in blocks(n, _CACHED):
+            swapped = np.empty((len(words), rows.stop - rows.start), np.uint32)
+            totals += swap_and_sum_columns(tuple(column[rows] for column in words), swapped)
+            for first, column in zip(self._starts[i:], swapped, strict=False):
+                write_all(self._fd, column, first + 4 * (start + rows.start))
+        with self._lock:
+            for k, total in enumerate(totals.tolist(), i):
+                self._sums[k] += total
 
     def append(self, extension: Extension) -> None:
         """Put a unit behind all parts."""

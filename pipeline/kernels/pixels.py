@@ -341,25 +341,69 @@ def add_rows_to_spectrum(
         Increased by w and w d at the two nearest points.
     """
     first, last = spans
-    n_points = sums.shape[0]
     terms = np.empty(wave.shape[1])
+    wavelengths = np.empty(data.shape[1], np.float32)
+    places = np.empty(data.shape[1])
     for s in range(wave.shape[0]):
         for row in range(rows[0], rows[1]):
             row_terms(wave[s], row + 1.0, terms)
             line, y = s * ny + row, row - rows[0]
-            for column in range(first[line], last[line] + 1):
-                value = data[y, column - 1]
-                if dq[y, column - 1] != 0 or not np.isfinite(value):
-                    continue
-                place = (np.float32(polynomial(terms, column)) - start) / step
-                point = int(np.floor(place))
-                right = place - point
-                if 0 <= point < n_points:
-                    sums[point, 0] += 1.0 - right
-                    sums[point, 1] += (1.0 - right) * value
-                if 0 <= point + 1 < n_points:
-                    sums[point + 1, 0] += right
-                    sums[point + 1, 1] += right * value
+            n = last[line] - first[line] + 1
+            if n > 0:
+                there = slice(first[line] - 1, last[line])
+                _fill_wavelengths(terms, first[line], 0.0, wavelengths[:n])
+                for k in range(n):
+                    places[k] = (wavelengths[k] - start) / step
+                _share_line(places[:n], data[y, there], dq[y, there], sums)
+
+
+@kernel
+def _share_line(
+    places: NDArray[np.float64],
+    data: NDArray[np.float32],
+    dq: NDArray[np.uint32],
+    sums: NDArray[np.float64],
+) -> None:
+    """Share the good pixels of a line between points of a spectrum.
+
+    ``places``: where they lie among the points. Neighbours mostly lie between the same two
+    points, whose sums are kept aside until they do not.
+    """
+    point = -2
+    weight, light, weight_above, light_above = 0.0, 0.0, 0.0, 0.0
+    for k in range(places.shape[0]):
+        value = data[k]
+        if dq[k] != 0 or not np.isfinite(value):
+            continue
+        below = int(np.floor(places[k]))
+        if below != point:
+            _put_sums(sums, point, weight, light)
+            _put_sums(sums, point + 1, weight_above, light_above)
+            weight, light = _sums_at(sums, below)
+            weight_above, light_above = _sums_at(sums, below + 1)
+            point = below
+        right = places[k] - below
+        weight += 1.0 - right
+        light += (1.0 - right) * value
+        weight_above += right
+        light_above += right * value
+    _put_sums(sums, point, weight, light)
+    _put_sums(sums, point + 1, weight_above, light_above)
+
+
+@kernel
+def _sums_at(sums: NDArray[np.float64], point: int) -> tuple[float, float]:
+    """Return both sums of a point, 0 outside the spectrum."""
+    if 0 <= point < sums.shape[0]:
+        return sums[point, 0], sums[point, 1]
+    return 0.0, 0.0
+
+
+@kernel
+def _put_sums(sums: NDArray[np.float64], point: int, weight: float, light: float) -> None:
+    """Set both sums of a point, if it is in the spectrum."""
+    if 0 <= point < sums.shape[0]:
+        sums[point, 0], sums[point, 1] = weight, light
 
 
 @kernel

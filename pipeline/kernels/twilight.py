@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.spread import IRAF, MEDIAN, median
 
+_TOGETHER = 1024
+"""Pixels that one loop after the other passes over while they are in the cache; each loop
+is so simple that the compiler makes vector instructions of it."""
+
 
 @kernel
 def divide_by_cube(
@@ -42,30 +46,75 @@ def divide_by_cube(
     int
         Number of pixels left as they were.
     """
-    nz, ny, nx = cube.shape
+    per_plane = cube.shape[1] * cube.shape[2]
+    factors = cube.reshape(-1)
+    place = np.empty(_TOGETHER, np.int32)
+    right = np.empty(_TOGETHER, np.float64)
+    first = np.empty(_TOGETHER, np.float32)
+    second = np.empty(_TOGETHER, np.float32)
+    n_left = 0
+    for begin in range(0, data.shape[0], _TOGETHER):
+        some = slice(begin, min(begin + _TOGETHER, data.shape[0]))
+        where = xpos[some], ypos[some], wavelength[some]
+        _find_voxels(where, cube.shape, origin, step, place, right)
+        for k in range(some.stop - some.start):
+            below = np.intp(place[k])
+            above = below + per_plane
+            first[k] = factors[below]
+            second[k] = factors[above if above < factors.shape[0] else below]
+        n_left += _divide(data[some], stat[some], first, second, right)
+    return n_left
+
+
+@kernel
+def _find_voxels(
+    where: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    shape: tuple[int, int, int],
+    origin: NDArray[np.float64],
+    step: NDArray[np.float64],
+    place: NDArray[np.int32],
+    right: NDArray[np.float64],
+) -> None:
+    """Find the voxel at or below pixels, as its number in the cube.
+
+    ``where``: x, y [pix] and wavelength [Angstrom]; ``right``: how far the wavelengths lie
+    beyond the plane [planes].
+    """
+    nz, ny, nx = shape
+    xpos, ypos, wavelength = where
     x0, y0, z0 = origin[0], origin[1], origin[2]
     per_x, per_y, per_z = 1.0 / step[0], 1.0 / step[1], 1.0 / step[2]
+    for k in range(xpos.shape[0]):
+        x = np.floor((xpos[k] - x0) * per_x + 0.5)
+        y = np.floor((ypos[k] - y0) * per_y + 0.5)
+        x = min(max(x, 0.0), nx - 1.0)
+        y = min(max(y, 0.0), ny - 1.0)
+        z = min(max((wavelength[k] - z0) * per_z, 0.0), nz - 1.0)
+        below = np.int32(z)
+        right[k] = z - below
+        place[k] = (below * np.int32(ny) + np.int32(y)) * np.int32(nx) + np.int32(x)
+
+
+@kernel
+def _divide(
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    right: NDArray[np.float64],
+) -> int:
+    """Divide by what lies between two factors; return how many have none."""
     n_left = 0
-    for i in range(data.shape[0]):
-        x = int(np.floor((xpos[i] - x0) * per_x + 0.5))
-        y = int(np.floor((ypos[i] - y0) * per_y + 0.5))
-        x = min(max(x, 0), nx - 1)
-        y = min(max(y, 0), ny - 1)
-        z = min(max((wavelength[i] - z0) * per_z, 0.0), nz - 1.0)
-        below = int(z)
-        above = min(below + 1, nz - 1)
-        right = z - below
-        first = np.float64(cube[below, y, x])
-        second = np.float64(cube[above, y, x])
-        factor = first * (1.0 - right) + second * right
-        if not np.isfinite(factor):
-            factor = first if np.isfinite(first) else second
-        if not (np.isfinite(factor) and factor != 0.0):
-            n_left += 1
-            continue
-        inverse = 1.0 / factor
-        data[i] *= inverse
-        stat[i] *= inverse * inverse
+    for k in range(data.shape[0]):
+        below, above = np.float64(first[k]), np.float64(second[k])
+        factor = below * (1.0 - right[k]) + above * right[k]
+        other = below if np.isfinite(below) else above
+        factor = factor if np.isfinite(factor) else other
+        usable = np.isfinite(factor) and factor != 0.0
+        inverse = 1.0 / factor if usable else 1.0
+        n_left += 0 if usable else 1
+        data[k] *= inverse
+        stat[k] *= inverse * inverse
     return n_left
 
 

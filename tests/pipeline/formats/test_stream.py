@@ -39,6 +39,25 @@ def write(path, n_cards=0, spare=0, threads=1):
     return wavelength, dq
 
 
+def test_columns_are_written_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.formats.stream._CACHED", 100)
+    columns = [Part(Keywords({"EXTNAME": name}), "f4", (1000, 1)) for name in "ab"]
+    file = StreamedFits(tmp_path / "x.fits", [Part(), *columns])
+    a, b = np.random.default_rng(1).normal(0, 1, (2, 1000)).astype(np.float32)
+    for start in (700, 0, 350):
+        rows = slice(start, min(start + 350, 1000))
+        file.write_columns(1, start, (a[rows], b[rows]))
+    with pytest.raises(ValueError, match="do not fit"):
+        file.write_columns(1, 990, (a[:20], b[:20]))
+    with pytest.raises(TypeError, match="no column of 20 words"):
+        file.write_columns(1, 0, (a[:20], b[:10]))
+    file.close()
+    with fits.open(tmp_path / "x.fits", checksum=True) as units:
+        assert_array_equal(units["a"].data[:, 0], a)
+        assert_array_equal(units["b"].data[:, 0], b)
+        assert units["b"]._calculate_datasum() == int(units["b"].header["DATASUM"])
+
+
 @pytest.mark.parametrize(("n_cards", "spare"), [(0, 0), (90, 90), (90, 0), (0, 90)])
 def test_headers_may_outgrow_their_room(tmp_path, n_cards, spare):
     wavelength, dq = write(tmp_path / "x.fits", n_cards, spare, threads=3)
