@@ -24,6 +24,7 @@ from pipeline.spec import (
     Spaxels,
     Table,
     Value,
+    copy_rows,
 )
 
 _PIXEL_TYPES = ["f4", "f4", "f4", "f4", "u4", "f4", "u4"]
@@ -125,6 +126,10 @@ class MemoryPixels:
     def read_further(self, rows: slice) -> Columns:
         """Return some rows of the further columns."""
         return {name: column[rows].copy() for name, column in self.further.items()}
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows into columns."""
+        copy_rows(self.read, parts, out)
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""

@@ -30,6 +30,7 @@ from pipeline.values import Segment as Segment
 from pipeline.values import Spaxels as Spaxels
 from pipeline.values import Table as Table
 from pipeline.values import Value as Value
+from pipeline.values import copy_rows as copy_rows
 
 Kind = Literal["raw", "image", "table", "pixels", "cube", "wcs"]
 Scope = Literal["ifu", "exposure", "target"]
@@ -109,6 +110,12 @@ class PixelTable(Frame, Protocol):
 
     def read_further(self, rows: slice) -> Columns:
         """Return some rows of the further columns, such as ``weight``, by name."""
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows, one after the other, into columns of their length.
+
+        Each range lies within one segment.
+        """
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum (lambda, data), if there is one."""

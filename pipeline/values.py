@@ -1,6 +1,6 @@
 """What moves between frames, recipes and products; see `pipeline.spec` for conventions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -37,6 +37,21 @@ class Pixels(NamedTuple):
     dq: NDArray[np.uint32]
     stat: NDArray[np.float32]
     origin: NDArray[np.uint32]
+
+    def rows(self, rows: slice) -> "Pixels":
+        """Return some rows, not copied."""
+        return Pixels._make(column[rows] for column in self)
+
+
+def copy_rows(read: Callable[[slice], Pixels], parts: Sequence[slice], out: Pixels) -> None:
+    """Copy what is read of several ranges of rows into columns, one after the other."""
+    first = 0
+    for rows in parts:
+        pixels = read(rows)
+        there = out.rows(slice(first, first + len(pixels.data)))
+        for target, column in zip(there, pixels, strict=True):
+            target[:] = column
+        first += len(pixels.data)
 
 
 class Segment(NamedTuple):

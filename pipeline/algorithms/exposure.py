@@ -9,11 +9,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.algorithms.pixels import COLUMN_TYPES
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
 from pipeline.parallel import map_ordered
@@ -199,19 +200,28 @@ class MergedPixels:
     def read(self, rows: slice) -> Pixels:
         """Return some rows on the common scale; they may span tables."""
         start, stop, _ = rows.indices(self.n_rows)
-        starts = self.starts
-        parts: list[Pixels] = []
-        while start < stop or not parts:
-            number = bisect_right(starts, start) - 1
-            table = self.tables[number]
-            end = min(stop, starts[number] + table.n_rows)
-            pixels = table.read(slice(start - starts[number], end - starts[number]))
+        stop = max(start, stop)
+        ends = [first for first in self.starts if start < first < stop]
+        parts = [slice(*pair) for pair in pairwise((start, *ends, stop))]
+        pixels = Pixels._make(np.empty(stop - start, kind) for kind in COLUMN_TYPES)
+        self.fill(parts, pixels)
+        return pixels
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows, none of them in two tables, into columns."""
+        first = 0
+        for number, group in groupby(parts, self._table_of):
+            start = self.starts[number]
+            own = [slice(rows.start - start, rows.stop - start) for rows in group]
+            last = first + sum(rows.stop - rows.start for rows in own)
+            pixels = out.rows(slice(first, last))
+            self.tables[number].fill(own, pixels)
             self._rescale(pixels, self._curves[number])
-            parts.append(pixels)
-            start = end
-        if len(parts) == 1:
-            return parts[0]
-        return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+            first = last
+
+    def _table_of(self, rows: slice) -> int:
+        """Return the number of the table in which rows lie, from 0."""
+        return bisect_right(self.starts, rows.start) - 1
 
     @staticmethod
     def _rescale(pixels: Pixels, curve: NDArray[np.float64] | None) -> None:

@@ -30,6 +30,7 @@ from pipeline.spec import (
     Table,
     Value,
     blocks,
+    copy_rows,
 )
 
 Correction = Callable[[int, Pixels], None]
@@ -271,6 +272,10 @@ class DetectorPixels:
     def read_further(self, rows: slice) -> Columns:  # noqa: ARG002
         """Return nothing: the pixels of a detector have no further columns."""
         return {}
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows into columns."""
+        copy_rows(self.read, parts, out)
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""

@@ -8,14 +8,13 @@ is read is checked at both ends, so that no pixel can be missed.
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.pixels import COLUMN_TYPES
-from pipeline.kernels.pixels import gather_good
+from pipeline.kernels.gather import gather_good, wavelengths_at_ends
 from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
 
@@ -120,29 +119,28 @@ class Sampled:
 
     def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
         """Read windows of rows of a segment."""
-        rows, parts = self._spread(slice(segment.start, segment.stop))
-        low = list(accumulate((float(part.wavelength.min()) for part in parts), max))
-        high = list(accumulate((float(part.wavelength.max()) for part in parts), max))
-        return _Samples(segment, rows, low, high), _joined(parts)
-
-    def _spread(self, rows: slice) -> tuple[list[int], list[Pixels]]:
-        """Read windows evenly spread over some rows; return where they begin, too."""
-        last = max(rows.start, rows.stop - _WINDOW)
-        spread = np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64)
-        first = [int(row) for row in np.unique(spread)]
-        windows = (slice(row, min(row + _WINDOW, rows.stop)) for row in first)
-        return first, [self.table.read(window) for window in windows]
+        parts = _spread(slice(segment.start, segment.stop))
+        pixels = self._read(parts)
+        first = np.cumsum([0, *(part.stop - part.start for part in parts[:-1])])
+        low = np.minimum.reduceat(pixels.wavelength, first)
+        high = np.maximum.reduceat(pixels.wavelength, first)
+        rising = (np.maximum.accumulate(ends).tolist() for ends in (low, high))
+        return _Samples(segment, [part.start for part in parts], *rising), pixels
 
     def _windows_within(self, rows: slice) -> Pixels:
         """Read windows spread over the rows that the limits leave, and much of the ends.
 
         The rows are a guess: the limits lie a few windows inside it.
         """
-        _, parts = self._spread(rows)
         width = min(8 * _WINDOW, rows.stop - rows.start)
-        for end in (rows.start, rows.stop - width):
-            parts.append(self.table.read(slice(end, end + width)))
-        return _joined(parts)
+        ends = [slice(end, end + width) for end in (rows.start, rows.stop - width)]
+        return self._read([*_spread(rows), *ends])
+
+    def _read(self, parts: Sequence[slice]) -> Pixels:
+        """Return several ranges of rows, one after the other."""
+        pixels = _with_room(sum(part.stop - part.start for part in parts))
+        self.table.fill(parts, pixels)
+        return pixels
 
     def read(self, low: float, high: float) -> Pixels:
         """Return all pixels from ``low`` to ``high`` (exclusive) [Angstrom].
@@ -151,34 +149,35 @@ class Sampled:
         """
         low, high = float(np.float32(low)), float(np.float32(high))
         limits = (low, high, float(np.float32(self.low)), float(np.float32(self.high)))
-        guesses = [samples.guess(low, high) for samples in self.samples]
-        found = _with_room(sum(rows.stop - rows.start for rows in guesses))
-        n = 0
-        for samples, rows in zip(self.samples, guesses, strict=True):
-            pixels = self._read_segment(samples.segment, rows, low, high)
-            if n + len(pixels.data) > len(found.data):  # more than was guessed
-                found = _joined([found, _with_room(len(found.data) + len(pixels.data))])
-            n = gather_good(tuple(pixels), limits, tuple(found), n)
-        return Pixels._make(column[:n] for column in found)
-
-    def _read_segment(
-        self, segment: Segment, rows: slice, low: float, high: float
-    ) -> Pixels:
-        """Read the rows of one segment that hold a range, and more around them.
-
-        ``rows`` are those that should hold it.
-        """
+        rows = [samples.guess(low, high) for samples in self.samples]
         while True:
-            pixels = self.table.read(rows)
-            start, stop = rows.start, rows.stop
-            head, tail = pixels.wavelength[:_WINDOW], pixels.wavelength[-_WINDOW:]
-            if start > segment.start and (not len(head) or head.max() >= low):
-                start = max(segment.start, start - 4 * _WINDOW)
-            if stop < segment.stop and (not len(tail) or tail.min() < high):
-                stop = min(segment.stop, stop + 4 * _WINDOW)
-            if (start, stop) == (rows.start, rows.stop):
-                return pixels
-            rows = slice(start, stop)
+            pixels = self._read(rows)
+            enough = self._widened(rows, pixels.wavelength, low, high)
+            if enough == rows:
+                break
+            rows = enough
+        n = gather_good(tuple(pixels), limits, tuple(pixels), 0)
+        return pixels.rows(slice(n))
+
+    def _widened(
+        self, rows: list[slice], wavelength: NDArray[np.float32], low: float, high: float
+    ) -> list[slice]:
+        """Return rows of all segments, more where a range may go on beyond them.
+
+        ``wavelength``: of the pixels in these rows [Angstrom].
+        """
+        bounds = np.cumsum([0, *(part.stop - part.start for part in rows)])
+        highest, lowest = wavelengths_at_ends(wavelength, bounds, _WINDOW)
+        before, behind = (highest >= low).tolist(), (lowest < high).tolist()
+        wider = []
+        for k, (samples, part) in enumerate(zip(self.samples, rows, strict=True)):
+            start, stop = part.start, part.stop
+            if before[k]:
+                start = max(samples.segment.start, start - 4 * _WINDOW)
+            if behind[k]:
+                stop = min(samples.segment.stop, stop + 4 * _WINDOW)
+            wider.append(slice(start, stop))
+        return wider
 
 
 def _ends(window: Pixels) -> list[list[np.float32]]:
@@ -192,9 +191,11 @@ def _with_room(n: int) -> Pixels:
     return Pixels._make(np.empty(n, kind) for kind in COLUMN_TYPES)
 
 
-def _joined(parts: Sequence[Sequence[NDArray[Any]]]) -> Pixels:
-    """Return several pieces as one."""
-    return Pixels._make(np.concatenate(c) for c in zip(*parts, strict=True))
+def _spread(rows: slice) -> list[slice]:
+    """Return windows evenly spread over some rows."""
+    last = max(rows.start, rows.stop - _WINDOW)
+    first = np.unique(np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64))
+    return [slice(row, min(row + _WINDOW, rows.stop)) for row in first.tolist()]
 
 
 def run_steps(pixels: Pixels, steps: Sequence[Step]) -> Pixels:

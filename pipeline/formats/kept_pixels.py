@@ -20,7 +20,7 @@ from pipeline.formats.parse import parse_header
 from pipeline.formats.pixtable_writer import Limits
 from pipeline.formats.product import product_keywords
 from pipeline.formats.stream import Part, write_all
-from pipeline.spec import Columns, PixelPlaces, Pixels, Segment, Table, Value
+from pipeline.spec import Columns, PixelPlaces, Pixels, Segment, Table, Value, copy_rows
 
 Kind = type[np.float32] | type[np.uint32]
 """Types of columns."""
@@ -79,6 +79,10 @@ class KeptTable:
         if os.preadv(self.fd, [values.data], position) < values.nbytes:
             raise EOFError(f"{rows} of {self.name} were not written")
         return values
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows into columns."""
+        copy_rows(self.read, parts, out)
 
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""

@@ -59,7 +59,8 @@ class PixelTableFile:
         labels: list[int] = []
         previous = -1
         for rows in blocks(self.n_rows, _BLOCK):
-            (origin,) = self._read(("origin",), rows)
+            origin = np.empty(rows.stop - rows.start, np.uint32)
+            self._read(("origin",), [rows], [origin])
             label = origin & np.uint32(0x7FF)
             changed = 1 + np.flatnonzero(label[1:] != label[:-1])
             if int(label[0]) != previous:
@@ -72,7 +73,14 @@ class PixelTableFile:
     def read(self, rows: slice) -> Pixels:
         """Return some rows."""
         start, stop, _ = rows.indices(self.n_rows)
-        return Pixels._make(self._read(COLUMNS, slice(start, stop)))
+        n = max(stop - start, 0)
+        pixels = Pixels._make(np.empty(n, kind) for kind in TYPES)
+        self._read(COLUMNS, [slice(start, start + n)], pixels)
+        return pixels
+
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows into columns."""
+        self._read(COLUMNS, parts, out)
 
     @property
     def further(self) -> tuple[str, ...]:
@@ -81,8 +89,11 @@ class PixelTableFile:
 
     def read_further(self, rows: slice) -> dict[str, NDArray[np.float32]]:
         """Return some rows of the further columns."""
-        found = self._read(self.further, rows) if self.further else []
-        return dict(zip(self.further, found, strict=True))
+        start, stop, _ = rows.indices(self.n_rows)
+        n = max(stop - start, 0)
+        found = {name: np.empty(n, np.float32) for name in self.further}
+        self._read(self.further, [slice(start, start + n)], list(found.values()))
+        return found
 
     @property
     def unit(self) -> str:
@@ -110,20 +121,18 @@ class PixelTableFile:
         }
         return Table(columns, units, read_cards(unit.header))
 
-    def _read(self, names: Sequence[str], rows: slice) -> list[NDArray[Any]]:
-        """Return some rows of columns in native byte order."""
-        places = [self._columns[name] for name in names]
+    def _read(
+        self, names: Sequence[str], parts: Sequence[slice], out: Sequence[NDArray[Any]]
+    ) -> None:
+        """Read ranges of rows of columns, one after the other, in native byte order."""
+        if not names:
+            return
         fd = os.open(self.path, os.O_RDONLY)
         try:
-            if all(place.is_words for place in places):
-                return _fetch_words(fd, places, rows)
-            found = [_fetch(fd, place, rows) for place in places]
+            for name, column in zip(names, out, strict=True):
+                _fill_column(fd, self._columns[name], parts, column)
         finally:
             os.close(fd)
-        return [
-            values.view(np.uint32) if name in ("dq", "origin") else values
-            for name, values in zip(names, found, strict=True)
-        ]
 
     @cached_property
     def _columns(self) -> dict[str, "_Place"]:
@@ -177,11 +186,6 @@ class _Place:
         return self.stored.newbyteorder("=")
 
     @cached_property
-    def in_memory(self) -> np.dtype[Any]:
-        """Its type in `Pixels`, where whole numbers are flags and bits."""
-        return np.dtype(np.uint32) if self.stored.kind == "i" else self.native
-
-    @cached_property
     def is_words(self) -> bool:
         """Whether it is nothing but words of 4 bytes, one after the other."""
         return self.stride == self.stored.itemsize == 4
@@ -221,18 +225,21 @@ def _fetch(fd: int, place: _Place, rows: slice) -> NDArray[Any]:
     return values.astype(place.native)
 
 
-def _fetch_words(fd: int, places: Sequence[_Place], rows: slice) -> list[NDArray[Any]]:
-    """Read some rows of columns of 4 bytes a value, without a copy."""
-    n = max(rows.stop - rows.start, 0)
-    words = np.empty((len(places), n), np.uint32)
-    for column, place in zip(words, places, strict=True):
-        if n and os.preadv(fd, [column], place.offset + 4 * rows.start) != 4 * n:
-            raise OSError("the file ends within its rows")
-    if sys.byteorder == "little":
-        words.byteswap(inplace=True)
-    return [
-        column.view(place.in_memory) for column, place in zip(words, places, strict=True)
-    ]
+def _fill_column(fd: int, place: _Place, parts: Sequence[slice], out: NDArray[Any]) -> None:
+    """Read ranges of rows of one column into an array; words of 4 bytes without a copy."""
+    first = 0
+    for rows in parts:
+        last = first + rows.stop - rows.start
+        if not place.is_words:
+            values = _fetch(fd, place, rows)
+            out[first:last] = values.view(np.uint32) if values.dtype.kind == "i" else values
+        elif last > first:
+            target = out[first:last]
+            if os.preadv(fd, [target.data], place.offset + 4 * rows.start) != target.nbytes:
+                raise OSError("the file ends within its rows")
+        first = last
+    if place.is_words and sys.byteorder == "little":
+        out.byteswap(inplace=True)
 
 
 def _split_by_exposure(

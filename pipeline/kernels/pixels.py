@@ -407,45 +407,6 @@ def _put_sums(sums: NDArray[np.float64], point: int, weight: float, light: float
 
 
 @kernel
-def gather_good(
-    pixels: tuple[NDArray[Any], ...],
-    limits: tuple[float, float, float, float],
-    out: tuple[NDArray[Any], ...],
-    n: int,
-) -> int:
-    """Copy the good pixels of a range of wavelengths behind others, in their order.
-
-    Parameters
-    ----------
-    pixels : Pixels
-        Columns of a pixel table, each [m]; flagged and not finite ones are left out.
-    limits : (float, float, float, float)
-        Lowest and highest wavelength to take, the latter excluded, and wavelengths to
-        which the table is cut, both included [Angstrom].
-    out : Pixels
-        Receives them, each column with room for ``m`` more.
-    n : int
-        Pixels that are there already.
-
-    Returns
-    -------
-    int
-        Number of pixels there are then.
-    """
-    low, high, first, last = limits
-    xpos, ypos, wavelength, data, dq, stat, origin = pixels
-    for i in range(wavelength.shape[0]):
-        if not (low <= wavelength[i] < high and first <= wavelength[i] <= last):
-            continue
-        if dq[i] != 0 or not np.isfinite(data[i]):
-            continue
-        out[0][n], out[1][n], out[2][n] = xpos[i], ypos[i], wavelength[i]
-        out[3][n], out[4][n], out[5][n], out[6][n] = data[i], dq[i], stat[i], origin[i]
-        n += 1
-    return n
-
-
-@kernel
 def extreme_positions(
     starts: NDArray[np.int64],
     spans: tuple[NDArray[np.int32], NDArray[np.int32]],

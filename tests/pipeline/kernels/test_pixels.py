@@ -8,13 +8,11 @@ from pipeline.kernels.pixels import (
     add_rows_to_spectrum,
     count_pixels,
     fill_pixels,
-    gather_good,
     line_spans,
     polynomial,
 )
 
 NY, NX = 40, 64
-LIMITS = (2.0, 8.0, 0.0, 7.5)
 LEFT = np.array([[3.2, 0.05, 1e-4], [33.7, -0.02, 0.0]])
 RIGHT = np.array([[25.9, 0.05, 1e-4], [60.1, -0.02, 0.0]])
 WAVE = np.zeros((2, 3, 4))
@@ -182,25 +180,3 @@ def test_rows_add_up_to_a_spectrum():
             if np.isfinite(d) and 0 <= point < 30:
                 expected[point] += (1 - abs(place - point)) * np.array([1.0, d])
     assert_allclose(sums, expected, rtol=1e-9)
-
-
-def test_good_pixels_of_a_range_keep_their_order():
-    rng = np.random.default_rng(2)
-    n = 500
-    columns = [rng.uniform(0, 10, n).astype("f4") for _ in range(4)]
-    dq = (rng.random(n) < 0.2).astype("u4")
-    stat, origin = rng.random(n).astype("f4"), np.arange(n, dtype="u4")
-    columns[3][::7] = np.nan
-    pixels = [*columns, dq, stat, origin]
-    wavelength = columns[2]
-    good = (wavelength >= 2) & (wavelength < 8) & (wavelength <= 7.5)
-    good &= (dq == 0) & np.isfinite(columns[3])
-    expected = [column[good] for column in pixels]
-    room = tuple(np.zeros(n + 5, column.dtype) for column in pixels)
-    stop = gather_good(tuple(pixels), LIMITS, room, 5)
-    assert 105 < stop < n
-    for column, wanted in zip(room, expected, strict=True):
-        assert_array_equal(column[5:stop], wanted)
-        assert not column[:5].any()
-    nothing = tuple(column[:0] for column in pixels)
-    assert gather_good(nothing, LIMITS, room, 5) == 5
