@@ -148,6 +148,10 @@ class TablePart:
         """Return some rows of the further columns."""
         return self.whole.read_further(self._of_whole(rows))
 
+    def fill(self, parts: Sequence[slice], out: Pixels) -> None:
+        """Read several ranges of rows into columns."""
+        self.whole.fill([self._of_whole(rows) for rows in parts], out)
+
     def flat_spectrum(self) -> Table | None:
         """Return the lamp-flat spectrum, if there is one."""
         return self.whole.flat_spectrum()

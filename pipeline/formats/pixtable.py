@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
 from pipeline.formats.scan import Unit, scan
+from pipeline.kernels.words import swap
 from pipeline.spec import BadInput, Pixels, Segment, Table, blocks
 
 COLUMNS = ("xpos", "ypos", "lambda", "data", "dq", "stat", "origin")
@@ -239,7 +240,7 @@ def _fill_column(fd: int, place: _Place, parts: Sequence[slice], out: NDArray[An
                 raise OSError("the file ends within its rows")
         first = last
     if place.is_words and sys.byteorder == "little":
-        out.byteswap(inplace=True)
+        swap(out.view(np.uint32))
 
 
 def _split_by_exposure(

@@ -23,13 +23,11 @@ def at_wavelength(
         The spectrum.
     """
     place = (wavelength - first) / step
-    if not place > 0.0:
-        return float(values[0])
+    last = values.shape[0] - 1
+    place = min(place if place > 0.0 else 0.0, float(last))
     i = int(place)
-    if i >= values.shape[0] - 1:
-        return float(values[values.shape[0] - 1])
     rest = place - i
-    return float(values[i] * (1.0 - rest) + values[i + 1] * rest)
+    return float(values[i] * (1.0 - rest) + values[min(i + 1, last)] * rest)
 
 
 @kernel
