@@ -26,8 +26,7 @@ class Call:
     """One call of a recipe: its raw frames, calibrations and options.
 
     ``per_ifu``: the genuine recipe is called once for each IFU, ours once for all.
-    ``label`` tells calls of one recipe apart. ``floor``: input and output decide what it
-    can cost at least, see `benchmarks.floor`.
+    ``label`` tells calls of one recipe apart.
     """
 
     label: str
@@ -35,7 +34,6 @@ class Call:
     raw: tuple[str, ...]
     calibrations: tuple[str, ...]
     per_ifu: bool = False
-    floor: bool = False
     options: tuple[str, ...] = ()
     n_raw: dict[str, int] = field(default_factory=dict)
 
@@ -53,9 +51,9 @@ SCIPOST = (
 )
 
 CHAIN = (
-    Call("bias", "muse_bias", ("BIAS",), (), per_ifu=True, floor=True),
-    Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True, floor=True),
-    Call("flat", "muse_flat", ("FLAT",), ("MASTER_BIAS",), per_ifu=True, floor=True),
+    Call("bias", "muse_bias", ("BIAS",), (), per_ifu=True),
+    Call("dark", "muse_dark", ("DARK",), ("MASTER_BIAS",), per_ifu=True),
+    Call("flat", "muse_flat", ("FLAT",), ("MASTER_BIAS",), per_ifu=True),
     Call(
         "wavecal",
         "muse_wavecal",

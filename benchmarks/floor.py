@@ -1,10 +1,11 @@
 """The least a call can cost: inputs read, pixels passed over once, products written.
 
-``python -m benchmarks.floor SOF PRODUCTS`` prints wall and CPU time [s] as JSON. ``least``
-reads with the readers of the pipeline (so compressed frames are unpacked), in threads like
-a recipe, and writes as many bytes as the products have to the disk. What no call can do
-without either is printed beside it: ``start``, of the interpreter with its libraries, and
-``md5``, of the data of the products, which their headers tell.
+``python -m benchmarks.floor RECIPE SOF PRODUCTS`` prints wall and CPU time [s] as JSON.
+``least`` reads with the readers of the pipeline (so compressed frames are unpacked), in
+threads like a recipe, each image, cube and pixel table once, and writes as many bytes as
+the products have to the disk. What no call can do without either is printed beside it:
+``start``, of the interpreter with its libraries, and ``md5``, of the data of those products
+whose headers tell it.
 """
 
 import argparse
@@ -14,17 +15,19 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import measure
-from pipeline.formats.image import open_images
-from pipeline.formats.raw import open_raw
+from pipeline.formats.headers import read_header
+from pipeline.inputs import Given, open_inputs
 from pipeline.parallel import keep_freed_memory, run_all
+from pipeline.runner import find_recipe
 from pipeline.spec import blocks
 
-_ROWS = 128
+_AT_ONCE = {"raw": 128, "image": 128, "cube": 32, "pixels": 500_000}
+"""Rows, planes or pixels that are read at once, by kind of input; tables are small."""
 _BYTES = bytes(1 << 20)
 
 
@@ -39,19 +42,19 @@ start_numba()
 """
 
 
-def floor(inputs: Sequence[tuple[Path, str]], products: Sequence[Path]) -> Seconds:
+def floor(inputs: Sequence[Given], products: Sequence[Path]) -> Seconds:
     """Return ``wall`` and ``cpu`` [s] of reading all inputs and writing the products.
 
     Parameters
     ----------
     inputs
-        Raw frames and master images with their tags.
+        Frames as the recipe gets them.
     products
         Files whose sizes are written, into a folder beside them that is removed.
     """
     keep_freed_memory()
     wall, cpu = time.perf_counter(), time.process_time()
-    run_all(_read, _frames(inputs))
+    run_all(_read, _blocks_of(inputs))
     with tempfile.TemporaryDirectory(dir=products[0].parent) as folder:
         sizes = [(Path(folder) / path.name, path.stat().st_size) for path in products]
         run_all(_write, sizes)
@@ -59,7 +62,8 @@ def floor(inputs: Sequence[tuple[Path, str]], products: Sequence[Path]) -> Secon
 
 
 def hashing(products: Sequence[Path]) -> Seconds:
-    """Return ``wall`` and ``cpu`` [s] of the MD5 of files, in threads."""
+    """Return ``wall`` and ``cpu`` [s] of the MD5 of files that tell it, in threads."""
+    products = [path for path in products if "DATAMD5" in read_header(path)]
     wall, cpu = time.perf_counter(), time.process_time()
     run_all(_md5, products)
     return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
@@ -78,23 +82,22 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(stream, "md5").hexdigest()
 
 
-def _frames(inputs: Iterable[tuple[Path, str]]) -> Iterable[Any]:
-    """Yield the images in the inputs."""
-    for path, tag in inputs:
-        opened = open_images if tag.startswith("MASTER") else open_raw
-        yield from opened(path, tag).values()
+def _blocks_of(inputs: Sequence[Given]) -> Iterator[tuple[Any, slice]]:
+    """Yield the frames with the parts of them that are read at once."""
+    for given in inputs:
+        for frame in given.frames.values():
+            size = _AT_ONCE.get(given.declared.kind)
+            if size is not None:
+                n = frame.n_rows if given.declared.kind == "pixels" else frame.shape[0]
+                yield from ((frame, rows) for rows in blocks(n, size))
 
 
-def _read(frame: Any) -> float:
-    """Return the sum of all pixels of an image."""
-    total = 0.0
-    for rows in blocks(frame.shape[0], _ROWS):
-        found = frame.read(rows)
-        planes = found if isinstance(found, tuple) else (found,)
-        total += sum(float(plane.sum()) for plane in planes)
-    if hasattr(frame, "release"):
-        frame.release()
-    return total
+def _read(part: tuple[Any, slice]) -> float:
+    """Return the sum of all numbers of some rows, planes or pixels."""
+    frame, rows = part
+    found = frame.read(rows)
+    columns = found if isinstance(found, tuple) else (found,)
+    return sum(float(column.sum()) for column in columns)
 
 
 def _write(file: tuple[Path, int]) -> None:
@@ -110,11 +113,13 @@ def _write(file: tuple[Path, int]) -> None:
 def main() -> None:
     """Print the floor of a call as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe")
     parser.add_argument("sof", type=Path)
     parser.add_argument("products", type=Path, help="folder with the products of the call")
     options = parser.parse_args()
     lines = [line.split() for line in options.sof.read_text().splitlines()]
-    inputs = [(Path(path), tag) for path, tag in lines]
+    sof = [(Path(path), tag) for path, tag in lines]
+    inputs = open_inputs(find_recipe(options.recipe), sof)
     products = sorted(options.products.glob("*.fits"))
     parts = {"least": floor(inputs, products), "md5": hashing(products)}
     print(json.dumps({**parts, "start": starting()}))

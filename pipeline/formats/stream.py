@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import bytes_sum, fold, seal
 from pipeline.formats.extension import Extension
+from pipeline.formats.writeback import Writeback
 from pipeline.kernels.words import swap_and_sum, swap_and_sum_columns
 from pipeline.spec import blocks
 
@@ -98,6 +99,7 @@ class StreamedFits:
         self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         os.posix_fallocate(self._fd, 0, self._length)
+        self._writeback = Writeback(self._fd)
 
     @staticmethod
     def _least_room(i: int, part: Part) -> int:
@@ -132,6 +134,7 @@ class StreamedFits:
             write_all(self._fd, swapped[: len(some)], position + 4 * first)
         with self._lock:
             self._sums[i] += total
+        self._writeback.add(4 * len(words))
 
     def write_columns(self, i: int, start: int, columns: Sequence[NDArray[Any]]) -> None:
         """Store rows ``start ...`` of part ``i`` and those behind it, a column of each."""
@@ -151,6 +154,7 @@ class StreamedFits:
         with self._lock:
             for k, total in enumerate(totals.tolist(), i):
                 self._sums[k] += total
+        self._writeback.add(4 * n * len(words))
 
     def append(self, extension: Extension) -> None:
         """Put a unit behind all parts."""

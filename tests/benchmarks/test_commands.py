@@ -14,7 +14,9 @@ from benchmarks.floor import floor, hashing, starting
 from benchmarks.measure import CommandFailed, Cost, measure_all
 from benchmarks.night import PLANS, Plan, night
 from benchmarks.recipes import Bench, Floor, bounds, our_command
+from pipeline.inputs import open_inputs
 from pipeline.instrument import MINI
+from pipeline.runner import find_recipe
 from pipeline.simulator.exposure import Exposure, Template
 from pipeline.simulator.headers import TEMPLATES
 
@@ -131,9 +133,13 @@ def test_what_bounds_a_call_adds_up_to_its_cost():
     assert "wall 2.5, without start 1.9, without MD5 too 1.5" in text
 
 
-def test_the_md5_of_products_and_the_start_take_time(tmp_path):
+def test_the_md5_of_products_that_tell_it_and_the_start_take_time(tmp_path):
     product = tmp_path / "x.fits"
-    product.write_bytes(bytes(10_000_000))
+    unit = fits.PrimaryHDU(np.zeros(10_000_000, np.uint8))
+    unit.writeto(product)
+    assert hashing([product])["cpu"] < 0.001
+    unit.header["DATAMD5"] = "0" * 32
+    unit.writeto(product, overwrite=True)
     for found in (hashing([product]), starting()):
         assert found["wall"] > 0 and found["cpu"] > 0.001
 
@@ -143,9 +149,9 @@ def test_the_floor_needs_whole_inputs_and_leaves_nothing(raw, tmp_path):
     product.parent.mkdir()
     product.write_bytes(bytes(5000))
     inputs = [(path, "BIAS") for path in sorted(raw.glob("MUSE*.fits"))]
-    cost = floor(inputs, [product])
+    cost = floor(open_inputs(find_recipe("muse_bias"), inputs), [product])
     assert cost["wall"] > 0 and cost["cpu"] > 0
     assert list(product.parent.iterdir()) == [product]
     inputs[0][0].write_bytes(inputs[0][0].read_bytes()[:-30000])
     with pytest.raises(Exception, match="truncated"):
-        floor(inputs, [product])
+        floor(open_inputs(find_recipe("muse_bias"), inputs), [product])
