@@ -48,7 +48,7 @@ Floats = NDArray[np.float64]
 
 ARCS = ("ARC", "ARC_LSF")
 EXTRA = ("line_lambda", "line_flux", "line_background", "orig")
-N_ROWS = 16
+N_ROWS = 24
 """Detector rows of all exposures in hand at a time."""
 KNOTS_PER_WINDOW = 0.72
 """Distance of the knots of a profile over the regression window: cubic splines with
