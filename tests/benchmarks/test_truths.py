@@ -1,6 +1,7 @@
 """The truths that benchmarks compare with: particles, sums over boxes, rows of slices."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -66,19 +67,16 @@ def test_galaxies_are_told_apart():
     assert bright[20, 15] and faint[12, 45] and not (faint & bright).any()
 
 
-def test_copies_of_exposures_have_other_dates_and_places(tmp_path):
-    for k in (1, 2, 3):
-        folder = tmp_path / "own" / f"dither_{k}"
-        folder.mkdir(parents=True)
-        unit = fits.PrimaryHDU()
-        unit.header.update({"RA": 10.0, "DEC": -25.0, "MJD-OBS": 61286.0})
-        unit.header["DATE-OBS"] = f"2026-09-03T04:2{k}:00.456"
-        data = fits.ImageHDU(np.full((4, 1), float(k), np.float32), name="DATA")
-        path = folder / "PIXTABLE_REDUCED_0001.fits"
-        fits.HDUList([unit, data]).writeto(path, checksum=True)
-    paths = memory.copies(tmp_path, tmp_path, 16)
-    headers = [fits.getheader(path) for path in paths]
-    assert len({h["DATE-OBS"] for h in headers}) == 16
-    assert len({(h["RA"], h["DEC"]) for h in headers}) == 6
-    assert fits.getdata(paths[15], "DATA")[0, 0] == 1.0
-    assert memory.n_pixels(paths) == 64
+def test_exposures_to_combine_have_other_dates_places_and_noise():
+    exposures = list(islice(memory.dithered(MINI), 16))
+    assert len({e.timestamp for e in exposures}) == 16
+    assert len({(e.pointing.ra, e.pointing.dec) for e in exposures}) == 16
+    assert len({e.seed for e in exposures}) == 16
+
+
+def test_pixels_are_counted(tmp_path):
+    paths = [tmp_path / name for name in ("one.fits", "two.fits")]
+    for path in paths:
+        data = fits.ImageHDU(np.zeros((4, 1), np.float32), name="DATA")
+        fits.HDUList([fits.PrimaryHDU(), data]).writeto(path)
+    assert memory.n_pixels(paths) == 8
