@@ -4,20 +4,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
 
 import numpy as np
 
-from pipeline.algorithms.combination import CombineParams, RejectionParams
-from pipeline.algorithms.combined import CombinedImage, exposure_time_factors
-from pipeline.algorithms.detector import CalibratedFrame, calibrated
-from pipeline.algorithms.flatfield import LAMP_FLUX, FlatFielded, Places, find_cosmics
-from pipeline.algorithms.geometry import SliceMap, slice_map
-from pipeline.algorithms.illumination import Illumination, measure_illumination
+from pipeline.algorithms.flatfield import LAMP_FLUX
+from pipeline.algorithms.geometry import slice_map
+from pipeline.algorithms.illumination import measure_illumination
 from pipeline.algorithms.lamp_spectrum import LampSpectrum, cut_spectrum
 from pipeline.algorithms.modes import notch_filter, useful_wavelengths
-from pipeline.algorithms.overscan import OverscanParams
 from pipeline.algorithms.pixels import Correction, SlicePixels, origin_keywords
+from pipeline.algorithms.scibasic_calibrations import SKY_FLUX, ScienceCalibrations
+from pipeline.algorithms.scibasic_params import ScibasicParams
 from pipeline.algorithms.science_products import (
     ScienceProducts,
     science_products,
@@ -27,8 +24,7 @@ from pipeline.algorithms.science_products import (
 from pipeline.algorithms.shared import SharedImage
 from pipeline.algorithms.skyshift import fit_sky_lines, sky_shift
 from pipeline.algorithms.spectral_image import SpectralImage
-from pipeline.algorithms.twilight import Twilight, read_twilight
-from pipeline.instrument import DISPERSION
+from pipeline.algorithms.twilight import read_twilight
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -37,9 +33,7 @@ from pipeline.spec import (
     Input,
     Outputs,
     RawFrame,
-    Value,
     blocks,
-    param,
     recipe,
 )
 
@@ -49,153 +43,11 @@ EXPOSURES = ("OBJECT", "STD", "SKY", "ASTROMETRY")
 REDUCED = "REDUCED"
 """Tag of detector images that were reduced before."""
 
-SKY_FLUX = "ESO DRS MUSE FLAT FLUX SKY"
 FLUXES = (LAMP_FLUX, SKY_FLUX)
 """Integrated fluxes of the flats [count], which all products but the image tell."""
 _ROWS = 256
 _TOGETHER = 8
 """Exposures that are reduced in one pass over the masters."""
-
-
-class ScibasicParams(RejectionParams, OverscanParams):
-    """Parameters of the first science reduction."""
-
-    crop: bool = param(
-        True,
-        doc="Cut the pixel tables to the useful wavelengths of the instrument mode "
-        "(4750-9350 Angstrom, from 4700 with AO, from 4600 in extended modes).",
-    )
-    cr: Literal["none", "dcr"] = param(
-        "none", doc="Type of cosmic ray cleaning, for quick-look data."
-    )
-    xbox: int = param(15, unit="pix", doc="Search box size in x (cr=dcr).", ge=4)
-    ybox: int = param(40, unit="pix", doc="Search box size in y (cr=dcr).", ge=4)
-    passes: int = param(2, doc="Maximum number of cleaning passes (cr=dcr).", ge=1)
-    thres: float = param(
-        5.8, unit="sigma", doc="Width of the gap above which pixels are flagged.", gt=0
-    )
-    saveimage: bool = param(True, doc="Save the calibrated detector image, too.")
-    skylines: str = param(
-        "5577.339,6300.304",
-        unit="Angstrom",
-        doc="Wavelengths of isolated sky emission lines, separated by commas, whose mean "
-        'offset corrects the wavelengths; "none" for no correction.',
-    )
-    skyhalfwidth: float = param(
-        5.0, unit="Angstrom", doc="Half-width of the box around each sky line.", gt=0
-    )
-    skybinsize: float = param(
-        0.1, unit="Angstrom", doc="Bins of the spectrum that is fitted.", gt=0
-    )
-    skyreject: str = param(
-        "15.,15.,1",
-        doc="High and low clipping limit [sigma] and number of rounds for that spectrum.",
-    )
-    resample: bool = param(False, doc="Save a 2-D spectral image for a visual check.")
-    dlambda: float = param(
-        DISPERSION, unit="Angstrom", doc="Wavelength step of that image.", gt=0
-    )
-    combine: Literal["none", "average", "median", "minmax", "sigclip"] = param(
-        "none",
-        doc="How to combine all exposures on the detector before the pixel table is made "
-        '("none": each has its own). Only sensible where the telescope did not move. '
-        "Exposures of several tags become one product of the first, in the order OBJECT, "
-        "STD, SKY, ASTROMETRY.",
-    )
-    scale: bool = param(
-        True, doc="Scale the exposures to the exposure time of the first to combine them."
-    )
-    readnoise: bool = param(
-        True,
-        doc="Include the read-out noise of the exposure in the variance (not in the "
-        "genuine pipeline, whose variance is too small; false restores it).",
-    )
-
-    def sky_lines(self) -> list[float]:
-        """Return the wavelengths of the sky lines [Angstrom]."""
-        if self.skylines.strip().lower() in ("none", ""):
-            return []
-        return numbers("skylines", self.skylines)
-
-    def clipping(self) -> tuple[float, float, int]:
-        """Return high and low limit and number of rounds of the clipping."""
-        given = numbers("skyreject", self.skyreject)
-        high, low, rounds = [*given, *(15.0, 15.0, 1.0)[len(given) :]][:3]
-        return high, low, int(rounds)
-
-    def combination(self) -> CombineParams:
-        """Return how exposures are combined; not for ``none``."""
-        names = CombineParams.model_fields
-        return CombineParams(**{name: getattr(self, name) for name in names})
-
-
-def numbers(name: str, text: str) -> list[float]:
-    """Return the numbers of a list separated by commas.
-
-    Raises
-    ------
-    BadInput
-        If one of them is none.
-    """
-    try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise BadInput(
-            f"{text!r} is no list of numbers separated by commas",
-            keyword=f"--{name}",
-            remedy=f'write for example "{ScibasicParams.model_fields[name].default}"',
-        ) from error
-
-
-@dataclass(frozen=True)
-class _Calibrations:
-    """What all exposures of an IFU share."""
-
-    frames: Frames
-    params: ScibasicParams
-    slices: SliceMap
-    illumination: Illumination | None = None
-    twilights: Sequence[Twilight] = ()
-
-    def counts(self, raw: RawFrame) -> tuple[CalibratedFrame, Places | None]:
-        """Return an exposure in counts, read lazily, and its cosmic rays if wanted."""
-        params = self.params
-        dark = self.frames.get("MASTER_DARK", ())
-        image = calibrated(
-            raw,
-            self.frames["MASTER_BIAS"][0],
-            params,
-            dark=dark[0] if dark else None,
-            bad_pixels=self.frames.get("BADPIX_TABLE", ()),
-            read_noise=params.readnoise,
-        )
-        if params.cr == "none":
-            return image, None
-        box = (params.xbox, params.ybox)
-        return image, find_cosmics(image, box, params.passes, params.thres)
-
-    def flat_fielded(self, raw: RawFrame) -> FlatFielded:
-        """Return an exposure divided by the master flat."""
-        image, cosmics = self.counts(raw)
-        return FlatFielded(image, self.frames["MASTER_FLAT"][0], cosmics)
-
-    def combined(self, raws: Sequence[RawFrame]) -> FlatFielded:
-        """Return the combination of several exposures, divided by the master flat."""
-        params, images = self.params, [self.counts(raw) for raw in raws]
-        exposures = [image for image, _ in images]
-        factors = [1.0] * len(raws)
-        if params.scale:
-            factors = exposure_time_factors(exposures)
-        cosmics = [found for _, found in images]
-        image = CombinedImage(exposures, params.combination(), factors, cosmics)
-        return FlatFielded(image, self.frames["MASTER_FLAT"][0])
-
-    def keywords(self) -> dict[str, Value]:
-        """Return the keywords of the corrections."""
-        found = self.illumination.keywords() if self.illumination else {}
-        for twilight in self.twilights:
-            found[SKY_FLUX] = twilight.flux
-        return found
 
 
 @dataclass(frozen=True)
@@ -289,7 +141,7 @@ def scibasic(frames: Frames, params: ScibasicParams, out: Outputs) -> None:
         _reduce(exposures, calibrations, out)
 
 
-def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
+def _prepare(frames: Frames, params: ScibasicParams) -> ScienceCalibrations:
     """Read the tables and measure what is common to all exposures."""
     reduced = frames.get(REDUCED, ())
     shared = {
@@ -307,7 +159,7 @@ def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
     twilights = [
         read_twilight(cube, slices.ifu) for cube in frames.get("TWILIGHT_CUBE", ())
     ]
-    bare = _Calibrations({**frames, **shared}, params, slices, None, twilights)
+    bare = ScienceCalibrations({**frames, **shared}, params, slices, None, twilights)
     for illum in () if reduced else frames.get("ILLUM", ()):
         factors = measure_illumination(bare.flat_fielded(illum), slices)
         return replace(bare, illumination=factors)
@@ -315,7 +167,7 @@ def _prepare(frames: Frames, params: ScibasicParams) -> _Calibrations:
 
 
 def _images(
-    frames: Frames, params: ScibasicParams, calibrations: _Calibrations
+    frames: Frames, params: ScibasicParams, calibrations: ScienceCalibrations
 ) -> Iterator[_Exposure]:
     """Yield the detector images of which pixel tables are made."""
     raws = [raw for tag in EXPOSURES for raw in frames.get(tag, ())]
@@ -344,7 +196,7 @@ def _images(
 
 
 def _reduce(
-    exposures: Sequence[_Exposure], calibrations: _Calibrations, out: Outputs
+    exposures: Sequence[_Exposure], calibrations: ScienceCalibrations, out: Outputs
 ) -> None:
     """Write the products of some exposures, all in one pass over the masters."""
     products = [_open(exposure, calibrations, out) for exposure in exposures]
@@ -373,7 +225,7 @@ def _reduce(
 
 
 def _open(
-    exposure: _Exposure, calibrations: _Calibrations, out: Outputs
+    exposure: _Exposure, calibrations: ScienceCalibrations, out: Outputs
 ) -> ScienceProducts:
     """Measure the wavelength shift of an exposure and open its products."""
     params, slices = calibrations.params, calibrations.slices
@@ -429,7 +281,7 @@ def _limits(header: Header, params: ScibasicParams) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _table(header: Header, shift: float, calibrations: _Calibrations) -> SlicePixels:
+def _table(header: Header, shift: float, calibrations: ScienceCalibrations) -> SlicePixels:
     """Return the pixels of an exposure with all corrections."""
     low, high = _limits(header, calibrations.params)
     corrections: list[Correction] = [*notch_filter(header)]

@@ -2,45 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from pipeline.algorithms.astrometry import default_solution
-from pipeline.algorithms.cube_products import (
-    EXPOSURE_MAP,
-    CubeParams,
-    choices,
-    cube_qc,
-    drop_sizes,
-    rejection_limit,
-    write_products,
-)
-from pipeline.algorithms.dar_check import straightened
-from pipeline.algorithms.exposure import group_exposures, merge
-from pipeline.algorithms.exposure_autocal import KEYWORD as AUTOCAL
-from pipeline.algorithms.exposure_autocal import (
-    ExposureAutocal,
-    autocal_products,
-    autocal_qc,
-    exposure_autocal,
-    write_autocal,
-)
-from pipeline.algorithms.exposure_raman import (
-    exposure_raman,
-    raman_product,
-    raman_qc,
-    write_raman,
-)
-from pipeline.algorithms.exposure_sky import (
-    ExposureSky,
-    SkySettings,
-    exposure_sky,
-)
-from pipeline.algorithms.field import FieldExposure, SkyPosition, refraction_step
-from pipeline.algorithms.flux_calibration import (
-    LAMP_RESTORED,
-    UNIT,
-    flux_step,
-)
+from pipeline.algorithms.cube_products import EXPOSURE_MAP, choices, cube_qc, write_products
+from pipeline.algorithms.exposure import group_exposures
+from pipeline.algorithms.exposure_autocal import autocal_products, autocal_qc
+from pipeline.algorithms.exposure_raman import raman_product, raman_qc
+from pipeline.algorithms.flux_calibration import LAMP_RESTORED, UNIT
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL
 from pipeline.algorithms.mosaic import exposure_weights
 from pipeline.algorithms.pointing import spaxel
@@ -51,28 +19,16 @@ from pipeline.algorithms.positions import (
     flux_scale,
     moved,
     offset_keywords,
-    tangent_point,
 )
-from pipeline.algorithms.raman import RamanLight
-from pipeline.algorithms.reduced import ReducedExposure, place_exposure
+from pipeline.algorithms.reduced import ReducedExposure
 from pipeline.algorithms.resample import PlacedExposure
-from pipeline.algorithms.sky_products import sky_products, sky_qc, write_lines, write_sky
-from pipeline.algorithms.sky_spectrum import rejection_limits
-from pipeline.algorithms.slab import Step
+from pipeline.algorithms.scipost_exposure import reduce_exposure, table_of, write_found
+from pipeline.algorithms.scipost_params import ScipostParams
+from pipeline.algorithms.sky_products import sky_products, sky_qc
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
-from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
-from pipeline.spec import (
-    Frames,
-    Input,
-    Outputs,
-    PixelTable,
-    Product,
-    Table,
-    Value,
-    param,
-    recipe,
-)
+from pipeline.algorithms.velocity import SPECSYS
+from pipeline.spec import Frames, Input, Outputs, Product, recipe
 
 log = logging.getLogger(__name__)
 
@@ -86,99 +42,6 @@ _SAVED = (
     "combined",
     "stacked",
 )
-
-
-class ScipostParams(CubeParams):
-    """Parameters of the science post-processing."""
-
-    save: str = param(
-        "cube,skymodel",
-        doc='What to save, separated by commas: "cube" (cube and images), "skymodel" (the '
-        'sky that was subtracted), "autocal" (mask and factors of the autocalibration), '
-        '"raman" (what was fitted of the light of the lasers), '
-        '"individual" (the reduced pixel table of each exposure), "positioned" (the same '
-        'with places on the sky), "combined" (one pixel table of all exposures), "stacked" '
-        "(an image of all slices side by side).",
-    )
-    crsigma: float = rejection_limit(15.0)
-    pixfrac: str = drop_sizes(genuine="0.8,0.8", arcsec=0.02, angstrom=0.1)
-    weight: Literal["exptime", "fwhm", "none"] = param(
-        "exptime", doc="Weights of exposures: exposure time, it over the seeing, or equal."
-    )
-    autocalib: Literal["none", "deepfield", "user"] = param(
-        "none",
-        doc="Autocalibration of the slices by the level of the sky: deepfield measures it "
-        "on the exposure, which must show much blank sky; user applies AUTOCAL_FACTORS.",
-    )
-    raman_width: float = param(
-        20.0,
-        unit="Angstrom",
-        doc="Width of the ranges around the Raman lines of O2 and N2 in which their light "
-        "is fitted; with adaptive optics and RAMAN_LINES.",
-    )
-    skymethod: Literal["none", "subtract-model", "model", "simple"] = param(
-        "model", doc="How the sky is subtracted."
-    )
-    lambdaref: float = param(
-        7000.0,
-        unit="Angstrom",
-        doc="Reference wavelength of the correction for differential refraction; below "
-        "zero for no correction.",
-    )
-    darcheck: Literal["none", "check", "correct"] = param(
-        "none",
-        doc="Measure the refraction that the correction left over, from the stars: not at "
-        "all, for information, or to correct it, too.",
-    )
-    skymodel_fraction: float = param(
-        0.1, doc="Fraction of the image that is taken as sky.", gt=0, le=1
-    )
-    skymodel_ignore: float = param(
-        0.05, doc="Fraction of the image, the darkest, that is ignored.", ge=0, lt=1
-    )
-    skymodel_sampling: float = param(
-        0.3125, unit="Angstrom", doc="Sampling of the sky spectrum.", gt=0
-    )
-    skymodel_csampling: float = param(
-        0.3125, unit="Angstrom", doc="Sampling of the continuum.", gt=0
-    )
-    skymodel_csmooth: bool = param(
-        True,
-        doc="Leave out of the continuum what noise can make; false as in the genuine "
-        "pipeline, whose continuum has all the noise of the spectrum.",
-    )
-    skymodel_refit: bool = param(
-        True,
-        doc="With skymethod=subtract-model: fit the fluxes of the lines again to the sky "
-        "of the exposure, since they change within minutes; false as in the genuine "
-        "pipeline.",
-    )
-    sky_crsigma: str = param(
-        "15.,15.",
-        unit="sigma",
-        doc="Rejection of cosmic rays in the image and in the spectrum of the sky, two "
-        "numbers separated by a comma; not positive for none.",
-    )
-    rvcorr: Literal["bary", "helio", "geo", "none"] = param(
-        "bary",
-        doc="Rest frame of the wavelengths: barycentre of the solar system, centre of the "
-        "Sun, centre of the Earth, or the telescope.",
-    )
-    astrometry: bool = param(
-        True, doc="Use the ASTROMETRY_WCS; if false, the nominal scale without it."
-    )
-
-    def sky_settings(self) -> SkySettings:
-        """Return how the sky is measured."""
-        return SkySettings(
-            self.skymodel_ignore,
-            self.skymodel_fraction,
-            self.skymodel_sampling,
-            self.skymodel_csampling,
-            rejection_limits("--sky_crsigma", self.sky_crsigma),
-            self.skymodel_refit,
-            self.skymodel_csmooth,
-        )
 
 
 @recipe(
@@ -268,16 +131,16 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     """
     _check(params)
     settings = params.resampling(params.pixfrac, params.crsigma)
-    offsets = _table(frames, "OFFSET_LIST")
+    offsets = table_of(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
     if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
         log.warning("without EXTINCT_TABLE fluxes are too low by the extinction")
     unit = UNIT if frames.get("STD_RESPONSE") else "count"
     exposures = []
     for number, group in enumerate(groups, 1):
-        reduced = _reduce(group, frames, params, offsets)
+        reduced = reduce_exposure(group, frames, params, offsets)
         exposures.append(reduced.exposure)
-        _write_found(out, reduced, params.save, unit, number)
+        write_found(out, reduced, params.save, unit, number)
     if "individual" in params.save:
         for number, exposure in enumerate(exposures, 1):
             exposure.write(out, "PIXTABLE_REDUCED", unit, number)
@@ -352,102 +215,3 @@ def _write_pixels(
 def _check(params: ScipostParams) -> None:
     """Refuse what is not supported."""
     choices("--save", params.save, _SAVED)
-
-
-class Reduced(NamedTuple):
-    """An exposure with what was found on the way; ``field``: before its sky went."""
-
-    exposure: ReducedExposure
-    field: FieldExposure
-    sky: ExposureSky | None
-    autocal: ExposureAutocal | None
-    raman: RamanLight | None
-
-
-def _write_found(out: Outputs, reduced: Reduced, save: str, unit: str, number: int) -> None:
-    """Write what was found on the way, as far as it shall be saved."""
-    if reduced.autocal is not None and "autocal" in save:
-        write_autocal(out, reduced.autocal, number)
-    if reduced.raman is not None and "raman" in save:
-        write_raman(out, reduced.field, reduced.raman, unit, number)
-    if reduced.sky is not None and "skymodel" in save:
-        _write_sky(out, reduced.sky, unit, number)
-
-
-def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
-    """Write the sky of an exposure, if it was modelled."""
-    observed, lines, continuum = sky.observed, sky.lines, sky.continuum
-    words: dict[str, Any] = {"prefix": "SCIPOST", "unit": unit, "number": number}
-    if observed is not None and lines is not None and continuum is not None:
-        write_sky(out, sky.field, observed, lines, continuum, **words)
-    elif lines is not None:
-        write_lines(out, sky.field, lines, **words)
-
-
-def _reduce(
-    tables: Sequence[PixelTable],
-    frames: Frames,
-    params: ScipostParams,
-    offsets: Table | None,
-) -> Reduced:
-    """Return one exposure with all steps of its reduction."""
-    pixels = merge(tables)
-    header = pixels.header
-    steps: list[Step] = []
-    keywords: dict[str, Value] = {"ESO DRS MUSE PIXTABLE MERGED": len(tables)}
-    if pixels.flat is not None:
-        keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
-    calibrated = flux_step(header, frames, lamp=pixels.flat is not None)
-    steps += calibrated
-    if calibrated:
-        keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True
-    refraction = refraction_step(header, params.lambdaref)
-    steps += refraction
-    if refraction:
-        keywords[REFRACTION_CORRECTED] = params.lambdaref
-    limits = (params.lambdamin, params.lambdamax)
-    solution = default_solution(header)
-    if params.astrometry and frames.get("ASTROMETRY_WCS"):
-        solution = frames["ASTROMETRY_WCS"][0].header
-    position = SkyPosition(solution, tangent_point(header, find_offset(offsets, header)))
-    field = FieldExposure(pixels, tuple(steps), *limits, position)
-    if params.darcheck != "none":
-        field, found = straightened(
-            field, params.lambdaref, correct=params.darcheck == "correct"
-        )
-        steps, keywords = list(field.steps), keywords | found
-    settings = params.sky_settings()
-    raman = exposure_raman(field, frames, params.raman_width, settings)
-    if raman is not None:
-        steps.append(raman)
-        field = field.after(raman)
-    autocal = exposure_autocal(
-        params.autocalib, field, frames, settings.sampling, settings.kappa[0]
-    )
-    if autocal is not None:
-        steps.append(autocal.step)
-        field = field.after(autocal.step)
-        keywords[AUTOCAL] = autocal.method
-    sky = exposure_sky(params.skymethod, field, frames, settings)
-    if sky is not None:
-        steps.append(sky.step)
-        keywords["ESO DRS MUSE PIXTABLE SKYSUB"] = True
-    speed = velocity(header, params.rvcorr)
-    keywords["ESO DRS MUSE PIXTABLE RVCORR"] = speed
-    keywords["SPECSYS"] = SPECSYS[params.rvcorr]
-    exposure = place_exposure(
-        pixels,
-        tuple(steps),
-        solution,
-        position.tangent,
-        stretch(speed),
-        limits,
-        keywords,
-    )
-    return Reduced(exposure, field, sky, autocal, raman)
-
-
-def _table(frames: Frames, tag: str) -> Any:
-    """Return the first table of an optional input, or None."""
-    found = frames.get(tag)
-    return found[0].read() if found else None
