@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.qc_reasons import Value
 
-_MEMBER = re.compile(r"(?P<head>.*\b(?:POS|FWHM|LINE))(?P<number>\d+) (?P<tail>\w+)")
+_MEMBER = re.compile(r"(?P<head>.*\b(?:POS|FWHM|LINE|WLEN))(?P<number>\d+)(?P<tail> .+|)")
 
 
 class _Kind(NamedTuple):
@@ -35,8 +35,12 @@ class _Kind(NamedTuple):
         }
 
 
-_KINDS = (_Kind(("POS# X", "POS# Y"), 3.0), _Kind(("LINE# AWAV",), 1.0))
-"""Sources [pix], whose places are rounded; sky lines [Angstrom]."""
+_KINDS = (
+    _Kind(("POS# X", "POS# Y"), 3.0),
+    _Kind(("LINE# AWAV",), 1.0),
+    _Kind(("IFU1 WLEN#",), 1.0),
+)
+"""Sources [pix], whose places are rounded; sky lines and arc lines of spots [Angstrom]."""
 
 
 def renumbered(ours: Mapping[str, Value], genuine: Mapping[str, Value]) -> dict[str, Value]:
@@ -51,7 +55,7 @@ def renumbered(ours: Mapping[str, Value], genuine: Mapping[str, Value]) -> dict[
         match = _MEMBER.fullmatch(keyword)
         if match and int(match["number"]) in numbers:
             number = numbers[int(match["number"])]
-            keyword = f"{match['head']}{number} {match['tail']}"
+            keyword = f"{match['head']}{number}{match['tail']}"
         found[keyword] = value
     return found
 

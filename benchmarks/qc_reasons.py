@@ -48,13 +48,15 @@ class Reason(NamedTuple):
     either_sign: bool = False
     may_lack: bool = False
     left_out: bool = False
-    placeholder: float = np.nan
+    placeholder: float | range = np.nan
 
     def explains(self, ours: Value | None, genuine: Value | None) -> bool:
         """Whether a pair of values differs as it should."""
         if genuine is None:
             return self.may_lack and ours is not None
-        if self.placeholder in (ours, genuine):
+        stand_ins = self.placeholder
+        stand_ins = stand_ins if isinstance(stand_ins, range) else (stand_ins,)
+        if ours in stand_ins or genuine in stand_ins:
             return True
         if ours is None:
             return self.left_out
@@ -105,6 +107,36 @@ def sources(call: str, name: str) -> Iterator[Reason]:
         )
     for word in ("MEDIAN", "MAD"):
         yield Reason(call, f"{name} FWHM {word}", _SOURCES, apart=0.4, placeholder=0.0)
+
+
+def geometry() -> Iterator[Reason]:
+    """Yield the reasons for spots and slices of the pinhole mask."""
+    spots, smoothed = "flux of a spot in SPOTS_TABLE", "smoothing of the geometry"
+    yield Reason("geometry", "GEO EXP# FWHM STDEV", spots, (0.15, 2.6), middle=(0.9, 1.3))
+    yield Reason("geometry", "GEO FWHM STDEV", spots, (0.5, 1.2))
+    wlen = "GEO IFU# WLEN#"
+    yield Reason("geometry", wlen, "lines of muse_geometry", may_lack=True)
+    for word, ratio in (
+        ("MEAN", (1.8, 2.4)),
+        ("MEDIAN", (1.8, 2.4)),
+        ("STDEV", (1.0, 5.0)),
+    ):
+        yield Reason(
+            "geometry",
+            f"{wlen} FLUX {word}",
+            spots,
+            ratio,
+            may_lack=True,
+            placeholder=range(2, 40),  # the number of a line that it does not find again
+        )
+    x, y = "place of a slice in x", "place of a slice in y"
+    yield Reason("geometry", "GEO IFU# ANGLE", y, apart=0.01)
+    yield Reason("geometry", "GEO MASK ANGLE", y, apart=0.01)
+    yield Reason("geometry", "GEO IFU# GAPPOS MEAN", x, apart=0.1)
+    yield Reason("geometry", "GEO GAPPOS MEAN", x, apart=0.1)
+    yield Reason("geometry", "GEO GAPPOS STDEV", x, apart=0.1, placeholder=0.0)
+    for word in ("NX", "NY", "NANGLE", "NWIDTH"):
+        yield Reason("geometry", f"GEO SMOOTH {word}", smoothed, apart=60.0)
 
 
 def ours_alone(call: str, name: str) -> Iterator[Reason]:
@@ -214,6 +246,7 @@ REASONS = (
             "FWHM MAD",
         )
     ),
+    *geometry(),
     Reason("astrometry", "ASTRO NSTARS", _STARS, (1.0, 2.2)),
     *(Reason("astrometry", f"ASTRO ANGLE {a}", _STARS, apart=0.5) for a in "XY"),
     *(Reason("astrometry", f"ASTRO MEDRES {a}", _STARS, (0.05, 1.0)) for a in "XY"),
