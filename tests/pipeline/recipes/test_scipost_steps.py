@@ -255,17 +255,21 @@ def test_a_cube_of_a_combined_table_is_that_of_exp_combine(merged):
         ],
     )
     whole = call(
-        "muse_exp_combine", {"PIXTABLE_REDUCED": [first, second]}, crsigma=15, save="cube"
+        "muse_exp_combine",
+        {"PIXTABLE_REDUCED": [first, second]},
+        crsigma=15,
+        pixfrac="1.0",
+        save="cube",
     )["DATACUBE_FINAL"]
-    made = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]}, pixfrac="0.6,1.0")[
+    made = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [table]}, pixfrac="1.0")[
         "DATACUBE_FINAL"
     ]
     agree(whole, made)
     assert made.header["CTYPE1"] == "RA---TAN"
     without = replace(table, further={})
-    equal = call(
-        "muse_scipost_make_cube", {"PIXTABLE_OBJECT": [without]}, pixfrac="0.6,1.0"
-    )["DATACUBE_FINAL"]
+    equal = call("muse_scipost_make_cube", {"PIXTABLE_OBJECT": [without]}, pixfrac="1.0")[
+        "DATACUBE_FINAL"
+    ]
     assert np.nanmedian(equal.planes.data) - np.nanmedian(made.planes.data) > 5
 
 
