@@ -1,13 +1,14 @@
 """From counts to physical fluxes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.pointing import airmass, number
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.spec import BadInput, Frames, Header, Input, Pixels, Table
+from pipeline.spec import BadInput, Frames, Header, Input, Pixels, Table, param
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Unit of flux-calibrated data."""
@@ -35,9 +36,44 @@ LAMP_RESTORED = "ESO DRS MUSE FLUX FFCORR"
 LARGEST = 100.0
 """Response beyond all sense [mag]; about 42 where MUSE is most sensitive."""
 
+TELLURIC_GROWTH = 0.65
+"""Power of the airmass with which the depth of telluric bands [mag] grows. Their lines are
+narrower than MUSE resolves: weak ones grow with the airmass, saturated ones with its square
+root. O2 A of the simulator, made of single lines: 0.60; O2 B 0.75; H2O 0.65 to 0.86."""
+
 _FIRST, _LAST, _STEP = 4150.0, 9800.0, 0.25
 _BIN = 1.25
 """Width of a pixel in wavelength [Angstrom]: the flat field makes it the same for all."""
+
+
+def absorption_growth() -> Any:
+    """Return the declaration of how telluric bands grow with airmass."""
+    return param(
+        TELLURIC_GROWTH,
+        doc="Power of the airmass with which telluric absorption grows between standard "
+        "star and exposure; 1 as in the genuine pipeline, too much for saturated bands.",
+        gt=0,
+        le=1,
+    )
+
+
+def telluric_power(mass: float, standard: Header, growth: float) -> float:
+    """Return the power of the transmission at airmass 1 that is that of an exposure.
+
+    Parameters
+    ----------
+    mass
+        Airmass of the exposure.
+    standard
+        Header of the STD_TELLURIC, whose transmission was seen at the airmass of its star
+        and taken to airmass 1 in proportion. Without an airmass that is all there is.
+    growth
+        Power of the ratio of airmasses with which the absorption grows.
+    """
+    if "ESO TEL AIRM START" not in standard:
+        return mass
+    seen = airmass(standard)
+    return float(seen * (mass / seen) ** growth)
 
 
 @dataclass(frozen=True)
@@ -58,6 +94,7 @@ class FluxCalibration:
         response: Table,
         extinction: Table | None,
         telluric: Table | None,
+        power: float | None = None,
     ) -> "FluxCalibration":
         """Return the calibration of an exposure.
 
@@ -72,6 +109,8 @@ class FluxCalibration:
             Columns lambda [Angstrom] and extinction [mag/airmass].
         telluric
             Columns lambda [Angstrom] and ftelluric, the transmission at airmass 1.
+        power
+            Of ``ftelluric``, see `telluric_power`; without it the airmass.
 
         Raises
         ------
@@ -96,7 +135,7 @@ class FluxCalibration:
         factor = 10.0 ** (0.4 * magnitudes) / (exposure_time * _BIN * FLUX_UNIT)
         if telluric is not None:
             transmission = _curve(wavelength, telluric, "ftelluric", outside=1.0)
-            factor *= np.maximum(transmission, 1e-3) ** -mass
+            factor *= np.maximum(transmission, 1e-3) ** -(mass if power is None else power)
         return cls(factor)
 
     def __call__(self, pixels: Pixels) -> Pixels:
@@ -107,7 +146,9 @@ class FluxCalibration:
         return pixels
 
 
-def flux_step(header: Header, frames: Frames, *, lamp: bool) -> tuple[FluxCalibration, ...]:
+def flux_step(
+    header: Header, frames: Frames, *, lamp: bool, growth: float = TELLURIC_GROWTH
+) -> tuple[FluxCalibration, ...]:
     """Return the flux calibration of an exposure by the inputs of a recipe, none or one.
 
     Parameters
@@ -118,16 +159,21 @@ def flux_step(header: Header, frames: Frames, *, lamp: bool) -> tuple[FluxCalibr
         STD_RESPONSE, EXTINCT_TABLE and STD_TELLURIC, as far as there are any.
     lamp
         Whether the lamp spectrum was put back into the exposure.
+    growth
+        Power of the airmass with which telluric absorption grows.
     """
     if not frames.get("STD_RESPONSE"):
         return ()
     response = frames["STD_RESPONSE"][0]
     check_response(header, response.header, response.name, lamp=lamp)
-    others = [
+    extinction, telluric = (
         frames[tag][0].read() if frames.get(tag) else None
         for tag in ("EXTINCT_TABLE", "STD_TELLURIC")
-    ]
-    return (FluxCalibration.of(header, response.read(), *others),)
+    )
+    power = None
+    if telluric is not None:
+        power = telluric_power(airmass(header), frames["STD_TELLURIC"][0].header, growth)
+    return (FluxCalibration.of(header, response.read(), extinction, telluric, power),)
 
 
 def _check_sensitivity(

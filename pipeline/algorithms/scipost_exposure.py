@@ -70,7 +70,9 @@ def reduce_exposure(
     keywords: dict[str, Value] = {"ESO DRS MUSE PIXTABLE MERGED": len(tables)}
     if pixels.flat is not None:
         keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
-    calibrated = flux_step(header, frames, lamp=pixels.flat is not None)
+    calibrated = flux_step(
+        header, frames, lamp=pixels.flat is not None, growth=params.telluric_growth
+    )
     steps += calibrated
     if calibrated:
         keywords["ESO DRS MUSE PIXTABLE FLUXCAL"] = True

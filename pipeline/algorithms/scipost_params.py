@@ -4,6 +4,7 @@ from typing import Literal
 
 from pipeline.algorithms.cube_products import CubeParams, drop_sizes, rejection_limit
 from pipeline.algorithms.exposure_sky import SkySettings
+from pipeline.algorithms.flux_calibration import absorption_growth
 from pipeline.algorithms.sky_spectrum import rejection_limits
 from pipeline.spec import param
 
@@ -50,6 +51,7 @@ class ScipostParams(CubeParams):
         doc="Measure the refraction that the correction left over, from the stars: not at "
         "all, for information, or to correct it, too.",
     )
+    telluric_growth: float = absorption_growth()
     skymodel_fraction: float = param(
         0.1, doc="Fraction of the image that is taken as sky.", gt=0, le=1
     )

@@ -7,8 +7,8 @@ from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
 from pipeline.algorithms.flux_calibration import (
     CALIBRATIONS,
-    FluxCalibration,
-    check_response,
+    absorption_growth,
+    flux_step,
 )
 from pipeline.algorithms.lsf import mean_lsf, read_lsf
 from pipeline.algorithms.oh_lines import listed_lines
@@ -69,6 +69,7 @@ class CreateSkyParams(Params):
         unit="Angstrom",
         doc="Reference wavelength of the correction for refraction; negative for none.",
     )
+    telluric_growth: float = absorption_growth()
 
     def limits(self) -> tuple[float, float]:
         """Return the rejection limits of image and spectrum [sigma]."""
@@ -148,17 +149,13 @@ def _field(
 ) -> FieldExposure:
     """Return the exposure with its calibrations."""
     merged = merge(tables)
-    response = frames["STD_RESPONSE"][0]
-    lamp = merged.flat is not None
-    check_response(merged.header, response.header, response.name, lamp=lamp)
-    telluric = frames.get("STD_TELLURIC", ())
-    calibration = FluxCalibration.of(
+    calibration = flux_step(
         merged.header,
-        response.read(),
-        frames["EXTINCT_TABLE"][0].read(),
-        telluric[0].read() if telluric else None,
+        frames,
+        lamp=merged.flat is not None,
+        growth=params.telluric_growth,
     )
     refraction = refraction_step(merged.header, params.lambdaref)
     return FieldExposure(
-        merged, (calibration, *refraction), params.lambdamin, params.lambdamax
+        merged, (*calibration, *refraction), params.lambdamin, params.lambdamax
     )

@@ -1,7 +1,12 @@
 """muse_scipost_calibrate_flux: pixel tables from counts to physical fluxes."""
 
 from pipeline.algorithms.exposure import merge
-from pipeline.algorithms.flux_calibration import CALIBRATIONS, LAMP_RESTORED, flux_step
+from pipeline.algorithms.flux_calibration import (
+    CALIBRATIONS,
+    LAMP_RESTORED,
+    absorption_growth,
+    flux_step,
+)
 from pipeline.algorithms.single_step import (
     CALIBRATED,
     REDUCED,
@@ -15,10 +20,16 @@ from pipeline.algorithms.slab import run_steps
 from pipeline.spec import Frames, Input, Outputs, PixelTable, Value, recipe
 
 
+class CalibrateFluxParams(StepParams):
+    """Parameters of the flux calibration."""
+
+    telluric_growth: float = absorption_growth()
+
+
 @recipe(
     name="muse_scipost_calibrate_flux",
     scope="exposure",
-    params=StepParams,
+    params=CalibrateFluxParams,
     inputs=[
         Input("PIXTABLE_OBJECT", "pixels", raw=True, doc="Pixel tables."),
         *CALIBRATIONS,
@@ -26,7 +37,9 @@ from pipeline.spec import Frames, Input, Outputs, PixelTable, Value, recipe
     products=[REDUCED],
     qc=[],
 )
-def scipost_calibrate_flux(frames: Frames, params: StepParams, out: Outputs) -> None:
+def scipost_calibrate_flux(
+    frames: Frames, params: CalibrateFluxParams, out: Outputs
+) -> None:
     """Calibrate pixel tables in flux.
 
     A step of muse_scipost on its own. Counts are divided by exposure time and response,
@@ -44,7 +57,8 @@ def scipost_calibrate_flux(frames: Frames, params: StepParams, out: Outputs) -> 
             merged = merge([table])
             if merged.flat is not None:
                 pixels, lamp, words = merged, True, {**words, RESTORED: 1}
-        steps = flux_step(table.header, frames, lamp=lamp)
+        growth = params.telluric_growth
+        steps = flux_step(table.header, frames, lamp=lamp, growth=growth)
         return Change(lambda found: run_steps(found, steps), words, pixels)
 
     change_tables(frames["PIXTABLE_OBJECT"], change, params, out)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.algorithms.flux_calibration import FluxCalibration, check_response
+from pipeline.algorithms.flux_calibration import (
+    TELLURIC_GROWTH,
+    FluxCalibration,
+    check_response,
+    telluric_power,
+)
+from pipeline.simulator.atmosphere import molecular_transmission
 from pipeline.spec import BadInput, Pixels, Table
 
 HEADER = {"EXPTIME": 600.0, "ESO TEL AIRM START": 1.4, "ESO TEL AIRM END": 1.4}
@@ -126,3 +132,42 @@ def test_a_senseless_response_is_refused(value):
     senseless = Table({"lambda": GRID, "response": response}, {})
     with pytest.raises(BadInput, match=f"is {value:.0f} mag at 5050 Angstrom"):
         calibrated(PLACES, curves=(senseless, EXTINCTION, None))
+
+
+def standard_at(mass):
+    return {"ESO TEL AIRM START": mass, "ESO TEL AIRM END": mass}
+
+
+@pytest.mark.parametrize("growth", [0.6, 1.0])
+def test_an_exposure_at_the_airmass_of_its_standard_star_sees_what_it_saw(growth):
+    assert telluric_power(1.3, standard_at(1.3), growth) == pytest.approx(1.3)
+
+
+def test_growth_of_one_is_the_airmass():
+    assert telluric_power(1.7, standard_at(1.1), 1.0) == pytest.approx(1.7)
+    assert telluric_power(1.7, {}, TELLURIC_GROWTH) == 1.7
+
+
+O2_A, O2_B, H2O = (7590.0, 7704.0), (6864.0, 6967.0), (8920.0, 9340.0)
+
+
+@pytest.mark.parametrize("mass", [1.25, 1.5])
+@pytest.mark.parametrize("band", [O2_A, O2_B, H2O])
+def test_bands_of_unresolved_lines_grow_slower_than_the_airmass(mass, band):
+    """Against single lines at every airmass, smoothed to the resolution of MUSE."""
+    wavelength = np.arange(band[0] - 30.0, band[1] + 30.0, 0.02)
+    taps = np.exp(-0.5 * (np.arange(-200, 201) * 0.02 / 1.1) ** 2)
+    inside = (wavelength > band[0]) & (wavelength < band[1])
+
+    def seen(at):
+        lines = molecular_transmission(wavelength, at, 2.5)
+        return np.convolve(lines, taps / taps.sum(), "same")[inside]
+
+    at_one = seen(1.1) ** (1.0 / 1.1)
+
+    def error(growth):
+        power = telluric_power(mass, standard_at(1.1), growth)
+        return abs(np.mean(at_one**power) / np.mean(seen(mass)) - 1.0)
+
+    assert error(TELLURIC_GROWTH) < 0.02
+    assert error(TELLURIC_GROWTH) < 0.5 * error(1.0)
