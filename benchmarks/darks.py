@@ -57,7 +57,7 @@ def reduce(side: str, where: Path, darks: Sequence[Path], biases: Path) -> None:
         if side == "ours":
             program = [sys.executable, "-m", "pipeline.esorex", f"--output-dir={where}"]
         one = measure([*program, "muse_dark", f"--nifu={ifu}", str(sof)], where)
-        cost = one if cost is None else cost.beside(one)
+        cost = one if cost is None else cost.then(one)
     assert cost is not None
     print(f"{side:10s} CPU {cost.cpu:.2f} s, peak {cost.rss:.0f} MB")
 

@@ -91,12 +91,12 @@ def run_genuine(frames: Frames, ifus: Sequence[int], where: Path) -> Cost:
         lines = [(path, tag) for tag in tags for path in of_ifu(frames[tag], ifu)]
         sof = write_sof(where / f"spots-{ifu:02d}.sof", lines)
         cost = _genuine(where, sof, (ifu, ifu))
-        total = cost if total is None else total.beside(cost)
+        total = cost if total is None else total.then(cost)
         keep_first(where, ifu)
     lines = [(p, tag) for tag in ("MASK", "MASK_CHECK", *CALIBRATIONS) for p in frames[tag]]
     sof = write_sof(where / "geometry.sof", lines)
     last = _genuine(where, sof, (ifus[0], ifus[-1]), {"MUSE_GEOMETRY_SKIP": "2"})
-    return last if total is None else total.beside(last)
+    return last if total is None else total.then(last)
 
 
 def _genuine(

@@ -29,6 +29,16 @@ class Cost:
     together: float
     written: float = 0.0
 
+    def then(self, other: "Cost") -> "Cost":
+        """Return the cost of this process and another one after it."""
+        return Cost(
+            self.wall + other.wall,
+            self.cpu + other.cpu,
+            max(self.rss, other.rss),
+            max(self.together, other.together),
+            self.written + other.written,
+        )
+
 
 class CommandFailed(RuntimeError):
     """A measured command ended with an error; the message has the end of its log."""
