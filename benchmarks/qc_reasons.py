@@ -112,8 +112,8 @@ def sources(call: str, name: str) -> Iterator[Reason]:
 def geometry() -> Iterator[Reason]:
     """Yield the reasons for spots and slices of the pinhole mask."""
     spots, smoothed = "flux of a spot in SPOTS_TABLE", "smoothing of the geometry"
-    yield Reason("geometry", "GEO EXP# FWHM STDEV", spots, (0.15, 2.6), middle=(0.9, 1.3))
-    yield Reason("geometry", "GEO FWHM STDEV", spots, (0.5, 1.2))
+    yield Reason("geometry", "GEO EXP# FWHM STDEV", spots, (0.05, 2.6), middle=(0.9, 1.3))
+    yield Reason("geometry", "GEO FWHM STDEV", spots, (0.3, 1.2))
     wlen = "GEO IFU# WLEN#"
     yield Reason("geometry", wlen, "lines of muse_geometry", may_lack=True)
     for word, ratio in (
