@@ -38,8 +38,8 @@ class Call:
     n_raw: dict[str, int] = field(default_factory=dict)
 
 
-_MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
-SCIBASIC = (*_MASTERS, "GEOMETRY_TABLE", "TWILIGHT_CUBE")
+MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
+SCIBASIC = (*MASTERS, "GEOMETRY_TABLE", "TWILIGHT_CUBE")
 _FLUX = ("EXTINCT_TABLE", "STD_RESPONSE", "STD_TELLURIC")
 SCIPOST = (
     *_FLUX,
@@ -61,7 +61,7 @@ CHAIN = (
         ("MASTER_BIAS", "TRACE_TABLE", "LINE_CATALOG"),
         per_ifu=True,
     ),
-    Call("twilight", "muse_twilight", ("SKYFLAT", "ILLUM"), (*_MASTERS, "GEOMETRY_TABLE")),
+    Call("twilight", "muse_twilight", ("SKYFLAT", "ILLUM"), (*MASTERS, "GEOMETRY_TABLE")),
     Call("scibasic std", "muse_scibasic", ("STD", "ILLUM"), SCIBASIC, per_ifu=True),
     Call("scibasic sky", "muse_scibasic", ("SKY", "ILLUM"), SCIBASIC, per_ifu=True),
     Call("scibasic object", "muse_scibasic", ("OBJECT", "ILLUM"), SCIBASIC, per_ifu=True),
@@ -102,7 +102,7 @@ CHAIN = (
         options=("--filter=white",),
     ),
     Call(  # last, so that the others use the static line spread function
-        "lsf", "muse_lsf", ("ARC",), (*_MASTERS, "LINE_CATALOG"), per_ifu=True
+        "lsf", "muse_lsf", ("ARC",), (*MASTERS, "LINE_CATALOG"), per_ifu=True
     ),
 )
 

@@ -4,29 +4,28 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.chain import take_products
+from benchmarks.chain import MASTERS, take_products
 from benchmarks.night import calibrations
 from benchmarks.recipes import Bench
 from benchmarks.reduction import CALLS, Reduction
-from pipeline.instrument import FULL
+from pipeline.instrument import FULL, Size
 from pipeline.simulator.frames import simulate_exposure
 
-MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
 STAGE = ("bias", "flat", "wavecal")
 
-Reduce = Callable[[Path, Path, int], dict[str, list[Path]]]
+Reduce = Callable[[Path, Path, int, Size], dict[str, list[Path]]]
 """Reduces raw frames of an IFU into a folder and returns frames by tag."""
 
 
-def own_masters(raw: Path, folder: Path, _: int) -> dict[str, list[Path]]:
+def own_masters(raw: Path, folder: Path, _: int, size: Size) -> dict[str, list[Path]]:
     """Reduce with our recipes."""
-    reduction = Reduction(raw, folder, FULL.name)
+    reduction = Reduction(raw, folder, size.name)
     reduction.calibrate(STAGE)
     return reduction.frames
 
 
-def genuine_masters(raw: Path, folder: Path, ifu: int) -> dict[str, list[Path]]:
-    """Reduce with the genuine recipes."""
+def genuine_masters(raw: Path, folder: Path, ifu: int, _: Size) -> dict[str, list[Path]]:
+    """Reduce with the genuine recipes, which know the full size alone."""
     bench = Bench(folder, raw, [ifu])
     for label in STAGE:
         where = folder / label
@@ -37,7 +36,10 @@ def genuine_masters(raw: Path, folder: Path, ifu: int) -> dict[str, list[Path]]:
 
 
 def make_masters(
-    folders: dict[Path, Reduce], ifus: Sequence[int], n_lamps: tuple[int, int, int]
+    folders: dict[Path, Reduce],
+    ifus: Sequence[int],
+    n_lamps: tuple[int, int, int],
+    size: Size = FULL,
 ) -> None:
     """Make the calibrations of the first stage of each folder, IFU by IFU.
 
@@ -49,6 +51,8 @@ def make_masters(
         Those that are not there yet are made.
     n_lamps
         Biases, flats, and arcs of each lamp.
+    size
+        Of the instrument.
     """
     for ifu in ifus:
         missing = {
@@ -65,9 +69,9 @@ def make_masters(
             raw = scratch / "raw"
             raw.mkdir(parents=True)
             for exposure in calibrations(*n_lamps):
-                simulate_exposure(exposure, FULL, raw, [ifu])
+                simulate_exposure(exposure, size, raw, [ifu])
         for number, (folder, reduce) in enumerate(missing.items()):
-            made = reduce(raw, scratch / f"made{number}", ifu)
+            made = reduce(raw, scratch / f"made{number}", ifu, size)
             for tag in MASTERS:
                 for path in made[tag]:
                     path.rename(folder / path.name)

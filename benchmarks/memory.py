@@ -25,8 +25,9 @@ import numpy as np
 from astropy.io import fits
 
 from benchmarks.chain import Call, statics, take_products, write_sof
+from benchmarks.masters import make_masters, own_masters
 from benchmarks.measure import Cost, measure
-from benchmarks.night import calibrations, objects
+from benchmarks.night import objects
 from benchmarks.recipes import OURS, our_command
 from benchmarks.reduction import CALLS, Reduction
 from pipeline.instrument import SIZES, Size
@@ -35,28 +36,11 @@ from pipeline.simulator.frames import simulate_exposure
 
 N_LAMPS = (3, 3, 1)
 """Biases, flats, and arcs of each lamp that make the calibrations."""
-MASTERS = ("MASTER_BIAS", "MASTER_FLAT", "TRACE_TABLE", "WAVECAL_TABLE")
 STEPS = (0.7, 0.5)
 """Dither from one exposure to the next, east and north [arcsec]."""
 NUMBERS = (2, 4, 8, 16)
 
 Frames = dict[str, list[Path]]
-
-
-def make_masters(folder: Path, size: Size, ifus: Sequence[int]) -> None:
-    """Make the calibrations of the first stage in a folder, IFU by IFU."""
-    for ifu in ifus:
-        print(f"calibrations of IFU {ifu}", flush=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            raw = Path(scratch) / "raw"
-            raw.mkdir()
-            for exposure in calibrations(*N_LAMPS):
-                simulate_exposure(exposure, size, raw, [ifu])
-            reduction = Reduction(raw, Path(scratch) / "made", size.name)
-            reduction.calibrate(("bias", "flat", "wavecal"))
-            for tag in MASTERS:
-                for path in reduction.frames[tag]:
-                    path.rename(folder / path.name)
 
 
 def cost_of(call: Call, frames: Frames, folder: Path) -> Cost:
@@ -94,7 +78,7 @@ def exposure(
         stage = folder / "stage"
         (stage / "raw").mkdir(parents=True)
         raw = simulate_exposure(next(objects(size)), size, stage / "raw", some)
-        make_masters(stage, size, some)
+        make_masters({stage: own_masters}, some, N_LAMPS, size)
         own: Frames = {**statics(size.name), "OBJECT": [raw]}
         take_products(own, stage)
         before = set((folder / "basic").glob("PIXTABLE*"))
