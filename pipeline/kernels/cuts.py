@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.defects import median
+from pipeline.kernels.spread import median
 
 SUSPICIOUS = 3.0
 """Deviation from the mean that a column shows if up to three pixels in 32 are defective,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.flags import Flag
 from pipeline.kernels._jit import kernel
+from pipeline.kernels.spread import median
 
 _DARK, _LOW = np.uint32(Flag.DARK_PIXEL), np.uint32(Flag.LOW_QUANTUM_EFFICIENCY)
 _HOT, _OTHER = np.uint32(Flag.HOT_PIXEL), np.uint32(Flag.BAD_OTHER)
@@ -19,43 +20,6 @@ NEAR = 0.4
 its own uncertainty, and a quarter of the pixels."""
 LOW_EFFICIENCY = 0.2
 """Part of the mean flat below which a dark pixel has low quantum efficiency (Euro3D)."""
-
-
-@kernel
-def median(values: NDArray[np.float64], n: int) -> float:
-    """Return the median of the first ``n`` values, which are reordered (quickselect)."""
-    upper = _select(values, n, n // 2)
-    if n % 2:
-        return float(upper)
-    lower = values[0]
-    for i in range(1, n // 2):
-        lower = max(lower, values[i])
-    return float(0.5 * (lower + upper))
-
-
-@kernel
-def _select(values: NDArray[np.float64], n: int, k: int) -> float:
-    """Return the value of rank ``k``; smaller ones come before it, larger ones after."""
-    low, high = 0, n - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    return float(values[k])
 
 
 @kernel

@@ -11,7 +11,7 @@ median and median absolute deviation."""
 
 
 @kernel
-def median(values: NDArray[np.float32], n: int) -> float:
+def median(values: NDArray[np.floating], n: int) -> float:
     """Return the median of ``values[:n]``, whose order is changed."""
     upper = _select(values, n, n // 2)
     if n % 2 == 1:
@@ -23,7 +23,7 @@ def median(values: NDArray[np.float32], n: int) -> float:
 
 
 @kernel
-def _select(values: NDArray[np.float32], n: int, rank: int) -> float:
+def _select(values: NDArray[np.floating], n: int, rank: int) -> float:
     """Return the value of a rank and put the smaller ones before it (Hoare 1961)."""
     low, high = 0, n - 1
     while low < high:

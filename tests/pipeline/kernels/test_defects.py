@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.flags import Flag
-from pipeline.kernels.defects import flag_defects, median, median_near
+from pipeline.kernels.defects import flag_defects, median_near
+from pipeline.kernels.spread import median
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6)))

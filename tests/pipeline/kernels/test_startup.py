@@ -12,7 +12,7 @@ from pipeline.kernels.startup import UNUSED, start_numba
 start_numba()
 assert not [name for name in UNUSED if name in sys.modules]
 import numpy as np
-from pipeline.kernels.defects import median
+from pipeline.kernels.spread import median
 assert median(np.array([3.0, 1.0, 2.0]), 3) == 2.0
 import scipy.linalg
 assert scipy.linalg.norm([3.0, 4.0]) == 5.0
@@ -24,7 +24,7 @@ import sys
 from pipeline.kernels.startup import start_numba
 start_numba()
 import numpy as np
-from pipeline.kernels.defects import median
+from pipeline.kernels.spread import median
 assert median(np.array([3.0, 1.0, 2.0]), 3) == 2.0
 assert "numba.core.typing.arraydecl" not in sys.modules
 
