@@ -138,6 +138,12 @@ class GridFrame(Frame, Protocol):
 Frames = Mapping[str, Sequence[Any]]
 
 
+def table_of(frames: Frames, tag: str) -> Table | None:
+    """Return the first table of an optional input, or None."""
+    found: Sequence[TableFrame] | None = frames.get(tag)
+    return found[0].read() if found else None
+
+
 # --- what a recipe writes --------------------------------------------------------
 
 

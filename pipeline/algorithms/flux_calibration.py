@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.pointing import airmass, number
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.spec import BadInput, Frames, Header, Input, Pixels, Table, param
+from pipeline.spec import BadInput, Frames, Header, Input, Pixels, Table, param, table_of
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Unit of flux-calibrated data."""
@@ -167,8 +167,7 @@ def flux_step(
     response = frames["STD_RESPONSE"][0]
     check_response(header, response.header, response.name, lamp=lamp)
     extinction, telluric = (
-        frames[tag][0].read() if frames.get(tag) else None
-        for tag in ("EXTINCT_TABLE", "STD_TELLURIC")
+        table_of(frames, tag) for tag in ("EXTINCT_TABLE", "STD_TELLURIC")
     )
     power = None
     if telluric is not None:

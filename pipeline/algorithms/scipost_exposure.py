@@ -120,9 +120,3 @@ def reduce_exposure(
         keywords,
     )
     return Reduced(exposure, field, sky, autocal, raman)
-
-
-def table_of(frames: Frames, tag: str) -> Any:
-    """Return the first table of an optional input, or None."""
-    found = frames.get(tag)
-    return found[0].read() if found else None

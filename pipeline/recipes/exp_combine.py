@@ -33,6 +33,7 @@ from pipeline.spec import (
     Value,
     param,
     recipe,
+    table_of,
 )
 
 
@@ -97,7 +98,7 @@ def exp_combine(frames: Frames, params: ExpCombineParams, out: Outputs) -> None:
     headers = [table.header for table in tables]
     for table in tables:
         check_reduced(table, tables[0])
-    offsets = frames["OFFSET_LIST"][0].read() if frames.get("OFFSET_LIST") else None
+    offsets = table_of(frames, "OFFSET_LIST")
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
     limits = (params.lambdamin, params.lambdamax)

@@ -22,13 +22,13 @@ from pipeline.algorithms.positions import (
 )
 from pipeline.algorithms.reduced import ReducedExposure
 from pipeline.algorithms.resample import PlacedExposure
-from pipeline.algorithms.scipost_exposure import reduce_exposure, table_of, write_found
+from pipeline.algorithms.scipost_exposure import reduce_exposure, write_found
 from pipeline.algorithms.scipost_params import ScipostParams
 from pipeline.algorithms.sky_products import sky_products, sky_qc
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS
-from pipeline.spec import Frames, Input, Outputs, Product, recipe
+from pipeline.spec import Frames, Input, Outputs, Product, recipe, table_of
 
 log = logging.getLogger(__name__)
 

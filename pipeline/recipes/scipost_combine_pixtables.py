@@ -25,6 +25,7 @@ from pipeline.spec import (
     Value,
     param,
     recipe,
+    table_of,
 )
 
 
@@ -111,7 +112,7 @@ def _combine(
     for table in tables:
         check_reduced(table, tables[0])
     headers = [table.header for table in tables]
-    offsets = frames["OFFSET_LIST"][0].read() if frames.get("OFFSET_LIST") else None
+    offsets = table_of(frames, "OFFSET_LIST")
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
     exposures = [
