@@ -5,7 +5,7 @@
 threads like a recipe, each image, cube and pixel table once, and writes as many bytes as
 the products have to the disk. What no call can do without either is printed beside it:
 ``start``, of the interpreter with its libraries, and ``md5``, of the data of those products
-whose headers tell it.
+whose headers tell it. With ``--cold`` the inputs come from the disk.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import measure
+from benchmarks.measure import drop_cached, measure
 from pipeline.formats.headers import read_header
 from pipeline.inputs import Given, open_inputs
 from pipeline.parallel import keep_freed_memory, run_all
@@ -116,11 +116,14 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("sof", type=Path)
     parser.add_argument("products", type=Path, help="folder with the products of the call")
+    parser.add_argument("--cold", action="store_true", help="drop the inputs from memory")
     options = parser.parse_args()
     lines = [line.split() for line in options.sof.read_text().splitlines()]
     sof = [(Path(path), tag) for path, tag in lines]
     inputs = open_inputs(find_recipe(options.recipe), sof)
     products = sorted(options.products.glob("*.fits"))
+    if options.cold:
+        drop_cached(path for path, _ in sof)
     parts = {"least": floor(inputs, products), "md5": hashing(products)}
     print(json.dumps({**parts, "start": starting()}))
 

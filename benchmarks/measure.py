@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,3 +95,14 @@ def measure_all(
     wall = time.perf_counter() - start
     peaks = sorted((cost.rss for cost in costs), reverse=True)
     return Cost(wall, sum(cost.cpu for cost in costs), peaks[0], sum(peaks[:at_once]))
+
+
+def drop_cached(paths: Iterable[Path]) -> None:
+    """Make the system forget what it holds of files, so that they come from the disk."""
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)  # pages that are not written yet would stay
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)

@@ -1,11 +1,11 @@
 """Every recipe beside the genuine one on the same full-size frames: ``make bench``.
 
-Both read the same warm files and the same calibrations (those of the genuine pipeline,
-so that neither profits from its own), one after the other. A recipe of scope IFU is one
-genuine process per IFU, as many at once as there are cores, against one call of ours for
-all: wall time from the first start to the last end, CPU time of all, memory of the
-largest process and of those that run at once. ``--at-once 1`` runs the genuine processes
-one after the other.
+Both read the same files, which are in memory unless ``--cold`` drops them from it, and the
+same calibrations (those of the genuine pipeline, so that neither profits from its own), one
+after the other. A recipe of scope IFU is one genuine process per IFU, as many at once as
+there are cores, against one call of ours for all: wall time from the first start to the
+last end, CPU time of all, memory of the largest process and of those that run at once.
+``--at-once 1`` runs the genuine processes one after the other.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from benchmarks.chain import (
     write_sof,
 )
 from benchmarks.frames import simulate_frames
-from benchmarks.measure import CommandFailed, Cost, measure, measure_all
+from benchmarks.measure import CommandFailed, Cost, drop_cached, measure, measure_all
 from benchmarks.night import PLANS
 
 Frames = dict[str, list[Path]]
@@ -60,19 +60,27 @@ class Floor(NamedTuple):
 class Bench:
     """Runs the calls of the chain in ``folder`` and keeps their products.
 
-    ``at_once``: genuine processes of one IFU that run at the same time.
+    ``at_once``: genuine processes of one IFU that run at the same time; ``cold``: whether
+    `compare` has all inputs come from the disk.
     """
 
     def __init__(
-        self, folder: Path, raw: Path, ifus: Sequence[int], at_once: int = N_CORES
+        self,
+        folder: Path,
+        raw: Path,
+        ifus: Sequence[int],
+        at_once: int = N_CORES,
+        *,
+        cold: bool = False,
     ) -> None:
         self.folder = folder
         self.ifus = ifus
+        self.cold = cold
         self.at_once = min(at_once, len(ifus))
         self.frames: Frames = {**statics(), **raw_frames(raw)}
 
-    def sof(self, call: Call, where: Path, ifu: int | None) -> Path:
-        """Write the set of frames of a call, of one IFU or of all."""
+    def inputs(self, call: Call, ifu: int | None) -> list[tuple[Path, str]]:
+        """Return the frames of a call with their tags, of one IFU or of all."""
         lines = []
         for tag in (*call.raw, *call.calibrations):
             paths = self.frames.get(tag, [])
@@ -82,9 +90,13 @@ class Bench:
             if limit is not None:
                 paths = [p for p in paths if f"_{limit:04d}-" in p.name]
             lines += [(path, tag) for path in paths]
+        return lines
+
+    def sof(self, call: Call, where: Path, ifu: int | None) -> Path:
+        """Write the set of frames of a call, of one IFU or of all."""
         name = call.label.replace(" ", "_")
         name = f"{name}.sof" if ifu is None else f"{name}-{ifu:02d}.sof"
-        return write_sof(where / name, lines)
+        return write_sof(where / name, self.inputs(call, ifu))
 
     def genuine_commands(self, call: Call, where: Path) -> list[Command]:
         """Return the genuine commands, one per IFU where the recipe works on one."""
@@ -110,7 +122,7 @@ class Bench:
         """Return what a call costs at least, see `benchmarks.floor`."""
         module = (sys.executable, "-m", "benchmarks.floor")
         sof = str(self.sof(call, where, None))
-        arguments = (call.recipe, sof, str(where))
+        arguments = (call.recipe, sof, str(where), *(["--cold"] if self.cold else []))
         environment = {**os.environ, **OURS}
         done = subprocess.run(
             (*module, *arguments), env=environment, check=True, capture_output=True
@@ -123,6 +135,11 @@ class Bench:
     def keep(self, where: Path) -> None:
         """Take the products of a genuine call as inputs of the next ones."""
         take_products(self.frames, where)
+
+    def chill(self, call: Call) -> None:
+        """Have the inputs of a call come from the disk, if they shall."""
+        if self.cold:
+            drop_cached(path for path, _ in self.inputs(call, None))
 
     def compare(self, call: Call) -> tuple[Cost, Cost, Floor]:
         """Run both on the same frames; ours first compiles outside the measurement.
@@ -143,8 +160,10 @@ class Bench:
         self.ours(call, mine)  # warms the files and the machine code
         for product in mine.glob("*.fits"):
             product.unlink()
+        self.chill(call)
         ours = self.ours(call, mine)
         floor = self.floor(call, mine)
+        self.chill(call)
         genuine = self.genuine(call, theirs)
         self.keep(theirs)
         return ours, genuine, floor
@@ -217,11 +236,14 @@ def main() -> None:
         default=N_CORES,
         help="genuine processes at once; 1 runs the IFUs one after the other",
     )
+    parser.add_argument(
+        "--cold", action="store_true", help="have all inputs come from the disk"
+    )
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     raw = options.raw or frames(folder, options.ifus, options.night, packed=options.packed)
-    bench = Bench(folder, raw.resolve(), options.ifus, options.at_once)
+    bench = Bench(folder, raw.resolve(), options.ifus, options.at_once, cold=options.cold)
     print(HEADER)
     for call in (*CHAIN, *BESIDE):
         if options.only and call.label not in options.only:

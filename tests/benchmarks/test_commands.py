@@ -1,5 +1,7 @@
 """The benchmark compares like with like: commands, costs, frames, floor."""
 
+import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,10 +10,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+import benchmarks.floor
 from benchmarks import frames
-from benchmarks.chain import CHAIN
+from benchmarks.chain import CHAIN, write_sof
 from benchmarks.floor import floor, hashing, starting
-from benchmarks.measure import CommandFailed, Cost, measure_all
+from benchmarks.measure import CommandFailed, Cost, drop_cached, measure_all
 from benchmarks.night import PLANS, Plan, night
 from benchmarks.recipes import Bench, Floor, bounds, our_command
 from pipeline.inputs import open_inputs
@@ -93,6 +96,57 @@ def test_costs_of_processes_add_up(tmp_path, at_once):
 def test_a_failing_process_is_told(tmp_path):
     with pytest.raises(CommandFailed, match="ended with 3"):
         measure_all([("true",), (sys.executable, "-c", "exit(3)")], tmp_path, at_once=2)
+
+
+def in_memory(path):
+    """Tell whether the first page of a file can be read without the disk."""
+    with path.open("rb") as stream:
+        try:
+            return os.preadv(stream.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+        except BlockingIOError:
+            return False
+
+
+def test_cold_files_come_from_the_disk(tmp_path):
+    path = tmp_path / "x.fits"
+    path.write_bytes(bytes(1 << 20))
+    assert in_memory(path)
+    drop_cached([path])
+    assert not in_memory(path)
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_both_pipelines_read_cold_files_if_asked(bench, tmp_path, monkeypatch, cold):
+    bench.cold, call = cold, CALLS["dark"]
+    seen = {}
+
+    def look(name):
+        def run(*_):
+            seen[name] = [in_memory(p) for p, tag in bench.inputs(call, None)]
+            for path, _tag in bench.inputs(call, None):
+                path.read_bytes()
+
+        return run
+
+    for path, _ in bench.inputs(call, None):
+        path.write_bytes(bytes(10_000))
+    for name in ("ours", "genuine"):
+        monkeypatch.setattr(bench, name, look(name))
+    monkeypatch.setattr(bench, "floor", lambda *_: None)
+    bench.compare(call)
+    assert seen == {name: [not cold] * 2 for name in ("ours", "genuine")}
+
+
+def test_the_floor_reads_cold_files_if_asked(raw, tmp_path, monkeypatch, capsys):
+    inputs = sorted(raw.glob("MUSE*.fits"))
+    sof = write_sof(tmp_path / "bias.sof", [(path, "BIAS") for path in inputs])
+    for name in ("hashing", "starting"):
+        monkeypatch.setattr(f"benchmarks.floor.{name}", lambda *_: {})
+    monkeypatch.setattr("benchmarks.floor.floor", lambda *_: [*map(in_memory, inputs)])
+    for option, there in ((), True), (("--cold",), False):
+        monkeypatch.setattr(sys, "argv", ["", "muse_bias", str(sof), ".", *option])
+        benchmarks.floor.main()
+        assert json.loads(capsys.readouterr().out)["least"] == [there] * len(inputs)
 
 
 def test_only_missing_frames_are_simulated(raw):
