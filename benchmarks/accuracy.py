@@ -124,8 +124,8 @@ def wavelengths(folder: Path, ifu: int) -> Iterator[tuple[str, float]]:
 
 def _best_polynomial(x: Floats, y: Floats, wavelength: Floats) -> Floats:
     """Return the polynomial of orders 2 and 6 that is nearest to true wavelengths."""
-    unit = [2 * (v - v.min()) / np.ptp(v) - 1 for v in (x, y)]
-    terms = np.polynomial.chebyshev.chebvander2d(*unit, [2, 6])
+    u, v = (2 * (place - place.min()) / np.ptp(place) - 1 for place in (x, y))
+    terms = np.polynomial.chebyshev.chebvander2d(u, v, [2, 6])
     return np.asarray(terms @ np.linalg.lstsq(terms, wavelength, rcond=None)[0])
 
 

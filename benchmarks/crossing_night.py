@@ -46,12 +46,12 @@ def crossed_field(size: Size) -> Scene:
     for across in ROWS:
         for turned in (False, True):
             for along, kind in zip(COLUMNS, KINDS, strict=True):
-                place = np.array((across, along) if turned else (along, across))
-                place += rng.uniform(-0.3, 0.3, 2)
-                apart = np.hypot(*(np.array(places) - place).T)
+                even = np.array((across, along) if turned else (along, across))
+                uneven = even + rng.uniform(-0.3, 0.3, 2)
+                apart = np.hypot(*(np.array(places) - uneven).T)
                 first = len(MIDDLE)
                 if apart[:first].min() > NEAR and apart[first:].min(initial=99) > APART:
-                    places.append((float(place[0]), float(place[1])))
+                    places.append((float(uneven[0]), float(uneven[1])))
                     kinds.append(kind)
     sources: list[Source] = []
     for kind, place in zip(kinds, places, strict=True):

@@ -9,6 +9,7 @@ a yardstick it copies as many bytes as the kernels must read of each pixel.
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def measure(placed: Sequence[PlacedExposure], first: int) -> None:
     for method in METHODS:
         settings = Resampling(method, (0.8, 0.8, 1.0), 1, "median", 15.0)
         spent = seconds(
-            lambda s=settings: resampled(pixels, rejected, weights, grid, s, 1, rows, first)
+            partial(resampled, pixels, rejected, weights, grid, settings, 1, rows, first)
         )
         report(method, n, spent)
         if method == "drizzle":

@@ -1,7 +1,7 @@
 """Calibrations of the first stage, made IFU by IFU: raw frames do not stay on the disk."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.chain import MASTERS, take_products
@@ -36,7 +36,7 @@ def genuine_masters(raw: Path, folder: Path, ifu: int, _: Size) -> dict[str, lis
 
 
 def make_masters(
-    folders: dict[Path, Reduce],
+    folders: Mapping[Path, Reduce],
     ifus: Sequence[int],
     n_lamps: tuple[int, int, int],
     size: Size = FULL,

@@ -54,8 +54,8 @@ class Reason(NamedTuple):
         """Whether a pair of values differs as it should."""
         if genuine is None:
             return self.may_lack and ours is not None
-        stand_ins = self.placeholder
-        stand_ins = stand_ins if isinstance(stand_ins, range) else (stand_ins,)
+        held = self.placeholder
+        stand_ins = held if isinstance(held, range) else (held,)
         if ours in stand_ins or genuine in stand_ins:
             return True
         if ours is None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -39,7 +40,7 @@ COMMON = {
     "pixfrac": "0.8,0.8",
 }
 
-GRIDS = {
+GRIDS: dict[str, dict[str, Any]] = {
     "AWAV-LOG": {"CTYPE3": "AWAV-LOG"},
     "WAVE": {"CTYPE3": "WAVE", "CD3_3": 1.25},
     "WAVE-LOG": {"CTYPE3": "WAVE-LOG"},
@@ -121,7 +122,7 @@ def rejected(where: Path, log: str) -> str:
     return f"rejected {count}, genuine {found[-1] if found else '?'}"
 
 
-def grid_file(where: Path, natural: fits.Header, words: Mapping[str, object]) -> Path:
+def grid_file(where: Path, natural: fits.Header, words: Mapping[str, Any]) -> Path:
     """Write an OUTPUT_WCS: the coordinates of a cube with some of them changed."""
     kept = [f"{k}{i}" for k in ("CTYPE", "CUNIT", "CRVAL", "CRPIX") for i in (1, 2, 3)]
     kept += ["CD1_1", "CD1_2", "CD2_1", "CD2_2", "CD3_3"]

@@ -111,7 +111,7 @@ def left_in_slices(path: Path) -> Iterator[Row]:
         order = np.argsort(w)
         w, d, column = w[order], d[order], column[order]
         squares = [_excess(w, d, column, line) for line in lines]
-        left.append(np.sqrt(max(np.mean(squares), 0.0)) / peak)
+        left.append(np.sqrt(max(float(np.mean(squares)), 0.0)) / peak)
     yield "lines", float(len(lines))
     yield "left in a slice, median", float(np.median(left))
     yield "left in a slice, 90 per cent", float(np.quantile(left, 0.9))

@@ -115,11 +115,11 @@ def tables() -> Iterator[MemoryPixels]:
         parts, segments, start = [], [], 0
         for number in range(1, FULL.n_slices + 1):
             x0, y0 = FULL.slice_centre(ifu, number)
-            x = x0 + across[np.abs(x0 + across - PLACE[0]) < HALF_WIDTH]
-            if not x.size:
+            near = x0 + across[np.abs(x0 + across - PLACE[0]) < HALF_WIDTH]
+            if not near.size:
                 continue
-            lam, xx = np.meshgrid(wavelength + 0.4 * (number % 3), x, indexing="ij")
-            lam, xx = (lam + 0.04 * (xx - x0)).ravel(), xx.ravel()
+            xx = np.tile(near, wavelength.size)
+            lam = np.repeat(wavelength + 0.4 * (number % 3), near.size) + 0.04 * (xx - x0)
             dx = xx - PLACE[0] + np.interp(lam, WAVELENGTHS, drift.shift_x)
             dy = y0 - PLACE[1] + np.interp(lam, WAVELENGTHS, drift.shift_y)
             light = np.interp(lam, GRID, counts()) * profile(np.hypot(dx, dy), lam)
@@ -128,11 +128,11 @@ def tables() -> Iterator[MemoryPixels]:
             parts.append([a.astype(np.float32) for a in (xx, y, lam, seen, seen + 9.0)])
             segments.append(Segment(0, ifu, number, start, start + lam.size))
             start += lam.size
-        x, y, lam, data, stat = (np.concatenate(c) for c in zip(*parts, strict=True))
+        x, y, wave, data, stat = (np.concatenate(c) for c in zip(*parts, strict=True))
         origin = np.concatenate(
             [np.full(s.stop - s.start, ifu << 6 | s.slice, np.uint32) for s in segments]
         )
-        pixels = Pixels(x, y, lam, data, np.zeros(start, np.uint32), stat, origin)
+        pixels = Pixels(x, y, wave, data, np.zeros(start, np.uint32), stat, origin)
         name = f"PIXTABLE_STD_0001-{ifu:02d}.fits"
         yield MemoryPixels(pixels, segments, words, "PIXTABLE_STD", ifu, name)
 

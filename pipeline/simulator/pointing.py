@@ -1,6 +1,7 @@
 """Where the field lies on the sky and how fast the observer moves."""
 
 import math
+from typing import Any, TypeVar
 
 import erfa
 import numpy as np
@@ -10,6 +11,7 @@ from pipeline.instrument import SAMPLING
 from pipeline.simulator.exposure import LATITUDE, Exposure
 
 Floats = NDArray[np.float64]
+Place = TypeVar("Place", float, NDArray[np.floating[Any]])
 
 LIGHT_SPEED = 299792.458
 """[km/s]"""
@@ -34,7 +36,7 @@ def tangent(ra: float, dec: float, centre: tuple[float, float]) -> tuple[float, 
     return math.degrees(east) * 3600, math.degrees(north / below) * 3600
 
 
-def to_field(exposure: Exposure, east: float, north: float) -> tuple[float, float]:
+def to_field(exposure: Exposure, east: Place, north: Place) -> tuple[Place, Place]:
     """Return the position x, y [pix of 0.2 arcsec] in the field of a tangent position.
 
     East is to the left at position angle 0; the field turns by the true angle.
