@@ -13,7 +13,7 @@ from pipeline.algorithms.astrometry import (
     change_of_tangent,
     sky_from_plane,
 )
-from pipeline.kernels.project import celestial_from_plane
+from pipeline.kernels.project import celestial_from_plane, linear_planes
 from pipeline.spec import BadInput, Header, Value
 
 ANGSTROM_PER_PIXEL = 1.25
@@ -95,15 +95,20 @@ class Grid:
             found = np.asarray(self.first + plane * self.step)
         return vacuum_to_air(found) if self.vacuum else found
 
-    def plane(self, wavelength: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return the planes (with fractions) of wavelengths, float32[n]."""
+    def plane(
+        self, wavelength: NDArray[np.floating], stretch: float = 1.0
+    ) -> NDArray[np.float32]:
+        """Return the planes (with fractions) of stretched wavelengths, float32[n]."""
+        if not (self.vacuum or self.logarithmic):
+            return linear_planes(wavelength, stretch, self.first, self.step)
+        exact = wavelength.astype(np.float64) * stretch
         if self.vacuum:
-            wavelength = air_to_vacuum(wavelength)
+            exact = air_to_vacuum(exact)
         if self.logarithmic:
-            exact = np.log(wavelength / self.first) * (self.first / self.step)
+            planes = np.log(exact / self.first) * (self.first / self.step)
         else:
-            exact = (wavelength - self.first) / self.step
-        return exact.astype(np.float32)
+            planes = (exact - self.first) / self.step
+        return planes.astype(np.float32)
 
     def from_plane(self, tangent: tuple[float, float]) -> Matrix:
         """Return the map from a tangent plane [arcsec] to voxels (0-based)."""

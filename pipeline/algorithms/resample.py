@@ -164,12 +164,12 @@ class PlacedExposure:
             x, y = project(*plane_from_native(pixels.xpos, pixels.ypos), to_grid)
         else:
             x, y = project(pixels.xpos, pixels.ypos, to_grid @ self.matrix)
-        wavelength = pixels.wavelength.astype(np.float64) * self.stretch
+        z = grid.plane(pixels.wavelength, self.stretch)
         data, stat = pixels.data, pixels.stat
         if self.scale != 1.0:
             data = (data * self.scale).astype(np.float32)
             stat = (stat * self.scale**2).astype(np.float32)
-        return _Placed(x, y, grid.plane(wavelength), data, stat, pixels.origin)
+        return _Placed(x, y, z, data, stat, pixels.origin)
 
 
 class _Placed(NamedTuple):

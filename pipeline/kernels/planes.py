@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
+from pipeline.kernels.drops import AT_ONCE, SUMS, add, add_small_drops
 from pipeline.kernels.weighting import DRIZZLE, distance_weight, shared
-
-_SUMS = 4
-"""Numbers of a voxel in a sheet; the last one is not used but makes them a vector."""
 
 
 @kernel
@@ -81,10 +79,11 @@ def weighted_planes(
     along = np.empty(nz + 2 * (2 * reach + 3))  # drops in voxels of planes, and beyond
     for k in range(along.shape[0]):
         along[k] = drop[2] / height[min(max(k - 2 * reach - 3, 0), nz - 1)]
-    small = max(across[0], across[1], along.max()) <= 1.0
+    small = method == DRIZZLE and max(across[0], across[1], along.max()) <= 1.0
+    lower, shares = np.empty((3, AT_ONCE), np.int32), np.empty((6, AT_ONCE))
     widest = max(across[0], across[1])
     margin = reach if method != DRIZZLE else int(np.ceil(widest)) + 1
-    row = (nx + 2 * margin) * _SUMS
+    row = (nx + 2 * margin) * SUMS
     sheets = np.zeros((depth, (ny + 2 * margin) * row))
     data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
     n_cell_planes = (start.shape[0] - 1) // (ny * nx)
@@ -92,7 +91,17 @@ def weighted_planes(
         plane = p + first_cell_plane - first_plane
         if plane + reach < 0 or plane - reach >= nz:
             continue
-        for i in range(start[p * ny * nx], start[(p + 1) * ny * nx]):
+        first, last = start[p * ny * nx], start[(p + 1) * ny * nx]
+        if small:
+            for i in range(first, last, AT_ONCE):
+                some = slice(i, min(i + AT_ONCE, last))
+                add_small_drops(
+                    sheets, row, margin, place[some], light[some], slit[some],
+                    rejected[some], weights, first_plane, across, along, 2 * reach + 3,
+                    lower, shares,
+                )  # fmt: skip
+            first = last
+        for i in range(first, last):
             if rejected[i]:
                 continue
             x, y = float(place[i, 0]), float(place[i, 1])
@@ -103,11 +112,6 @@ def weighted_planes(
                 _add_by_distance(
                     sheets, row, margin, (x, y, z), plane, value, variance, weight,
                     method, radius, reach, voxel, height,
-                )  # fmt: skip
-            elif small:
-                _add_small_drop(
-                    sheets, row, margin, (x, y, z), value, variance, weight,
-                    across, along, 2 * reach + 3,
                 )  # fmt: skip
             else:
                 _add_drop(
@@ -120,53 +124,6 @@ def weighted_planes(
     for done in range(max(n_cell_planes + first_cell_plane - first_plane - reach, 0), nz):
         _finish(sheets[done & (depth - 1)], row, margin, done, data, stat)
     return data, stat
-
-
-@kernel
-def _add(
-    sheet: NDArray[np.float64], q: int, w: float, value: float, variance: float
-) -> None:
-    """Add a pixel to the sums of one voxel."""
-    sheet[q] += w
-    sheet[q + 1] += w * value
-    sheet[q + 2] += w * w * variance
-    sheet[q + 3] += 0.0
-
-
-@kernel
-def _add_small_drop(
-    sheets: NDArray[np.float64],
-    row: int,
-    margin: int,
-    place: tuple[float, float, float],
-    value: float,
-    variance: float,
-    weight: float,
-    across: tuple[float, float],
-    along: NDArray[np.float64],
-    below: int,
-) -> None:
-    """Add a drop that is no larger than a voxel, so that it overlaps eight at most."""
-    x, y, z = place
-    a, b, c = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    left, right = shared(x - a, across[0]), shared(x - a - 1, across[0])
-    weight /= across[0] * across[1]
-    front = shared(y - b, across[1]) * weight
-    back = shared(y - b - 1, across[1]) * weight
-    near, far = along[c + below], along[c + 1 + below]
-    low, high = shared(z - c, near) / near, shared(z - c - 1, far) / far
-    q = (b + margin) * row + (a + margin) * _SUMS
-    mask = sheets.shape[0] - 1
-    sheet = sheets[c & mask]
-    _add(sheet, q, low * front * left, value, variance)
-    _add(sheet, q + _SUMS, low * front * right, value, variance)
-    _add(sheet, q + row, low * back * left, value, variance)
-    _add(sheet, q + row + _SUMS, low * back * right, value, variance)
-    sheet = sheets[(c + 1) & mask]
-    _add(sheet, q, high * front * left, value, variance)
-    _add(sheet, q + _SUMS, high * front * right, value, variance)
-    _add(sheet, q + row, high * back * left, value, variance)
-    _add(sheet, q + row + _SUMS, high * back * right, value, variance)
 
 
 @kernel
@@ -201,10 +158,10 @@ def _add_drop(
         sheet = sheets[c & (sheets.shape[0] - 1)]
         for b in range(b0, b1 + 1):
             wzy = wz * shared(y - b, across[1])
-            q = (b + margin) * row + (a0 + margin) * _SUMS
+            q = (b + margin) * row + (a0 + margin) * SUMS
             for a in range(a0, a1 + 1):
-                _add(sheet, q, wzy * shared(x - a, across[0]), value, variance)
-                q += _SUMS
+                add(sheet, np.uint64(q), wzy * shared(x - a, across[0]), value, variance)
+                q += SUMS
 
 
 @kernel
@@ -231,12 +188,12 @@ def _add_by_distance(
         sheet = sheets[c & (sheets.shape[0] - 1)]
         for b in range(line - reach, line + reach + 1):
             dy = (y - b) * voxel[1]
-            q = (b + margin) * row + (column - reach + margin) * _SUMS
+            q = (b + margin) * row + (column - reach + margin) * SUMS
             for a in range(column - reach, column + reach + 1):
                 dx = (x - a) * voxel[0]
                 w = weight * distance_weight(method, dx, dy, dz, radius, reach)
-                _add(sheet, q, w, value, variance)
-                q += _SUMS
+                add(sheet, np.uint64(q), w, value, variance)
+                q += SUMS
 
 
 @kernel
@@ -252,7 +209,7 @@ def _finish(
     _, ny, nx = data.shape
     if plane >= 0:
         for b in range(ny):
-            q = (b + margin) * row + margin * _SUMS
+            q = (b + margin) * row + margin * SUMS
             for a in range(nx):
                 w = sheet[q]
                 if w != 0.0:
@@ -261,7 +218,7 @@ def _finish(
                 else:
                     data[plane, b, a] = np.nan
                     stat[plane, b, a] = np.nan
-                q += _SUMS
+                q += SUMS
     sheet[:] = 0.0
 
 

@@ -167,10 +167,15 @@ def reached_spaxels(
     """
     nz, ny, nx = shape
     reached = np.zeros((n_exposures, ny, nx), np.bool_)
+    missing = np.full((ny, nx), n_exposures)
     for c in range(nz):
         for b in range(ny):
             for a in range(nx):
+                if missing[b, a] == 0:
+                    continue
                 cell = (c * ny + b) * nx + a
                 for k in range(start[cell], start[cell + 1]):
-                    reached[slit[k] >> 11, b, a] = True
+                    exposure = slit[k] >> 11
+                    missing[b, a] -= int(not reached[exposure, b, a])
+                    reached[exposure, b, a] = True
     return reached

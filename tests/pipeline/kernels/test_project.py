@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from pipeline.kernels.project import (
     celestial_from_plane,
+    linear_planes,
     native_from_plane,
     plane_from_celestial,
     plane_from_native,
@@ -58,6 +59,25 @@ def test_native_coordinates_are_those_of_astropy():
 def test_native_coordinates_return(x, y):
     plane = plane_from_native(*native_from_plane(np.array([x]), np.array([y])))
     assert_allclose(np.array(plane)[:, 0], (x, y), atol=1e-4)
+
+
+@pytest.mark.parametrize("farthest", [9e-4, 0.02])
+def test_the_plane_is_exact_in_all_directions(farthest):
+    """Against the functions of numpy, to the last bit but one of float32."""
+    phi = np.linspace(-2 * np.pi, 2 * np.pi, 4001).astype("f4")
+    depth = -np.linspace(0.0, farthest, len(phi)).astype("f4")
+    radius = np.degrees(np.tan(-depth.astype(float))) * 3600
+    wanted = radius * np.sin(phi.astype(float)), -radius * np.cos(phi.astype(float))
+    for found, exact in zip(plane_from_native(phi, depth), wanted, strict=True):
+        assert (np.abs(found - exact) <= np.spacing(np.abs(exact).astype("f4"))).all()
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_planes_are_those_of_plain_numpy(kind):
+    wavelength = np.linspace(4700, 9300, 1001).astype(kind)
+    exact = (wavelength.astype(float) * 1.0001 - 4750.0) / 1.25
+    found = linear_planes(wavelength, 1.0001, 4750.0, 1.25)
+    np.testing.assert_array_equal(found, exact.astype("f4"))
 
 
 def test_the_tangent_point():
