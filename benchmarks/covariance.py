@@ -34,21 +34,17 @@ def noise_factors(
     n = len(data)
     deviation = (data - np.nanmean(data, axis=0)) * np.sqrt(n / (n - 1))
     deviation[:, ~blank] = np.nan
+    mean = np.nanmean(stat, axis=0)
     for side, n_planes in BOXES:
-        squares, variances, number = 0.0, 0.0, 0
-        for off, variance in zip(deviation, stat, strict=True):
-            sums = summed(off, n_planes, side)
-            expected = summed(variance, n_planes, side)
-            told = noise_factor(header, side**2, n_planes)
-            with np.errstate(invalid="ignore"):
-                good = np.abs(sums) < OUTLIER * told * np.sqrt(expected)
-            squares += float((sums[good] ** 2).sum())
-            variances += float(expected[good].sum())
-            number += int(good.sum())
-        if number:
-            found = float(np.sqrt(squares / variances))
+        told = noise_factor(header, side**2, n_planes)
+        expected = summed(mean, n_planes, side)
+        pulls = np.stack([summed(off, n_planes, side) for off in deviation])
+        pulls /= np.sqrt(expected)
+        good = np.abs(pulls) < OUTLIER * told
+        if good.any():
+            found = float(np.sqrt(np.mean(pulls[good] ** 2)))
             label = f"{side} x {side} x {n_planes} planes"
-            yield label, number, found, told
+            yield label, int(good.sum()), found, told
 
 
 def summed(values: NDArray[np.float32], n_planes: int, side: int) -> NDArray[np.float64]:

@@ -143,7 +143,7 @@ def ours_alone(call: str, name: str) -> Iterator[Reason]:
     """Yield the reasons for what the genuine pipeline does not tell of a cube."""
     for word in ("EXP# NCOSMIC", "EXP# IFU# NCOSMIC"):
         yield Reason(call, f"{name} {word}", "QC EXP# NCOSMIC", may_lack=True)
-    for word in ("NOISE BOX#", "NOISE BIN#"):
+    for word in ("NOISE BOX#", "NOISE BIN#", "NOISE LAM#", "NOISE LAM# BOX10"):
         yield Reason(call, f"{name} {word}", "noise of sums over voxels", may_lack=True)
 
 

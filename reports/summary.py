@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoenix.measure import plane_wavelengths
-from pipeline.algorithms.covariance import noise_factor
+from pipeline.algorithms.covariance import spectrum_factors
 from pipeline.spec import CubeFrame, blocks
 
 CLEAN_WINDOWS = ((5300.0, 5400.0), (6050.0, 6150.0), (6690.0, 6790.0), (8110.0, 8210.0))
@@ -83,7 +83,8 @@ def summarise(cube: CubeFrame, size: int = 64) -> CubeSummary:
     inside = np.isfinite(white)
     faint = inside & (white <= np.median(white[inside])) if inside.any() else inside
     low, high = _clean_window(wavelength)
-    shared = noise_factor(cube.header, int(np.count_nonzero(aperture & inside)))
+    n_spaxels = int(np.count_nonzero(aperture & inside))
+    shared = spectrum_factors(cube.header, n_spaxels, wavelength)
 
     source, variance, blank = (np.full(len(wavelength), np.nan) for _ in range(3))
     window_data, window_stat = [], []

@@ -4,15 +4,21 @@ A pixel adds to several voxels, so their errors are correlated, and the sum over
 aperture is noisier than its variances say. How much is measured on the resampling
 itself: white noise in place of the data of all pixels goes through the same grid, weights
 and kernels, at a few places of the spectrum.
+
+Where pixels lie halfway between voxels STAT is up to two times lower, along each axis,
+than where they lie on them, but a sum over many voxels has the same noise. So the ratio of
+the two varies over the field and the spectrum, and its mean is what a sum anywhere needs:
+the noise is divided by STAT around it before products are averaged.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Grid
 from pipeline.algorithms.resample import (
@@ -28,18 +34,27 @@ from pipeline.spec import Pixels, Value
 SIZES = (2, 3, 5, 10, 20)
 """Sides of square apertures [spaxel], and numbers of planes, whose factors are told."""
 
-_RANGE = (0.1, 0.9)
+PARTS = 8
+"""Parts of the spectrum in which the factor of `PART_SIZE` is told, too."""
+
+PART_SIZE = 10
+"""Side of the aperture whose factor is told in parts of the spectrum [spaxel]."""
+
+_RANGE = (0.02, 0.98)
 """Where the noise is measured, in parts of the spectrum."""
 
 _VOXELS_PER_LAG = 12_000
 """Voxels that are looked at for each covariance: for 0.5 % in the factors."""
 
-_PLACES = (3, 24)
-"""Fewest and most places in the spectrum."""
+_PLACES = 3 * PARTS
+"""Places in the spectrum: the lie of slices on the rows of the grid changes along it."""
 
 _LOUDEST = 4.0
 """Variance over the median one from which voxels are left out: at the rim, and where
 weights of both signs nearly cancel (``lanczos``), one of which would outweigh all."""
+
+_AROUND = 5
+"""Side of the box in which the variance around a voxel is averaged [voxel]."""
 
 _TALLEST = 8
 """Planes of a place at most: never more than a slab of the cube takes."""
@@ -47,16 +62,19 @@ _TALLEST = 8
 
 @dataclass(frozen=True)
 class Covariance:
-    """Mean covariance of two voxels, over the mean variance that their STAT tells.
+    """Mean covariance of two voxels, over the variance that STAT tells around them.
 
     Parameters
     ----------
     by_lag : float64[2 lz + 1, 2 ly + 1, 2 lx + 1]
         By their distance in planes, rows and columns; at distance zero it is 1 if the
         variance is honest.
+    parts
+        The same of parts of the spectrum, by their mean wavelength [Angstrom].
     """
 
     by_lag: NDArray[np.float64]
+    parts: Mapping[float, "Covariance"] = field(default_factory=dict)
 
     def factor(self, n_planes: int, n_rows: int, n_columns: int) -> float:
         """Return the noise of the sum over a box over the root of its summed STAT.
@@ -77,6 +95,10 @@ class Covariance:
             words[f"{prefix} NOISE BOX{n}"] = self.factor(1, n, n)
         for n in SIZES:
             words[f"{prefix} NOISE BIN{n}"] = self.factor(n, 1, 1)
+        for k, (wavelength, part) in enumerate(sorted(self.parts.items()), 1):
+            words[f"{prefix} NOISE LAM{k}"] = wavelength
+            factor = part.factor(1, PART_SIZE, PART_SIZE)
+            words[f"{prefix} NOISE LAM{k} BOX{PART_SIZE}"] = factor
         return words
 
 
@@ -102,6 +124,37 @@ def noise_factor(
     along the spectrum multiply.
     """
     return _along(header, "BOX", n_spaxels**0.5) * _along(header, "BIN", n_planes)
+
+
+def spectrum_factors(
+    header: Mapping[str, Value], n_spaxels: float, wavelengths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the `noise_factor` of an aperture in single planes of a cube.
+
+    Parameters
+    ----------
+    header, n_spaxels
+        As for `noise_factor`.
+    wavelengths : float64[n]
+        Of the planes [Angstrom].
+
+    Notes
+    -----
+    What a factor exceeds 1 by varies along the spectrum by the same share for apertures
+    of all sizes. A header without factors of parts of the spectrum has the mean one.
+    """
+    factor = noise_factor(header, n_spaxels)
+    usual = noise_factor(header, PART_SIZE**2)
+    known = {}
+    for keyword, value in header.items():
+        place, _, name = keyword.partition(" BOX")
+        if "NOISE LAM" in place and name == str(PART_SIZE) and place in header:
+            known[float(header[place])] = float(value)
+    if not known or usual <= 1.0:
+        return np.full(len(wavelengths), factor)
+    places = sorted(known)
+    there = np.interp(wavelengths, places, [known[place] for place in places])
+    return np.asarray(1.0 + (factor - 1.0) * (there - 1.0) / (usual - 1.0))
 
 
 def _along(header: Mapping[str, Value], kind: str, n: float) -> float:
@@ -144,17 +197,43 @@ def measure_covariance(
             for k, e in enumerate(exposures)
         ]
         data, _, stat = make_slab(noisy, grid, settings, rows).planes
-        loud = ~(stat < _LOUDEST * np.nanmedian(stat)) if np.isfinite(stat).any() else True
-        return lagged_sums(np.where(loud, np.float32(np.nan), data), stat, reach)
+        if np.isfinite(stat).any():
+            stat[~(stat < _LOUDEST * np.nanmedian(stat))] = np.nan
+        level = around(stat)
+        return lagged_sums(data / np.sqrt(level), stat / level, reach)
 
-    total = np.zeros((3, *(2 * n + 1 for n in reach)))
-    for part in map_ordered(sums, _places(exposures, grid, reach)):
-        total += part
-    products, numbers, variances = total
-    if not variances[reach] > 0:
-        return Covariance(np.ones((1, 1, 1)))
-    mean = variances[reach] / numbers[reach]
+    places = _places(exposures, grid, reach)
+    found = np.array(list(map_ordered(sums, places)))
+    parts = {}
+    for of_part in np.array_split(np.arange(len(places)), min(PARTS, len(places))):
+        planes = [0.5 * (places[k].start + places[k].stop - 1) for k in of_part]
+        part = _covariance(found[of_part].sum(axis=0))
+        if part is not None:
+            parts[float(grid.wavelength(np.array(planes)).mean())] = part
+    whole = _covariance(found.sum(axis=0))
+    return replace(whole, parts=parts) if whole else Covariance(np.ones((1, 1, 1)))
+
+
+def _covariance(sums: NDArray[np.float64]) -> Covariance | None:
+    """Return the mean products of `lagged_sums` over the mean variance, if there is any."""
+    products, numbers, variances = sums
+    middle = tuple(n // 2 for n in numbers.shape)
+    if not variances[middle] > 0:
+        return None
+    mean = variances[middle] / numbers[middle]
     return Covariance(products / np.maximum(numbers, 1.0) / mean)
+
+
+def around(stat: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of the finite neighbours of each finite voxel, NaN for others.
+
+    It follows how pixels lie on the grid, but not a single voxel of low variance, which
+    would outweigh the others.
+    """
+    there = np.isfinite(stat)
+    share = uniform_filter(there.astype(np.float32), _AROUND, mode="constant")
+    mean = uniform_filter(np.where(there, stat, 0), _AROUND, mode="constant")
+    return np.where(there, mean / np.where(there, share, 1), np.nan).astype(np.float32)
 
 
 def lags(grid: Grid, settings: Resampling) -> tuple[int, int, int]:
@@ -179,9 +258,8 @@ def _places(
     n_pixels = sum(exposure.pixels.table.n_rows for exposure in exposures)
     filled = max(min(ny * nx, n_pixels / nz), 1.0)
     wanted = _VOXELS_PER_LAG * n_lags / filled
-    height = min(int(np.clip(wanted / _PLACES[0], reach[0] + 1, _TALLEST)), nz)
-    n_places = int(np.clip(wanted / height, *_PLACES))
-    starts = np.linspace(*_RANGE, n_places) * (nz - height)
+    height = min(int(np.clip(wanted / _PLACES, reach[0] + 1, _TALLEST)), nz)
+    starts = np.linspace(*_RANGE, _PLACES) * (nz - height)
     return [slice(k, k + height) for k in np.unique(starts.astype(int)).tolist()]
 
 

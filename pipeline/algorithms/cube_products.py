@@ -177,6 +177,8 @@ def cube_qc(prefix: str) -> tuple[QC, ...]:
         ("EXP# IFU# NCOSMIC", "", "Those of one IFU.", True),
         ("NOISE BOX#", "", "Noise of a sum over # x # spaxels, relative to STAT.", True),
         ("NOISE BIN#", "", "Noise of a sum over # planes, relative to STAT.", True),
+        ("NOISE LAM#", "Angstrom", "Wavelength of a part of the spectrum.", True),
+        ("NOISE LAM# BOX10", "", "NOISE BOX10 of that part.", True),
     )
     return tuple(
         QC(f"QC {prefix} {name}", product, unit, doc, optional)
