@@ -200,7 +200,8 @@ def measure_covariance(
         if np.isfinite(stat).any():
             stat[~(stat < _LOUDEST * np.nanmedian(stat))] = np.nan
         level = around(stat)
-        return lagged_sums(data / np.sqrt(level), stat / level, reach)
+        noise = np.divide(data, np.sqrt(level), dtype=np.float32)
+        return lagged_sums(noise, stat / level, reach)
 
     places = _places(exposures, grid, reach)
     found = np.array(list(map_ordered(sums, places)))
