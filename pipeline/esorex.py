@@ -24,6 +24,7 @@ from pipeline.commandline import (
     read_recipe_options,
 )
 from pipeline.errors import BadInput
+from pipeline.formats.readahead import begin_reading
 
 if TYPE_CHECKING:
     from pipeline.outputs import Produced
@@ -84,6 +85,8 @@ def _command(line: CommandLine) -> int:
         return _show(manual.usage())
     if options["params"] and not line.recipe:
         return _show("Parameters:\n\n" + manual.settings(options))
+    if not options["help"] and not options["man-page"]:
+        begin_reading(line.recipe_options)
     from pipeline.runner import find_recipe, load_recipes
 
     if options["recipes"]:

@@ -8,7 +8,7 @@ with ``pread`` in whatever blocks are asked for; nothing stays in memory.
 import os
 import sys
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
+from pipeline.formats.readahead import read_pieces
 from pipeline.formats.scan import Unit, scan
 from pipeline.kernels.words import swap
 from pipeline.spec import BadInput, Pixels, Segment, Table, blocks
@@ -128,12 +129,19 @@ class PixelTableFile:
         """Read ranges of rows of columns, one after the other, in native byte order."""
         if not names:
             return
+        columns = [(self._columns[n], c) for n, c in zip(names, out, strict=True)]
         fd = os.open(self.path, os.O_RDONLY)
         try:
-            for name, column in zip(names, out, strict=True):
-                _fill_column(fd, self._columns[name], parts, column)
+            words = [(place, column) for place, column in columns if place.is_words]
+            pieces = [p for place, column in words for p in _pieces(place, parts, column)]
+            read_pieces(fd, pieces)
+            for place, column in columns:
+                if not place.is_words:
+                    _fill_column(fd, place, parts, column)
         finally:
             os.close(fd)
+        for _, column in words if sys.byteorder == "little" else []:
+            swap(column.view(np.uint32))
 
     @cached_property
     def _columns(self) -> dict[str, "_Place"]:
@@ -227,20 +235,25 @@ def _fetch(fd: int, place: _Place, rows: slice) -> NDArray[Any]:
 
 
 def _fill_column(fd: int, place: _Place, parts: Sequence[slice], out: NDArray[Any]) -> None:
-    """Read ranges of rows of one column into an array; words of 4 bytes without a copy."""
+    """Read ranges of rows of one column into an array."""
     first = 0
     for rows in parts:
         last = first + rows.stop - rows.start
-        if not place.is_words:
-            values = _fetch(fd, place, rows)
-            out[first:last] = values.view(np.uint32) if values.dtype.kind == "i" else values
-        elif last > first:
-            target = out[first:last]
-            if os.preadv(fd, [target.data], place.offset + 4 * rows.start) != target.nbytes:
-                raise OSError("the file ends within its rows")
+        values = _fetch(fd, place, rows)
+        out[first:last] = values.view(np.uint32) if values.dtype.kind == "i" else values
         first = last
-    if place.is_words and sys.byteorder == "little":
-        swap(out.view(np.uint32))
+
+
+def _pieces(
+    place: _Place, parts: Sequence[slice], out: NDArray[Any]
+) -> Iterator[tuple[int, memoryview]]:
+    """Yield where ranges of rows of a column of words stand, and the room for each."""
+    room, first = out.view(np.uint8).data, 0
+    for rows in parts:
+        last = first + 4 * (rows.stop - rows.start)
+        if last > first:
+            yield place.offset + 4 * rows.start, room[first:last]
+        first = last
 
 
 def _split_by_exposure(

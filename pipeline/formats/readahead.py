@@ -1,0 +1,81 @@
+"""Files on their way from the disk while something else is done.
+
+A file that is not in memory comes fast if much of it is asked for at a time, and costs
+nothing if the processor has other work meanwhile.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_TAG = "PIXTABLE"
+"""First letters of the tags of files of which recipes need every byte."""
+
+_AT_ONCE = 8 << 20
+"""Bytes that the system is asked for at a time [byte]."""
+
+_SHARE = 4
+"""Part of the memory of the machine that may be filled, as a divisor."""
+
+
+def read_pieces(fd: int, pieces: Iterable[tuple[int, memoryview]]) -> None:
+    """Fill the room for pieces of a file; all that must come from the disk comes at once.
+
+    Parameters
+    ----------
+    fd
+        Of the file.
+    pieces
+        Where each begins [byte], and its room.
+
+    Raises
+    ------
+    OSError
+        If the file ends before.
+    """
+    for position, room in [p for p in pieces if not _read_or_ask(fd, *p)]:
+        if os.preadv(fd, [room], position) != room.nbytes:
+            raise OSError("the file ends within its rows")
+
+
+def _read_or_ask(fd: int, position: int, room: memoryview) -> bool:
+    """Fill the room if the piece is in memory; else have the system begin to read it."""
+    with suppress(OSError):  # not in memory, or a file system that cannot tell
+        if os.preadv(fd, [room], position, os.RWF_NOWAIT) == room.nbytes:
+            return True
+    os.posix_fadvise(fd, position, room.nbytes, os.POSIX_FADV_WILLNEED)
+    return False
+
+
+def begin_reading(words: Sequence[str]) -> None:
+    """Have the system read the pixel tables of sets of frames, while Python still starts.
+
+    ``words``: of a command line; what is no readable set of frames is passed over.
+    """
+    ahead = threading.Thread(target=_read_ahead, args=(words,), daemon=True)
+    ahead.start()
+
+
+def _read_ahead(words: Sequence[str]) -> None:
+    """Ask for the pixel tables piece by piece, unless they would fill the memory."""
+    left = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _SHARE
+    for path in _pixel_tables(words):
+        with suppress(OSError), path.open("rb") as file:
+            size = min(os.fstat(file.fileno()).st_size, left)
+            left -= size
+            for start in range(0, size, _AT_ONCE):
+                os.posix_fadvise(file.fileno(), start, _AT_ONCE, os.POSIX_FADV_WILLNEED)
+
+
+def _pixel_tables(words: Sequence[str]) -> Iterator[Path]:
+    """Yield the files that sets of frames tag as pixel tables."""
+    for word in words:
+        lines: list[str] = []
+        with suppress(OSError, UnicodeDecodeError):
+            lines = [] if word.startswith("-") else Path(word).read_text().splitlines()
+        for line in lines:
+            name, *tags = line.split("#")[0].split()[:2] or [""]
+            if tags and tags[0].startswith(_TAG):
+                yield Path(os.path.expandvars(name)).expanduser()
