@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.spectrum import place_between
+from pipeline.kernels.spectrum import AT_ONCE, find_places
 
 
 @kernel
@@ -30,7 +30,13 @@ def shift_by_spectrum(
     shift_x, shift_y : float64[n_shifts]
         What is added [pix], beyond the ends the last value; two or more.
     """
-    for i in range(x.shape[0]):
-        k, rest = place_between(wavelength[i], first, step, shift_x.shape[0])
-        x[i] += shift_x[k] * (1.0 - rest) + shift_x[k + 1] * rest
-        y[i] += shift_y[k] * (1.0 - rest) + shift_y[k + 1] * rest
+    before, rest = np.empty(AT_ONCE, np.int32), np.empty(AT_ONCE)
+    last = np.int32(shift_x.shape[0] - 1)
+    for start in range(0, x.shape[0], AT_ONCE):
+        some = slice(start, min(start + AT_ONCE, x.shape[0]))
+        right, up = x[some], y[some]
+        find_places(wavelength[some], first, step, shift_x.shape[0], before, rest)
+        for i in range(right.shape[0]):
+            k, behind = np.uint32(before[i]), np.uint32(min(before[i] + 1, last))
+            right[i] += shift_x[k] * (1.0 - rest[i]) + shift_x[behind] * rest[i]
+            up[i] += shift_y[k] * (1.0 - rest[i]) + shift_y[behind] * rest[i]

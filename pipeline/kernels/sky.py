@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
+from pipeline.kernels.spectrum import AT_ONCE, find_places
 
 _SIXTH = 1.0 / 6.0
+_ONE, _TWO = np.uint32(1), np.uint32(2)
 
 
 @kernel
@@ -86,19 +88,32 @@ def subtract_spectra(
     noise : float32[n_samples]
         Variance of all spectra, linear between the samples.
     """
-    last = spectra.shape[1] - 1
-    for i in range(data.shape[0]):
-        row = row_of[origin[i] & np.uint32(0x7FF)]
-        if row < 0:
-            continue
-        place = min(max((float(wavelength[i]) - first) / step, 0.0), float(last))
-        j = min(max(int(place), 1), last - 2)
-        t = place - j
-        stat[i] += noise[j] * (1.0 - t) + noise[j + 1] * t
-        before, after = t * (t - 1.0), (t + 1.0) * (t - 2.0)
-        data[i] -= (
-            spectra[row, j - 1] * (before * (2.0 - t) * _SIXTH)
-            + spectra[row, j] * (after * (t - 1.0) * 0.5)
-            - spectra[row, j + 1] * (after * t * 0.5)
-            + spectra[row, j + 2] * (before * (t + 1.0) * _SIXTH)
-        )
+    n = spectra.shape[1]
+    samples, last = spectra.reshape(-1), np.int32(n - 3)
+    number, rest = np.empty(AT_ONCE, np.int32), np.empty(AT_ONCE)
+    share = np.empty((4, AT_ONCE))
+    for start in range(0, data.shape[0], AT_ONCE):
+        some = slice(start, min(start + AT_ONCE, data.shape[0]))
+        light, variance, label = data[some], stat[some], origin[some]
+        find_places(wavelength[some], first, step, n, number, rest)
+        for i in range(light.shape[0]):
+            j = min(max(number[i], np.int32(1)), last)
+            t = rest[i] + (number[i] - j)
+            before, after = t * (t - 1.0), (t + 1.0) * (t - 2.0)
+            number[i], rest[i] = j, t
+            share[0, i] = before * (2.0 - t) * _SIXTH
+            share[1, i] = after * (t - 1.0) * 0.5
+            share[2, i] = -after * t * 0.5
+            share[3, i] = before * (t + 1.0) * _SIXTH
+        for i in range(light.shape[0]):
+            row = row_of[label[i] & np.uint32(0x7FF)]
+            if row < 0:
+                continue
+            near, at = np.uint32(number[i]), np.uint32(row * n + number[i])
+            variance[i] += noise[near] * (1.0 - rest[i]) + noise[near + _ONE] * rest[i]
+            light[i] -= (
+                samples[at - _ONE] * share[0, i]
+                + samples[at] * share[1, i]
+                + samples[at + _ONE] * share[2, i]
+                + samples[at + _TWO] * share[3, i]
+            )
