@@ -114,7 +114,7 @@ class PixelTable(Frame, Protocol):
     def fill(self, parts: Sequence[slice], out: Pixels) -> None:
         """Read several ranges of rows, one after the other, into columns of their length.
 
-        Each range lies within one segment.
+        Each range lies within one segment. Columns without any room are left out.
         """
 
     def flat_spectrum(self) -> Table | None:

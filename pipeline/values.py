@@ -44,13 +44,16 @@ class Pixels(NamedTuple):
 
 
 def copy_rows(read: Callable[[slice], Pixels], parts: Sequence[slice], out: Pixels) -> None:
-    """Copy what is read of several ranges of rows into columns, one after the other."""
+    """Copy what is read of several ranges of rows into columns, one after the other.
+
+    Columns without any room are left out.
+    """
     first = 0
     for rows in parts:
         pixels = read(rows)
         there = out.rows(slice(first, first + len(pixels.data)))
         for target, column in zip(there, pixels, strict=True):
-            target[:] = column
+            target[:] = column[: len(target)]
         first += len(pixels.data)
 
 

@@ -8,6 +8,7 @@ is read is checked at both ends, so that no pixel can be missed.
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +23,9 @@ Result = TypeVar("Result")
 
 Step = Callable[[Pixels], Pixels]
 """One step of a reduction; it may change the arrays it is given."""
+
+PLACES = ("xpos", "ypos", "wavelength")
+"""Columns that tell where pixels lie."""
 
 _WINDOW = 128
 """Rows of a window: more than one detector row of a slice."""
@@ -76,7 +80,7 @@ class Sampled:
     def samples(self) -> Sequence[_Samples]:
         """Samples of all segments, taken once."""
         if not self._known:
-            look = map_ordered(self._sample, self.table.segments)
+            look = map_ordered(partial(self._sample, ("wavelength",)), self.table.segments)
             self._known[:] = [samples for samples, _ in look]
         return self._known
 
@@ -87,22 +91,25 @@ class Sampled:
         highest = max(samples.high[-1] for samples in self.samples)
         return self.table.n_rows / max(highest - lowest, 1.0)
 
-    def windows(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
+    def windows(
+        self, use: Callable[[Pixels], Result], columns: Sequence[str] = Pixels._fields
+    ) -> Iterator[Result]:
         """Yield what ``use`` makes of sampled windows of each segment, in threads.
 
         It gets their pixels within the limits of wavelength, where there are any. Both
-        ends of a segment, or of what the limits leave of it, are among them.
+        ends of a segment, or of what the limits leave of it, are among them. Columns but
+        for these, which include the wavelength, are empty.
         """
 
         def look(segment: Segment) -> tuple[_Samples, list[Result]]:
-            samples, pixels = self._sample(segment)
+            samples, pixels = self._sample(columns, segment)
             rows = samples.guess(self.low, self.high)
             if rows != slice(segment.start, segment.stop):
-                pixels = self._windows_within(rows)
+                pixels = self._windows_within(rows, columns)
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
             if not inside.any():
                 return samples, []
-            return samples, [use(Pixels._make(column[inside] for column in pixels))]
+            return samples, [use(_chosen(pixels, inside))]
 
         known = []
         for samples, results in map_ordered(look, self.table.segments):
@@ -112,33 +119,35 @@ class Sampled:
 
     def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the lowest and the highest x and y of the windows, float64[2] each."""
-        ends = np.array(list(self.windows(_ends)), np.float64).reshape(-1, 2, 2)
+        ends = np.array(list(self.windows(_ends, PLACES)), np.float64).reshape(-1, 2, 2)
         return ends[:, 0].min(axis=0, initial=np.inf), ends[:, 1].max(
             axis=0, initial=-np.inf
         )
 
-    def _sample(self, segment: Segment) -> tuple[_Samples, Pixels]:
-        """Read windows of rows of a segment."""
+    def _sample(self, columns: Sequence[str], segment: Segment) -> tuple[_Samples, Pixels]:
+        """Read windows of rows of a segment, some columns of them."""
         parts = _spread(slice(segment.start, segment.stop))
-        pixels = self._read(parts)
+        pixels = self._read(parts, columns)
         first = np.cumsum([0, *(part.stop - part.start for part in parts[:-1])])
         low = np.minimum.reduceat(pixels.wavelength, first)
         high = np.maximum.reduceat(pixels.wavelength, first)
         rising = (np.maximum.accumulate(ends).tolist() for ends in (low, high))
         return _Samples(segment, [part.start for part in parts], *rising), pixels
 
-    def _windows_within(self, rows: slice) -> Pixels:
+    def _windows_within(self, rows: slice, columns: Sequence[str]) -> Pixels:
         """Read windows spread over the rows that the limits leave, and much of the ends.
 
         The rows are a guess: the limits lie a few windows inside it.
         """
         width = min(8 * _WINDOW, rows.stop - rows.start)
         ends = [slice(end, end + width) for end in (rows.start, rows.stop - width)]
-        return self._read([*_spread(rows), *ends])
+        return self._read([*_spread(rows), *ends], columns)
 
-    def _read(self, parts: Sequence[slice]) -> Pixels:
-        """Return several ranges of rows, one after the other."""
-        pixels = _with_room(sum(part.stop - part.start for part in parts))
+    def _read(
+        self, parts: Sequence[slice], columns: Sequence[str] = Pixels._fields
+    ) -> Pixels:
+        """Return several ranges of rows, one after the other; other columns are empty."""
+        pixels = _with_room(sum(part.stop - part.start for part in parts), columns)
         self.table.fill(parts, pixels)
         return pixels
 
@@ -186,9 +195,15 @@ def _ends(window: Pixels) -> list[list[np.float32]]:
     return [[x.min(), y.min()], [x.max(), y.max()]]
 
 
-def _with_room(n: int) -> Pixels:
-    """Return columns for some pixels, not filled."""
-    return Pixels._make(np.empty(n, kind) for kind in COLUMN_TYPES)
+def _with_room(n: int, columns: Sequence[str]) -> Pixels:
+    """Return columns for some pixels, not filled; those not named are empty."""
+    kinds = zip(Pixels._fields, COLUMN_TYPES, strict=True)
+    return Pixels._make(np.empty(n if name in columns else 0, k) for name, k in kinds)
+
+
+def _chosen(pixels: Pixels, inside: NDArray[np.bool_]) -> Pixels:
+    """Return the pixels that are inside; empty columns stay empty."""
+    return Pixels._make(column[inside[: len(column)]] for column in pixels)
 
 
 def _spread(rows: slice) -> list[slice]:

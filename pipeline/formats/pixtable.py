@@ -126,10 +126,9 @@ class PixelTableFile:
     def _read(
         self, names: Sequence[str], parts: Sequence[slice], out: Sequence[NDArray[Any]]
     ) -> None:
-        """Read ranges of rows of columns, one after the other, in native byte order."""
-        if not names:
-            return
-        columns = [(self._columns[n], c) for n, c in zip(names, out, strict=True)]
+        """Read ranges of rows of columns that have room, in native byte order."""
+        wanted = [(n, c) for n, c in zip(names, out, strict=True) if len(c)]
+        columns = [(self._columns[n], c) for n, c in wanted]
         fd = os.open(self.path, os.O_RDONLY)
         try:
             words = [(place, column) for place, column in columns if place.is_words]

@@ -35,18 +35,18 @@ def read_pieces(fd: int, pieces: Iterable[tuple[int, memoryview]]) -> None:
     OSError
         If the file ends before.
     """
-    for position, room in [p for p in pieces if not _read_or_ask(fd, *p)]:
+    missing = []
+    for position, room in pieces:
+        try:
+            n_bytes = os.preadv(fd, [room], position, os.RWF_NOWAIT)
+        except OSError:  # not in memory, or a file system that cannot tell
+            n_bytes = 0
+        if n_bytes != room.nbytes:
+            os.posix_fadvise(fd, position, room.nbytes, os.POSIX_FADV_WILLNEED)
+            missing.append((position, room))
+    for position, room in missing:
         if os.preadv(fd, [room], position) != room.nbytes:
             raise OSError("the file ends within its rows")
-
-
-def _read_or_ask(fd: int, position: int, room: memoryview) -> bool:
-    """Fill the room if the piece is in memory; else have the system begin to read it."""
-    with suppress(OSError):  # not in memory, or a file system that cannot tell
-        if os.preadv(fd, [room], position, os.RWF_NOWAIT) == room.nbytes:
-            return True
-    os.posix_fadvise(fd, position, room.nbytes, os.POSIX_FADV_WILLNEED)
-    return False
 
 
 def begin_reading(words: Sequence[str]) -> None:

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.algorithms.slab import Sampled, run_steps
+from pipeline.algorithms.exposure import merge
+from pipeline.algorithms.slab import PLACES, Sampled, run_steps
+from pipeline.formats.cards import Keywords
+from pipeline.formats.pixtable import open_pixtable
+from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.memory import MemoryPixels
 from pipeline.spec import Pixels
 from tests.pipeline.slice_pixels import slice_pixels
@@ -65,6 +69,28 @@ def test_cut_to_the_range_of_interest(table):
     assert found.min() >= 5100.0 and found.max() <= 5200.0
     assert len(found) == np.sum(abs(table.pixels.wavelength - 5150.0) <= 50.0)
     assert not list(Sampled(table, 100.0, 200.0).windows(len))
+
+
+@pytest.mark.parametrize("limits", [(0.0, np.inf), (5100.0, 5200.0)])
+def test_windows_have_the_columns_that_are_asked_for(table, tmp_path, limits):
+    stored = stored_table(tmp_path / "p.fits", table)
+    whole = list(Sampled(table, *limits).windows(lambda window: window))
+    for source in (table, stored, merge([stored])):
+        sampled = Sampled(source, *limits)
+        places = list(sampled.windows(lambda window: window, PLACES))
+        for window, full in zip(places, whole, strict=True):
+            for name, column in window._asdict().items():
+                wanted = getattr(full, name) if name in PLACES else []
+                assert_array_equal(column, wanted)
+        found = sampled.read(5100.0, 5110.0)  # by what the windows told
+        assert_array_equal(found.data, Sampled(table, *limits).read(5100.0, 5110.0).data)
+
+
+def stored_table(path, table):
+    writer = PixelTableProduct(path, Keywords(table.header), table.n_rows, unit="count")
+    writer.write(slice(0, table.n_rows), table.pixels)
+    writer.close()
+    return open_pixtable(path, "PIXTABLE_OBJECT")
 
 
 def test_one_pixel():
