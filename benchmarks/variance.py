@@ -107,9 +107,12 @@ def simulate(folder: Path) -> None:
 
 
 def cubes(
-    reduction: Reduction, folder: Path, n: int, methods: Sequence[str]
+    reduction: Reduction, folder: Path, n: int, methods: Sequence[str], fraction: float
 ) -> dict[str, Realised]:
-    """Return, for each sky method, the cubes of the first exposure and of all combined."""
+    """Return, for each sky method, the cubes of the first exposure and of all combined.
+
+    ``n``: number of realisations; ``fraction``: of the field that is taken as sky.
+    """
     exposures = list(objects(MINI))[:N_COMBINED]
     planes: dict[str, list[tuple[Floats, Floats, fits.Header]]] = {}
     scratch = folder / "realisation"
@@ -122,7 +125,11 @@ def cubes(
             given = {**raw, **master, "OBJECT": [path]}
             tables.append(_tables(reduction.call("scibasic object", where, given)))
         for method in methods:
-            options = {"skymethod": method, "save": "cube,individual"}
+            options = {
+                "skymethod": method,
+                "save": "cube,individual",
+                "skymodel_fraction": fraction,
+            }
             reduced = []
             for number, found in enumerate(tables):
                 where = _emptied(scratch / f"{method} {number}")
@@ -209,6 +216,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/variance"))
     parser.add_argument("--realisations", type=int, default=20)
     parser.add_argument("--methods", nargs="+", default=METHODS, help="of sky subtraction")
+    parser.add_argument("--fraction", type=float, default=0.1, help="of the field: sky")
     options = parser.parse_args()
     folder = options.folder.resolve()
     simulate(folder / "raw")
@@ -216,13 +224,14 @@ def main() -> None:
     modelled = "subtract-model" in options.methods
     reduction.calibrate((*CALIBRATION, *(SKY if modelled else ())))
     methods = ["none", *(m for m in options.methods if m != "none")]
-    results = cubes(reduction, folder, options.realisations, methods)
+    n, fraction = options.realisations, options.fraction
+    results = cubes(reduction, folder, n, methods, fraction)
     print(f"{'cube':20s}{'voxels':10s}{'number':>9s}{'slope':>8s}{'median':>8s}")
     for name, (data, stat, _) in results.items():
         unsubtracted = results["none" + (COMBINED if name.endswith(COMBINED) else "")]
         kinds = groups(np.nanmean(unsubtracted.data, axis=0))
         ratio, _ = honesty(data, stat)
-        typical = _median_of_chi_squared(options.realisations - 1)
+        typical = _median_of_chi_squared(n - 1)
         for kind, mask in zip(Groups._fields, kinds, strict=True):
             values = ratio[mask & np.isfinite(ratio)]
             slope, median = float(np.mean(values)), float(np.median(values)) / typical
