@@ -185,9 +185,9 @@ def sky_level(cube: Cube, spaxels: NDArray[np.bool_]) -> Floats:
     """Return the level of the sky in each plane and column, float64[nz, nx].
 
     A line along x, since the twilight that stands for an even sky is brighter on one side
-    of the field, by 0.6 %. It is fitted to the values of some spaxels that are not off by
-    more than `CLIP` errors: by least squares, since photon noise is skewed and its median
-    too low.
+    of the field (0.6 % from middle to rim). It is fitted to the values of some spaxels that
+    are not off by more than `CLIP` errors: by least squares, since photon noise is skewed
+    and its median too low.
     """
     x = np.nonzero(spaxels)[1]
     data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
