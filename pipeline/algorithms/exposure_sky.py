@@ -146,10 +146,8 @@ def _without(sky: FieldSky, continuum: Columns) -> FieldSky:
 def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> tuple[SkyLines, Noise]:
     """Return lines with the fluxes that a sky shows, and their noise."""
     lines = SkyLines.of(known, float(sky.wavelength[0]), float(sky.wavelength[-1]))
-    fitted, variance = fit_sky_lines(
-        sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf)
-    )
-    return fitted, (sky.wavelength, variance)
+    fitted = fit_sky_lines(sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf))
+    return fitted.lines, (sky.wavelength, fitted.variance())
 
 
 def _of_both(lines: Noise, continuum: Mapping[str, Any]) -> Noise:

@@ -15,7 +15,7 @@ from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
 from pipeline.algorithms.pointing import spaxel
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
-from pipeline.kernels.field_image import add_to_image
+from pipeline.kernels.field_image import add_to_image, find_elements
 from pipeline.parallel import map_ordered
 from pipeline.spec import Header, Pixels, Segment, Value, blocks
 
@@ -204,11 +204,14 @@ class FieldExposure:
 
     def walk(self) -> Iterator[Pixels]:
         """Yield the pixels, processed, in blocks; threads prepare them."""
+        yield from self.process(lambda pixels: pixels)
 
-        def prepare(rows: slice) -> Pixels:
-            return run_steps(
-                self.pixels.read_between(rows, self.low, self.high), self.steps
-            )
+    def process(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
+        """Yield what ``use`` makes of the processed pixels, in blocks, in threads."""
+
+        def prepare(rows: slice) -> Result:
+            pixels = self.pixels.read_between(rows, self.low, self.high)
+            return use(run_steps(pixels, self.steps))
 
         parts: Iterable[slice] = blocks(self.pixels.n_rows, BLOCK)
         if self.every > 1:
@@ -249,9 +252,6 @@ class FieldExposure:
 
     def image(self) -> NDArray[np.float32]:
         """Return the mean around the middle wavelength, float32[ny, nx]; NaN if unseen."""
-        _, ny, nx = self.grid.shape
-        sums = np.zeros((1, ny, nx, 2))
-        level = np.zeros((1, 1, 1))
         low, high = self.extent.wavelength
         middle = 0.5 * (low + high)
         edges = np.clip(
@@ -263,21 +263,24 @@ class FieldExposure:
             return run_steps(pixels, self.steps)
 
         _ = self.placed.pixels.samples  # read once, before threads ask for them
-        for pixels in map_ordered(prepare, range(N_STRIPES)):
-            _add(pixels, self.grid.corner, level, sums)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(sums[0, ..., 1] / sums[0, ..., 0], np.float32)
+        return mean_image(self.grid, map_ordered(prepare, range(N_STRIPES)))
 
 
-def _add(
-    pixels: Pixels,
-    corner: tuple[float, float],
-    level: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> None:
-    """Add pixels of all wavelengths to an image without rejection."""
-    x, y, wavelength, data, dq, stat, _ = pixels
+def mean_image(grid: FieldGrid, parts: Iterable[Pixels]) -> NDArray[np.float32]:
+    """Return the mean of all pixels in each element of a field, without rejection.
+
+    Returns
+    -------
+    float32[ny, nx]
+        NaN where there are no pixels.
+    """
+    _, ny, nx = grid.shape
+    sums, level = np.zeros((1, ny * nx, 2)), np.zeros((1, 1))
     nothing = (0.0, 1.0, np.zeros(1))
-    add_to_image(
-        x, y, wavelength, data, stat, dq, corner, nothing, (0.0, 1e6, 1e6), level, 0.0, sums
-    )
+    for x, y, wavelength, data, dq, stat, _ in parts:
+        element = find_elements(x, y, data, dq, grid.corner, (ny, nx))
+        columns = element, wavelength, data, stat
+        add_to_image(*columns, nothing, (0.0, 1e6, 1e6), level, 0.0, sums)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        image = sums[0, :, 1] / sums[0, :, 0]
+    return np.asarray(image.reshape(ny, nx), np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 
+from pipeline.algorithms.splines import spline_matrix, spline_weights
 from pipeline.kernels.normal import substitute
 
 Floats = NDArray[np.float64]
@@ -80,20 +81,9 @@ class Knots:
         i = np.clip(np.floor(t).astype(int), 0, self.n - 1)
         total = sum(
             weight * np.take_along_axis(coefficients, i + a, axis=-1)
-            for a, weight in enumerate(_spline_weights(np.where(inside, t - i, 0.0)))
+            for a, weight in enumerate(spline_weights(np.where(inside, t - i, 0.0)))
         )
         return np.where(inside, total, 0.0)
-
-
-def _spline_weights(u: Floats) -> tuple[Floats, ...]:
-    """Return the values of the four cubic B-splines at places in an interval, 0 to 1."""
-    v = 1 - u
-    return (
-        v**3 / 6,
-        (4 + u * u * (3 * u - 6)) / 6,
-        (4 + v * v * (3 * v - 6)) / 6,
-        u**3 / 6,
-    )
 
 
 class Wavelengths:
@@ -114,11 +104,7 @@ class Wavelengths:
         """Return the B-splines at wavelengths, float64[n_wavelengths, n]."""
         inside = np.clip(wavelength, self.low, self.high)
         t = (inside - self.low) / (self.high - self.low) * self._n
-        i = np.minimum(t.astype(int), self._n - 1)
-        found = np.zeros((len(t), self.n))
-        for a, weight in enumerate(_spline_weights(t - i)):
-            found[np.arange(len(t)), i + a] = weight
-        return found
+        return spline_matrix(t, self._n)
 
     def own(self, wavelength: Floats) -> Floats:
         """Return the polynomials of a slice, float64[n_wavelengths, SLICE_ORDER + 1]."""

@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.field import FieldExposure, mean_image
 from pipeline.algorithms.lsf import Lsf, lsf_of
 from pipeline.algorithms.oh_lines import listed_lines
 from pipeline.algorithms.sky_spectrum import sky_limits
 from pipeline.algorithms.slab import run_steps
-from pipeline.kernels.field_image import add_to_image
 from pipeline.kernels.raman import line_light, subtract_uneven
 from pipeline.spec import BadInput, Columns, Pixels, TableFrame
 
@@ -230,23 +229,11 @@ def _sky(
     The light as far as it is known does not count: otherwise the sky would be where there
     is little of it, and it would be underestimated.
     """
-    image = _image(field, pixels)
-    without = _image(field, light(pixels._replace(data=pixels.data.copy())))
+    image = mean_image(field.grid, [pixels])
+    without = mean_image(field.grid, [light(pixels._replace(data=pixels.data.copy()))])
     limits = sky_limits(without, ignore, fraction)
     mask = np.isfinite(without) & (without >= limits[0]) & (without <= limits[1])
     return FeatureSky(image, mask if allowed is None else mask & allowed, limits)
-
-
-def _image(field: FieldExposure, pixels: Pixels) -> NDArray[np.float32]:
-    """Return the mean of the pixels in each element of the field; NaN where is none."""
-    _, ny, nx = field.grid.shape
-    sums = np.zeros((1, ny, nx, 2))
-    level, nothing = np.zeros((1, ny, nx)), (0.0, 1.0, np.zeros(1))
-    x, y, wavelength, data, dq, stat, _ = pixels
-    columns = (x, y, wavelength, data, stat, dq, field.grid.corner)
-    add_to_image(*columns, nothing, (0.0, 1e6, 1e6), level, 0.0, sums)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[0, ..., 1] / sums[0, ..., 0], np.float32)
 
 
 def _inside(pixels: Pixels, mask: NDArray[np.bool_], field: FieldExposure) -> Pixels:

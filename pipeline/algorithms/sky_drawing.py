@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 
 from pipeline.algorithms.lsf import SliceLsf
 from pipeline.algorithms.sky_lines import SkyLines
+from pipeline.algorithms.splines import spline_matrix
 
 Array = NDArray[np.float64]
 
@@ -109,6 +109,6 @@ class LineDrawing:
     def continuum(self) -> list[Array]:
         """Return the cubic B-splines that stand for the continuum."""
         low, high = self._x[0], self._x[-1]
-        inner = np.linspace(low, high, max(round((high - low) / KNOTS), 1) + 1)
-        knots = np.concatenate([[low] * 3, inner, [high] * 3])
-        return list(BSpline.design_matrix(self._x, knots, 3).toarray().T)
+        n = max(round((high - low) / KNOTS), 1)
+        place = (self._x - low) / (high - low) * n
+        return list(np.ascontiguousarray(spline_matrix(place, n).T))

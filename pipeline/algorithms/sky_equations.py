@@ -1,11 +1,12 @@
 """Normal equations of the fit of sky lines, and the noise of what follows from it."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csc_array, csr_array
+
+from pipeline.kernels.windows import products, quadratic_forms
 
 Array = NDArray[np.float64]
 
@@ -16,7 +17,7 @@ RIDGE = 1e-10
 class LineEquations:
     """A weighted least-squares problem, some of whose coefficients are expected to be 1.
 
-    Most columns are single lines, which few bins see: the matrix is sparse.
+    Most columns are single lines, which few bins see.
 
     Parameters
     ----------
@@ -31,20 +32,18 @@ class LineEquations:
     def __init__(
         self, columns: Sequence[Array], weight: Array, n_parts: int, freedom: float
     ) -> None:
-        matrix = _side_by_side([column * weight for column in columns])
-        expected = np.where(np.arange(len(columns)) < n_parts, freedom**-2.0, 0.0)
-        norm = np.sqrt((matrix**2).sum(axis=0) + expected)
+        self._columns, self._weight = _windows(columns), weight**2
+        self._expected = np.where(np.arange(len(columns)) < n_parts, freedom**-2.0, 0.0)
+        normal = products(*self._columns, self._weight) + np.diag(self._expected)
+        norm = np.sqrt(np.diag(normal))
         norm[norm == 0] = 1.0
-        self._matrix, self._weight, self._norm = csr_array(matrix / norm), weight, norm
-        self._expected = expected / norm
-        normal = (self._matrix.T @ self._matrix).toarray()
-        normal += np.diag(expected / norm**2 + RIDGE)
-        self._factor = cho_factor(normal)
+        self._norm = norm
+        self._normal = normal / np.outer(norm, norm) + np.diag(np.full(len(norm), RIDGE))
 
     def solve(self, data: Array) -> Array:
         """Return the coefficients for a spectrum, float64[n], 0 where there is no data."""
-        target = self._matrix.T @ (data * self._weight) + self._expected
-        return np.asarray(cho_solve(self._factor, target) / self._norm)
+        target = self._columns.times(data * self._weight) + self._expected
+        return np.asarray(np.linalg.solve(self._normal, target / self._norm) / self._norm)
 
     def noise(self, effects: Sequence[Array], stat: Array) -> Array:
         """Return the variance that the noise of the spectrum has in what is fitted.
@@ -64,17 +63,36 @@ class LineEquations:
             Its variance in each bin, that is ``J C J^T`` with the covariance C of the
             coefficients.
         """
-        noisy = csr_array(self._matrix * (self._weight * np.sqrt(stat))[:, np.newaxis])
-        spread = cho_solve(self._factor, (noisy.T @ noisy).toarray())
-        covariance = cho_solve(self._factor, spread.T) / np.outer(self._norm, self._norm)
-        jacobian = _side_by_side(effects)
-        return np.asarray(jacobian.multiply(jacobian @ covariance).sum(axis=1), np.float64)
+        scale = np.outer(self._norm, self._norm)
+        noisy = products(*self._columns, self._weight**2 * stat) / scale
+        spread = np.linalg.solve(self._normal, noisy)
+        covariance = np.linalg.solve(self._normal, spread.T) / scale
+        return np.asarray(quadratic_forms(*_windows(effects), covariance, stat.size))
 
 
-def _side_by_side(columns: Sequence[Array]) -> csr_array:
-    """Return columns that are mostly zero as a matrix."""
-    rows = [np.flatnonzero(column) for column in columns]
-    values = [column[there] for column, there in zip(columns, rows, strict=True)]
-    starts = np.cumsum([0, *(len(there) for there in rows)])
-    parts = np.concatenate(values), np.concatenate(rows), starts
-    return csr_array(csc_array(parts, shape=(len(columns[0]), len(columns))))
+class _Windows(NamedTuple):
+    """Columns that are mostly zero, see `pipeline.kernels.windows`."""
+
+    values: Array
+    bounds: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    def times(self, row: Array) -> Array:
+        """Return the sums of the products of each column with a row, float64[n]."""
+        starts = zip(self.first, self.bounds[:-1], self.bounds[1:], strict=True)
+        return np.array(
+            [self.values[low:high] @ row[at : at + high - low] for at, low, high in starts]
+        )
+
+
+def _windows(columns: Sequence[Array]) -> _Windows:
+    """Return columns without the zeros at their ends."""
+    parts, first = [], []
+    for column in columns:
+        there = column != 0
+        low, behind = int(there.argmax()), int(there[::-1].argmax())
+        high = column.size - behind if there[low] else low
+        parts.append(column[low:high])
+        first.append(low)
+    bounds = np.cumsum([0, *(len(part) for part in parts)])
+    return _Windows(np.concatenate(parts), bounds, np.array(first, np.int64))

@@ -8,7 +8,7 @@ so leave the fluxes alone. Wings that the line spread function lacks do have one
 lines, smeared, take a share of the light. A spline stands for the continuum.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,29 @@ TINY = 1e-6
 """Factor of a group at least, so that it can come back in the next round."""
 
 
+@dataclass(frozen=True)
+class FittedLines:
+    """What a fit found.
+
+    ``lines``: with the fitted fluxes [data times Angstrom] and wavelengths.
+    """
+
+    lines: SkyLines
+    _equations: LineEquations = field(repr=False)
+    _effects: list[Array] = field(repr=False)
+    _stat: Array = field(repr=False)
+
+    def variance(self) -> Array:
+        """Return the variance of the spectrum of these lines, float64[n].
+
+        It is what the noise of the sky leaves in it.
+        """
+        return self._equations.noise(self._effects, self._stat)
+
+
 def fit_sky_lines(
     wavelength: Array, data: Array, stat: Array, lines: SkyLines, lsf: SliceLsf
-) -> tuple[SkyLines, Array]:
+) -> FittedLines:
     """Fit the fluxes of the groups and a shift of all wavelengths.
 
     Parameters
@@ -54,10 +74,8 @@ def fit_sky_lines(
 
     Returns
     -------
-    SkyLines
-        With the fitted fluxes [data times Angstrom] and wavelengths.
-    float64[n]
-        Variance of the spectrum of these lines that the noise of the sky leaves in it.
+    FittedLines
+        The lines, and on demand the noise of their spectrum.
 
     Raises
     ------
@@ -100,7 +118,7 @@ def fit_sky_lines(
     nothing = np.zeros_like(data)
     effects = [*parts, *[nothing] * len(spline), *shapes[:2], *[nothing] * len(shapes[2:])]
     effects += drawing.powers(before, len(wings))
-    return lines, equations.noise(effects, np.where(good, stat, 0.0))
+    return FittedLines(lines, equations, effects, np.where(good, stat, 0.0))
 
 
 def sky_continuum(

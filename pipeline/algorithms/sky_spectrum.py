@@ -1,5 +1,6 @@
 """Where an exposure shows sky, and the spectrum of the sky there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,12 @@ from numpy.typing import NDArray
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.field_mask import mask_on_field
 from pipeline.flags import Flag
-from pipeline.kernels.field_image import add_to_image, add_to_spectrum
-from pipeline.spec import BadInput, ImageFrame, Planes
+from pipeline.kernels.field_image import (
+    add_to_image,
+    add_to_spectrum,
+    find_elements,
+)
+from pipeline.spec import BadInput, ImageFrame, Pixels, Planes
 
 CHUNK = 150.0
 """Width of the ranges of wavelength in which elements of the image are compared with
@@ -154,6 +159,10 @@ def observe_sky(
 
 Chunks = tuple[float, float, float]
 Bins = tuple[float, float]
+ElementPixels = tuple[
+    NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
+]
+"""Image element, wavelength [Angstrom], value and variance of pixels."""
 
 
 @dataclass(frozen=True)
@@ -245,12 +254,36 @@ def _first_look(
     image = np.zeros((*level.shape, 2))
     spectrum = np.zeros((n_bins, 3))
     none = np.zeros(n_bins)
-    corner = field.grid.corner
-    for x, y, wavelength, data, dq, stat, _ in field.walk():
-        columns = (x, y, wavelength, data, stat, dq, corner)
-        add_to_image(*columns, (*bins, none), chunks, level, 0.0, image)
-        add_to_spectrum(*columns, allowed, bins, none, 0.0, spectrum)
+    for columns in _in_elements(field):
+        _add_to_image(columns, (*bins, none), chunks, level, 0.0, image)
+        add_to_spectrum(*columns, allowed.ravel(), bins, none, 0.0, spectrum)
     return image, np.asarray(spectrum[:, 1] / np.maximum(spectrum[:, 0], 1.0))
+
+
+def _in_elements(field: FieldExposure) -> Iterator[ElementPixels]:
+    """Yield the pixels of an exposure in blocks, with the image element of each."""
+    _, ny, nx = field.grid.shape
+
+    def find(pixels: Pixels) -> ElementPixels:
+        x, y, wavelength, data, dq, stat, _ = pixels
+        element = find_elements(x, y, data, dq, field.grid.corner, (ny, nx))
+        return element, wavelength, data, stat
+
+    yield from field.process(find)
+
+
+def _add_to_image(
+    columns: ElementPixels,
+    spectrum: tuple[float, float, NDArray[np.float64]],
+    chunks: Chunks,
+    level: NDArray[np.float64],
+    kappa: float,
+    sums: NDArray[np.float64],
+) -> None:
+    """Add pixels to an image, float64[n_chunks, ny, nx, 2]."""
+    n_chunks = len(sums)
+    flat = level.reshape(n_chunks, -1), kappa, sums.reshape(n_chunks, -1, 2)
+    add_to_image(*columns, spectrum, chunks, *flat)
 
 
 def _white_light(sums: NDArray[np.float64], chunks: Chunks) -> NDArray[np.float32]:
@@ -273,9 +306,8 @@ def _image_sums(
 ) -> NDArray[np.float64]:
     """Return the sums of the image without deviant pixels."""
     image = np.zeros((*level.shape, 2))
-    for x, y, wavelength, data, dq, stat, _ in field.walk():
-        columns = (x, y, wavelength, data, stat, dq, field.grid.corner)
-        add_to_image(*columns, (*bins, spectrum), chunks, level, kappa, image)
+    for columns in _in_elements(field):
+        _add_to_image(columns, (*bins, spectrum), chunks, level, kappa, image)
     return image
 
 
@@ -288,9 +320,8 @@ def _spectrum_sums(
 ) -> NDArray[np.float64]:
     """Return the sums of the spectrum inside a mask."""
     sums = np.zeros((reference.size, 3))
-    for x, y, wavelength, data, dq, stat, _ in field.walk():
-        columns = (x, y, wavelength, data, stat, dq, field.grid.corner)
-        add_to_spectrum(*columns, chosen, bins, reference, kappa, sums)
+    for columns in _in_elements(field):
+        add_to_spectrum(*columns, chosen.ravel(), bins, reference, kappa, sums)
     return sums
 
 

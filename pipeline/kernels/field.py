@@ -28,7 +28,7 @@ def shift_by_spectrum(
     first, step
         Wavelength of the first shift and the step between shifts [Angstrom].
     shift_x, shift_y : float64[n_shifts]
-        What is added [pix], beyond the ends the last value; two or more.
+        What is added [pix], beyond the ends the last value.
     """
     before, rest = np.empty(AT_ONCE, np.int32), np.empty(AT_ONCE)
     last = np.int32(shift_x.shape[0] - 1)

@@ -10,6 +10,9 @@ AT_ONCE = 512
 """Pixels whose places in a spectrum are found together: vector instructions do that, and
 few enough for the fastest cache."""
 
+_FAR = 1e30
+"""Beyond all wavelengths, and finite [Angstrom]."""
+
 
 @kernel
 def at_wavelength(
@@ -64,6 +67,39 @@ def find_places(
         place = place if place < last else last
         before[i] = np.int32(place)
         rest[i] = place - before[i]
+
+
+@kernel
+def interval_at(
+    wavelength: float, first: float, step: float, n: int
+) -> tuple[int, int, float, float]:
+    """Return between which values of a spectrum a wavelength lies, and where they are.
+
+    Pixels that follow each other have nearly the same wavelength: it lies in the same
+    interval for many, for which it need not be looked for again.
+
+    Parameters
+    ----------
+    wavelength
+        Where [Angstrom].
+    first, step
+        Wavelength of the first value and the step between values [Angstrom].
+    n
+        Number of values.
+
+    Returns
+    -------
+    int, int, float, float
+        Numbers of the values before and after it, and their wavelengths (from the first,
+        below the second); beyond the ends both are the last value.
+    """
+    last = first + (n - 1) * step
+    if wavelength >= last:
+        return n - 1, n - 1, last, _FAR
+    if not wavelength >= first:
+        return 0, 0, -_FAR, first
+    k = min(int((wavelength - first) / step), n - 2)
+    return k, k + 1, first + k * step, first + (k + 1) * step
 
 
 @kernel

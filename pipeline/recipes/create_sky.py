@@ -134,7 +134,7 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
         float(sky.wavelength[0]),
         float(sky.wavelength[-1]),
     )
-    lines, _ = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, lsf)
+    lines = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, lsf).lines
     given = frames.get("SKY_CONTINUUM", ())
     continuum: Mapping[str, Any] = (
         given[0].read("CONTINUUM").columns

@@ -69,7 +69,7 @@ def test_good_lines_in_range_are_taken_and_groups_numbered_anew():
 
 def test_fluxes_are_exact_without_noise():
     data, stat = observed()
-    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
     assert_allclose(found.flux, known().flux * FACTOR, rtol=3e-3)
     assert_allclose(found.wavelength, known().wavelength, atol=3e-3)
 
@@ -77,7 +77,7 @@ def test_fluxes_are_exact_without_noise():
 @pytest.mark.parametrize("shift", [-0.2, 0.1])
 def test_a_shift_is_found_and_does_not_change_fluxes(shift):
     data, stat = observed(shift=shift)
-    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
     assert_allclose(found.wavelength - known().wavelength, shift, atol=0.01)
     assert_allclose(found.flux, known().flux * FACTOR, rtol=0.01)
 
@@ -89,7 +89,7 @@ def test_wings_that_the_line_spread_function_lacks_count():
     data = smooth(WAVELENGTH)
     for shape, share in ((core, 0.85), (wings, 0.15)):
         data = data + shape.draw(lines.wavelength, share * flux, 5500.0, STEP, 960)
-    found, _ = fit_sky_lines(WAVELENGTH, data, np.full(960, 0.01), lines, LSF)
+    found = fit_sky_lines(WAVELENGTH, data, np.full(960, 0.01), lines, LSF).lines
     assert_allclose(found.flux, flux, rtol=0.01)
 
 
@@ -97,7 +97,7 @@ def test_noise_does_not_bias_fluxes():
     pulls = []
     for seed in range(12):
         data, stat = observed(0.5, seed=seed)
-        found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+        found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
         pulls.append(found.flux / (known().flux * FACTOR) - 1)
     assert_allclose(np.mean(pulls, axis=0), 0.0, atol=0.01)
 
@@ -106,9 +106,10 @@ def test_the_noise_of_the_lines_is_what_fits_of_many_noises_scatter_by():
     shape, drawn, told = LSF.over_bins(STEP), [], []
     for seed in range(100):
         data, stat = observed(3.0, seed=seed)
-        lines, variance = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+        fitted = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+        lines = fitted.lines
         drawn.append(shape.draw(lines.wavelength, lines.flux, 5500.0, STEP, 960))
-        told.append(variance)
+        told.append(fitted.variance())
     found, expected = np.var(drawn, axis=0, ddof=1), np.mean(told, axis=0)
     bright = expected > 0.2 * expected.max()
     assert bright.sum() > 20
@@ -119,13 +120,13 @@ def test_unknown_bins_do_not_matter():
     data, stat = observed()
     data[::7] = np.nan
     stat[3::50] = 0.0
-    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
     assert_allclose(found.flux, known().flux * FACTOR, rtol=5e-3)
 
 
 def test_missing_lines_become_faint_not_negative():
     data, stat = observed(factor=FACTOR * (known().group != 1))
-    found, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    found = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
     assert 0.0 < found.flux[4] < 1e-3 * 120.0
     assert_allclose(found.flux[:4], (known().flux * FACTOR)[:4], rtol=5e-3)
 
@@ -151,7 +152,7 @@ def test_continuum_is_what_is_left():
 
 def test_continuum_has_no_noise_unless_asked_for():
     data, stat = observed(2.0)
-    lines, _ = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF)
+    lines = fit_sky_lines(WAVELENGTH, data, stat, known(), LSF).lines
     quiet, loud = (
         sky_continuum(seen(data, 4.0), lines, LSF, STEP, smooth=leave_out)
         for leave_out in (True, False)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.kernels.spectrum import (
     at_wavelength,
+    interval_at,
     local_cubic,
     multiply_by_spectrum,
     running_moments,
@@ -20,6 +21,35 @@ def test_interpolation_is_numpys(wavelength: float, seed: int) -> None:
     assert at_wavelength(wavelength, 5000.0, 40.0, values) == pytest.approx(
         expected, abs=1e-9
     )
+
+
+@given(st.floats(4000, 10000), st.integers(1, 60))
+def test_a_wavelength_lies_in_its_interval(wavelength: float, n: int) -> None:
+    places = 5000 + 40.0 * np.arange(n)
+    a, b, low, high = interval_at(wavelength, 5000.0, 40.0, n)
+    assert low <= wavelength < high
+    if a == b:
+        assert (a, low) == (n - 1, places[-1]) or (a, high) == (0, places[0])
+    else:
+        assert b == a + 1 and (low, high) == pytest.approx((places[a], places[b]))
+
+
+def test_pixels_in_any_order_get_the_factor_of_their_wavelength() -> None:
+    rng = np.random.default_rng(3)
+    wavelength = rng.uniform(4900, 5700, 3000).astype(np.float32)
+    curve = rng.uniform(0.5, 2.0, 60)
+    for used in (wavelength, np.sort(wavelength)):
+        data, stat = np.ones(3000, np.float32), np.ones(3000, np.float32)
+        multiply_by_spectrum(used, data, stat, 5000.0, 10.0, curve)
+        expected = np.interp(used, 5000 + 10.0 * np.arange(60), curve)
+        np.testing.assert_allclose(data, expected, rtol=1e-6)
+
+
+def test_one_value_is_a_constant() -> None:
+    wavelength = np.array([4000, 5000, 6000], np.float32)
+    data, stat = np.ones(3, np.float32), np.ones(3, np.float32)
+    multiply_by_spectrum(wavelength, data, stat, 5000.0, 10.0, np.array([3.0]))
+    assert (data == 3.0).all() and (stat == 9.0).all()
 
 
 def test_variance_goes_with_the_square() -> None:
