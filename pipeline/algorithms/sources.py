@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from pipeline.algorithms.neighbourhoods import between, highest, mean_around, opened
+from pipeline.kernels.groups import label_groups
 
 _THRESHOLDS = (5.0, 4.0, 3.0)
 """Tried one after the other until something is found [sigma] (genuine pipeline)."""
@@ -50,20 +52,31 @@ def find_sources(image: NDArray[np.float32]) -> list[Source]:
         return []
     signal = np.where(np.isfinite(image), image - level, 0.0)
     for threshold in _THRESHOLDS:
-        bright = ndimage.binary_opening(signal > threshold * sigma)
-        labels, n = ndimage.label(bright)
+        labels, n = label_groups(opened(signal > threshold * sigma))
         if n:
             break
-    smooth = ndimage.uniform_filter(signal, 3)
+    smooth = mean_around(signal)
     found = []
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
-        group = labels[box] == number
-        corner = box[0].start, box[1].start
-        for own in _parts(group, smooth[box], sigma / 3):
-            y, x = ndimage.center_of_mass(np.where(own, signal[box], 0.0))
-            y, x = y + corner[0], x + corner[1]
+    for number in range(1, n + 1):
+        rows, columns = np.nonzero(labels == number)
+        corner = rows.min(), columns.min()
+        box = slice(corner[0], rows.max() + 1), slice(corner[1], columns.max() + 1)
+        for own in _parts(labels[box] == number, smooth[box], sigma / 3):
+            y, x = _centre(np.where(own, signal[box], 0.0), corner)
             found.append(Source(x + 1, y + 1, *_widths(signal, round(x), round(y))))
     return found
+
+
+def _centre(
+    light: NDArray[np.float64], corner: tuple[np.int64, np.int64]
+) -> tuple[float, float]:
+    """Return the row and the column of the centre of light in a box."""
+    y, x = np.indices(light.shape)
+    total = light.sum()
+    return (
+        float((light * y).sum() / total + corner[0]),
+        float((light * x).sum() / total + corner[1]),
+    )
 
 
 def _parts(
@@ -78,7 +91,7 @@ def _parts(
     smooth, sigma
         Smoothed image, without sky, and its noise.
     """
-    top = ndimage.maximum_filter(smooth, size=5)
+    top = highest(smooth, 2)
     peaks = np.argwhere(group & (smooth >= top))
     kept: list[NDArray[np.int64]] = []
     for peak in sorted(peaks, key=lambda p: -smooth[tuple(p)]):
@@ -101,8 +114,7 @@ def _apart(
 ) -> bool:
     """Tell whether there is a dip between two peaks that neither noise nor a lump makes."""
     n = 2 * int(np.abs(peak - brighter).max()) + 1
-    line = np.linspace(peak, brighter, n).T
-    lowest = float(ndimage.map_coordinates(smooth, line, order=1).min())
+    lowest = float(between(smooth, *np.linspace(peak, brighter, n).T).min())
     height = float(smooth[tuple(peak)])
     return lowest < min(_DIP * height, height - _DIP_SIGMA * sigma)
 
