@@ -24,6 +24,7 @@ from pipeline.spec import (
     Spaxels,
     Table,
     Value,
+    Writer,
     copy_rows,
 )
 
@@ -332,6 +333,9 @@ class MemoryOutputs:
     def of_ifu(self, ifu: int) -> Iterator["MemoryOutputs"]:  # noqa: ARG002
         """Return where products of one IFU are opened: here."""
         yield self
+
+    def complete(self, product: Writer) -> None:
+        """Do nothing: a product in memory has no file."""
 
     def image(
         self,

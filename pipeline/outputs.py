@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +21,7 @@ from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.formats.product import ProductFile
 from pipeline.formats.spool import SpooledImage
 from pipeline.formats.tables import TableProduct
+from pipeline.parallel import begin
 from pipeline.provenance import Origin, file_name
 from pipeline.spec import (
     QC,
@@ -32,6 +33,7 @@ from pipeline.spec import (
     Recipe,
     Spaxels,
     Value,
+    Writer,
 )
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,16 @@ class Kept:
 
 
 @dataclass
+class _Opened:
+    """A product under way; ``closed`` waits for its file, once nothing more comes."""
+
+    declared: Product
+    number: int | None
+    file: ProductFile
+    closed: Callable[[], None] | None = None
+
+
+@dataclass
 class FileOutputs:
     """Opens the products of one recipe call; implements `pipeline.spec.Outputs`.
 
@@ -85,7 +97,7 @@ class FileOutputs:
     origin: Origin
     ifu: int | None
     kept: Kept | None = None
-    _open: list[tuple[Product, int | None, ProductFile]] = field(default_factory=list)
+    _open: list["_Opened"] = field(default_factory=list)
     _done: list[Produced] = field(default_factory=list)
 
     @contextmanager
@@ -207,7 +219,7 @@ class FileOutputs:
         if product.kind != kind:
             raise ValueError(f"{tag} is declared as {product.kind}, not {kind}")
         name = file_name(product, number, self.ifu)
-        if any(file.path.name == name for _, _, file in self._open):
+        if any(opened.file.path.name == name for opened in self._open):
             raise ValueError(f"{name} is opened twice")
         words = self.origin.keywords(product, like, name)
         if self.ifu is not None:
@@ -216,7 +228,7 @@ class FileOutputs:
         words.update(header or {})
         words.comments.update(header.comments if isinstance(header, Keywords) else {})
         file = make(self.folder / name, words)
-        self._open.append((product, number, file))
+        self._open.append(_Opened(product, number, file))
         return file
 
     def _spare(self, tag: str) -> int:
@@ -224,26 +236,38 @@ class FileOutputs:
         declared = [q.name for q in self.recipe.qc if q.product == tag]
         return 40 + sum(48 if "SLICE#" in n else 4 if "#" in n else 1 for n in declared)
 
+    def complete(self, product: Writer) -> None:
+        """Have a thread bring a product to the disk; nothing more may come."""
+        opened = next(opened for opened in self._open if opened.file is product)
+        self._complete(opened.declared, opened.file)
+        opened.closed = begin(opened.file.close)
+
     def finish(self) -> list[Produced]:
         """Complete all products and say what there is."""
         produced = sorted(self._done, key=lambda p: (p.ifu or 0, p.tag, p.number or 0))
-        while self._open:
-            product, number, file = self._open[0]
-            self._complete(product, file)
-            file.close()
-            self._open.pop(0)
+        for opened in self._open:
+            if opened.closed is None:
+                self.complete(opened.file)
+        for opened in self._open:
+            assert opened.closed is not None
+            opened.closed()
+            file, tag = opened.file, opened.declared.tag
             if isinstance(file, KeptPixels):
                 assert self.kept is not None
-                self.kept.tables.append(file.table(product.tag, self.ifu))
+                self.kept.tables.append(file.table(tag, self.ifu))
                 continue
-            found = Produced(file.path, product.tag, self.ifu, number, dict(file.qc))
+            found = Produced(file.path, tag, self.ifu, opened.number, dict(file.qc))
             produced.append(found)
+        self._open.clear()
         return produced
 
     def abort(self) -> None:
         """Remove what is under way."""
-        for _, _, file in self._open:
-            file.abort()
+        for opened in self._open:
+            if opened.closed is not None:
+                with suppress(Exception):  # told already, or less than what was told
+                    opened.closed()
+            opened.file.abort()
         self._open.clear()
 
     def _complete(self, product: Product, file: ProductFile) -> None:

@@ -80,7 +80,7 @@ class _Task(Generic[Item, Result]):
     """A call that is either under way in the pool or still to be done by who waits.
 
     A call that is not left to the pool stays in its queue, maybe for long: it is emptied,
-    or else the queue would keep the data of the call in memory.
+    or else the queue would keep the data of the call and its result in memory.
     """
 
     def __init__(self, function: Callable[[Item], Result], item: Item) -> None:
@@ -114,6 +114,10 @@ class _Task(Generic[Item, Result]):
         future = self._own or self._future
         assert future is not None
         return future.result()
+
+    def forget(self) -> None:
+        """Let go of the result of a call that was done here."""
+        self._own = None
 
     def drop(self) -> None:
         """Prevent the call, or wait until it is over."""
@@ -163,7 +167,10 @@ def _first(window: deque[_Task[Item, Result]]) -> Result:
             break
         other.begin_here()
     window.popleft()
-    return task.result()
+    try:
+        return task.result()
+    finally:
+        task.forget()
 
 
 def run_all(
@@ -172,3 +179,17 @@ def run_all(
     """Call ``function`` on each item in threads, for its effect."""
     for _ in map_ordered(function, items, ahead):
         pass
+
+
+def begin(function: Callable[[], Result]) -> Callable[[], Result]:
+    """Call ``function`` in a thread, meanwhile; return what waits for its result.
+
+    Whoever waits does the call if no thread has begun it.
+    """
+    task: _Task[None, Result] = _Task(lambda _: function(), None)
+
+    def wait() -> Result:
+        task.begin_here()
+        return task.result()
+
+    return wait

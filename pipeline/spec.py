@@ -150,8 +150,8 @@ def table_of(frames: Frames, tag: str) -> Table | None:
 class Writer(Protocol):
     """A product under way.
 
-    ``header`` and ``qc`` may be filled until the run ends; ``qc`` takes names without
-    ``ESO`` (``QC BIAS MASTER1 RON``).
+    ``header`` and ``qc`` may be filled until the run ends, or the product is told to be
+    complete; ``qc`` takes names without ``ESO`` (``QC BIAS MASTER1 RON``).
     """
 
     @property
@@ -263,6 +263,12 @@ class Outputs(Protocol):
 
     def spool(self, shape: tuple[int, int]) -> AbstractContextManager[ImageSpool]:
         """Return where rows are kept that are not finished; gone when the context ends."""
+
+    def complete(self, product: Writer) -> None:
+        """Say that nothing more comes, so that its file is finished meanwhile.
+
+        Products of which nothing is said are when the run ends.
+        """
 
     def table(
         self,

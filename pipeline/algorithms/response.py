@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.smooth import Method, smooth_spectrum, windows
+from pipeline.algorithms.smooth import Method, smooth_spectrum, window_limits
 from pipeline.instrument import DISPERSION
+from pipeline.kernels.spectrum import running_medians
 from pipeline.spec import BadInput, Columns
 
 Array = NDArray[np.float64]
@@ -185,10 +186,8 @@ def _significant(wavelength: Array, flux: Array, variance: Array) -> NDArray[np.
     known = np.isfinite(flux) & (variance > 0)
     ratio = flux[known] / np.sqrt(variance[known])
     result = np.zeros(wavelength.size, np.bool_)
-    result[known] = [
-        np.median(ratio[a:b]) >= LEAST_SIGNAL
-        for a, b in windows(wavelength[known], SIGNAL_REACH)
-    ]
+    limits = window_limits(wavelength[known], SIGNAL_REACH)
+    result[known] = running_medians(ratio, *limits) >= LEAST_SIGNAL
     return result
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.spectrum import local_cubic, running_moments
+from pipeline.kernels.spectrum import local_cubic, running_medians, running_moments
 
 Method = Literal["none", "median", "ppoly"]
 
@@ -68,20 +68,13 @@ def smooth_spectrum(
         mean, deviation = running_moments(y, *window_limits(x, RUNNING_REACH))
         result.values[used], result.errors[used] = mean, np.hypot(e, deviation)
     else:
-        ranges = windows(x, RUNNING_REACH)
-        middle = [float(np.median(y[a:b])) for a, b in ranges]
+        limits = window_limits(x, RUNNING_REACH)
+        middle = running_medians(y, *limits)
         result.values[used] = middle
-        result.errors[used] = [
-            max(float(np.median(np.abs(y[a:b] - m))), float(np.median(e[a:b])))
-            for m, (a, b) in zip(middle, ranges, strict=True)
-        ]
+        ranges = zip(middle, *limits, strict=True)
+        spread = [float(np.median(np.abs(y[a:b] - m))) for m, a, b in ranges]
+        result.errors[used] = np.maximum(spread, running_medians(e, *limits))
     return result
-
-
-def windows(x: NDArray[np.float64], reach: float) -> list[tuple[int, int]]:
-    """Return the range of points within ``reach`` of each point."""
-    first, stop = window_limits(x, reach)
-    return list(zip(first.tolist(), stop.tolist(), strict=True))
 
 
 def window_limits(

@@ -7,6 +7,7 @@ travel with it, so a product repeats what its raw frame says about each keyword.
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CARD = 80
 BLOCK = 2880
+
+_REMEMBERED = 8192
+"""Cards; a product has a thousand."""
 
 _COMMENTARY = {"COMMENT", "HISTORY", "", "END", "CONTINUE"}
 _STRUCTURE = re.compile(
@@ -63,11 +67,13 @@ def read_cards(header: "fits.Header | Keywords") -> Keywords:
     return keywords
 
 
+@lru_cache(_REMEMBERED, typed=True)
 def card(keyword: str, value: Value, comment: str = "") -> str:
     """Return one card of 80 characters (more, with CONTINUE, for long strings).
 
     A comment that does not fit is cut, as is a long string under a ``HIERARCH``
-    keyword, where the standard has no CONTINUE.
+    keyword, where the standard has no CONTINUE. The products of a call have most of
+    their cards in common: they are remembered.
 
     Raises
     ------

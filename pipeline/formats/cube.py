@@ -126,7 +126,6 @@ class CubeProduct:
         self.qc: dict[str, Value] = {}
         self._spaxels = spaxels
         self._images: list[Extension] = []
-        self._complete = False
         self._planes = _PLANES if variance else _PLANES[:1]
         parts = [Part(product_keywords(header, {}), spare=spare)]
         for plane in self._planes:
@@ -159,17 +158,13 @@ class CubeProduct:
             for image in self._images:
                 self._file.append(image)
         self._file.close()
-        self._complete = True
         if self._spaxels is not None:
             cube = open_cube(self.path, "")
             as_euro3d(cube, self.path, self._spaxels, self._images)
 
     def abort(self) -> None:
         """Give the file up."""
-        if self._complete:
-            self.path.unlink(missing_ok=True)
-        else:
-            self._file.abort()
+        self._file.abort()
 
 
 def _image_units(name: str, image: Image2D, target: Value | None) -> Iterator[Extension]:

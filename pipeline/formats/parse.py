@@ -6,9 +6,13 @@ what ``astropy.io.fits.Header`` needs.
 """
 
 import re
+from functools import lru_cache
 
 from pipeline.formats.cards import CARD, Keywords
 from pipeline.spec import Value
+
+_REMEMBERED = 8192
+"""Cards; a product has a thousand."""
 
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?$")
@@ -46,8 +50,12 @@ def parse_header(text: str) -> Keywords:
     return keywords
 
 
+@lru_cache(_REMEMBERED)
 def _value(text: str) -> tuple[Value | None, str]:
-    """Return value and comment behind the equals sign."""
+    """Return value and comment behind the equals sign.
+
+    The frames of a call have most of their cards in common: they are remembered.
+    """
     if text.startswith("'"):  # nearly all strings are like this
         value, end, rest = text[1:].partition("'")
         rest = rest.lstrip()

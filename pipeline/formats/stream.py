@@ -180,12 +180,18 @@ class StreamedFits:
                 self._starts, _ = self._layout()
             write_all(self._fd, block, self._starts[i] - self._room[i])
         os.fsync(self._fd)
-        os.close(self._fd)
+        self._release()
 
     def abort(self) -> None:
-        """Give up: close and remove the file."""
-        os.close(self._fd)
+        """Give up: close and remove the file, complete or not."""
+        self._release()
         self.path.unlink(missing_ok=True)
+
+    def _release(self) -> None:
+        """Close the file, unless that was done."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def _put(self, extension: Extension) -> tuple[int, int]:
         """Write a unit behind all others; return where its data begin and end."""

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.normal import cholesky, substitute
+from pipeline.kernels.spread import median
 
 AT_ONCE = 512
 """Pixels whose places in a spectrum are found together: vector instructions do that, and
@@ -229,6 +230,29 @@ def running_moments(
             square += (y[k] - mean[i]) ** 2
         deviation[i] = np.sqrt(square / n)
     return mean, deviation
+
+
+@kernel
+def running_medians(
+    y: NDArray[np.float64], first: NDArray[np.int64], stop: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the medians of ranges of points, float64[m].
+
+    Parameters
+    ----------
+    y : float64[n]
+        Points.
+    first, stop : int64[m]
+        Half-open ranges, none of them empty.
+    """
+    m = first.shape[0]
+    medians = np.empty(m)
+    near = np.empty(y.shape[0])
+    for i in range(m):
+        n = stop[i] - first[i]
+        near[:n] = y[first[i] : stop[i]]
+        medians[i] = median(near, n)
+    return medians
 
 
 @kernel

@@ -179,22 +179,30 @@ def standard(frames: Frames, params: StandardParams, out: Outputs) -> None:
         merged = merge(tables)
         steps = refraction_step(merged.header, params.lambdaref)
         field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
+        if params.darcheck == "none":  # its file is finished while stars are measured
+            _write_cube(frames, params, field, {}, tables[0], count, out)
         stars = measure_stars(field, params.profile)
         name, reference = reference_spectrum(frames["STD_FLUX_TABLE"], merged.header)
         position = number(reference.header, "RA"), number(reference.header, "DEC")
         chosen = select_star(stars, params.select, *position)
-        words = _keywords(field)
         if params.darcheck != "none":
-            drift = largest_drift(stars[chosen], params.lambdaref)
-            words[DAR_CHECK] = drift * spaxel(merged.header)
-        straight = field
-        if params.darcheck == "correct":
-            left = residual_refraction(stars[chosen], params.lambdaref)
-            straight = replace(field, steps=(*steps, left))
-            words[DAR_CORRECTED] = params.lambdaref
-        _write_cube(frames, params, straight, words, tables[0], count, out)
+            straight, words = _straightened(field, stars[chosen], params)
+            _write_cube(frames, params, straight, words, tables[0], count, out)
         _write_fluxes(stars, chosen, field, tables[0], count, out)
         _write_response(frames, params, stars[chosen], reference, field, (count, name), out)
+
+
+def _straightened(
+    field: FieldExposure, star: FieldStar, params: StandardParams
+) -> tuple[FieldExposure, dict[str, Value]]:
+    """Return an exposure whose star drifts no more, if that is wanted, and keywords."""
+    drift = largest_drift(star, params.lambdaref)
+    words: dict[str, Value] = {DAR_CHECK: drift * spaxel(field.pixels.header)}
+    if params.darcheck == "check":
+        return field, words
+    left = residual_refraction(star, params.lambdaref)
+    straight = replace(field, steps=(*field.steps, left))
+    return straight, {**words, DAR_CORRECTED: params.lambdaref}
 
 
 def _filters(frames: Frames, params: StandardParams) -> list[Filter]:
@@ -230,7 +238,7 @@ def _write_cube(
         grid.shape,
         unit="count",
         wcs=grid.wcs(),
-        header=words,
+        header={**_keywords(field), **words},
         like=like,
         number=count,
     )
@@ -243,6 +251,7 @@ def _write_cube(
             for image in mosaic.images
         }
     )
+    out.complete(writer)
 
 
 def _write_fluxes(

@@ -5,7 +5,7 @@ import weakref
 import pytest
 
 from pipeline import parallel
-from pipeline.parallel import map_ordered, memory_budget, memory_gb, run_all
+from pipeline.parallel import begin, map_ordered, memory_budget, memory_gb, run_all
 
 
 @pytest.fixture(params=[1, 2, 4], autouse=True)
@@ -97,3 +97,50 @@ def test_a_call_that_is_over_is_forgotten():
 
     found = list(map_ordered(lambda i: outer(i)(), range(4)))
     assert found == [None] * 4
+
+
+def test_a_result_that_was_taken_is_forgotten():
+    """Also where the pool is busy and never takes the call from its queue."""
+
+    class Data:
+        pass
+
+    busy, free = threading.Event(), threading.Event()
+
+    def block():
+        busy.set()
+        free.wait(10)
+
+    waits = [begin(block) for _ in range(parallel.n_threads() - 1)]
+    if waits:
+        busy.wait(10)
+    found = [weakref.ref(data) for data in map_ordered(lambda _: Data(), range(4))]
+    assert [ref() for ref in found[:-1]] == [None] * 3
+    free.set()
+    for wait in waits:
+        wait()
+
+
+def test_what_was_begun_is_done_once_and_waited_for(threads):
+    where = []
+
+    def slow():
+        time.sleep(0.05)
+        where.append(threading.current_thread())
+        return 7
+
+    wait = begin(slow)
+    if threads > 1:
+        time.sleep(0.02)  # the thread has taken it
+    assert (wait(), wait()) == (7, 7)
+    assert len(where) == 1
+    assert (where[0] is threading.main_thread()) == (threads == 1)
+
+
+def test_an_exception_of_what_was_begun_comes_to_who_waits():
+    def fail():
+        raise KeyError("lost")
+
+    wait = begin(fail)
+    with pytest.raises(KeyError):
+        wait()

@@ -10,6 +10,7 @@ from pipeline.kernels.spectrum import (
     interval_at,
     local_cubic,
     multiply_by_spectrum,
+    running_medians,
     running_moments,
 )
 
@@ -110,3 +111,12 @@ def test_running_moments_are_those_of_numpy() -> None:
     np.testing.assert_allclose(deviation, [p.std() for p in parts], rtol=1e-9)
     alone = np.arange(50)
     assert (running_moments(y, alone, alone + 1)[1] == 0).all()
+
+
+def test_running_medians_are_numpys_and_leave_the_points_alone() -> None:
+    y = np.random.default_rng(4).normal(size=80)
+    kept = y.copy()
+    first, stop = np.arange(0, 70), np.arange(0, 70) + 1 + np.arange(70) % 10
+    expected = [np.median(y[a:b]) for a, b in zip(first, stop, strict=True)]
+    np.testing.assert_allclose(running_medians(y, first, stop), expected)
+    np.testing.assert_array_equal(y, kept)
