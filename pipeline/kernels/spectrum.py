@@ -178,6 +178,7 @@ def local_cubic(
             high += 1
         limit = np.inf
         for _ in range(n_rounds + 1):
+            before = vector[0], vector[1], vector[2], vector[3], limit
             used = _normal_equations(
                 x, y, weight, low, high, i, half_width, limit, matrix, vector
             )
@@ -197,6 +198,8 @@ def local_cubic(
             smooth[i] = vector[0]
             rms[i] = np.sqrt(square / total)
             limit = kappa * rms[i] + 1e-9 * (1.0 + abs(vector[0]))  # beyond rounding
+            if before == (vector[0], vector[1], vector[2], vector[3], limit):
+                break  # so would be all rounds to come
     return smooth, rms
 
 

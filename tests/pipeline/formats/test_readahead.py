@@ -47,18 +47,21 @@ def test_a_file_that_ends_too_early_is_told(path):
         read_pieces(stream.fileno(), [(SIZE - 9, room)])
 
 
-def test_pixel_tables_of_a_set_of_frames_are_read_ahead(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("choice", ["--nifu=3", "--nifu=-1"])
+def test_a_set_of_frames_is_read_ahead(path, tmp_path, monkeypatch, choice):
+    """Of one IFU only the pixel tables: the other files may be of all."""
     monkeypatch.setenv("HERE", str(tmp_path))
     other = tmp_path / "other.fits"
     other.write_bytes(bytes(SIZE))
     drop_cached([path, other])
     sof = tmp_path / "frames.sof"
     sof.write_text(
-        f"# comment\n\n{other} STD_RESPONSE\nnowhere.fits PIXTABLE_OBJECT\n"
+        f"# comment\n\n{other} MASTER_BIAS\nnowhere.fits PIXTABLE_OBJECT\n"
         "$HERE/x.fits PIXTABLE_OBJECT # comment\nonly\n"
     )
-    begin_reading(["--save=cube", "no.sof", str(sof)])
+    begin_reading([choice, "no.sof", str(sof)])
     end = time.monotonic() + 10
     while not in_memory(path, SIZE - 1) and time.monotonic() < end:
         time.sleep(0.01)
-    assert in_memory(path, SIZE - 1) and not in_memory(other, SIZE - 1)
+    assert in_memory(path, SIZE - 1)
+    assert in_memory(other, SIZE - 1) == (choice == "--nifu=-1")
