@@ -138,14 +138,13 @@ class PlacedExposure:
         turn = change_of_tangent(self.tangent, tangent)
 
         def extent(window: Pixels) -> Extent:
-            pixels = run_steps(window, self.steps)
+            pixels = run_steps(_with_zeros(window), self.steps)
             x, y = apply(turn, *(a.astype(np.float64) for a in self.on_plane(pixels)))
             wavelength = pixels.wavelength.astype(np.float64) * self.stretch
             ranges = ((float(a.min()), float(a.max())) for a in (x, y, wavelength))
             return Extent(*ranges)
 
-        columns = Pixels._fields if self.steps else PLACES
-        extents = list(self.pixels.windows(extent, columns))
+        extents = list(self.pixels.windows(extent, PLACES))
         if not extents:
             raise ValueError("a pixel table without segments")
         return reduce(or_, extents)
@@ -171,6 +170,12 @@ class PlacedExposure:
             data = (data * self.scale).astype(np.float32)
             stat = (stat * self.scale**2).astype(np.float32)
         return _Placed(x, y, z, data, stat, pixels.origin)
+
+
+def _with_zeros(places: Pixels) -> Pixels:
+    """Return pixels whose places alone are known as steps take them: the rest is 0."""
+    n = len(places.wavelength)
+    return Pixels._make(c if c.size else np.zeros(n, c.dtype) for c in places)
 
 
 class _Placed(NamedTuple):
