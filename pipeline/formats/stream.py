@@ -13,10 +13,9 @@ for keywords to come is kept as ``spare`` cards; a header that outgrows its room
 what is behind it. The caller names a hidden file and renames it when all is well.
 """
 
-import hashlib
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +27,13 @@ from numpy.typing import NDArray
 
 from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import bytes_sum, fold, seal
+from pipeline.formats.digest import DataDigest
 from pipeline.formats.extension import Extension
 from pipeline.formats.writeback import Writeback
 from pipeline.kernels.words import swap_and_sum, swap_and_sum_columns
 from pipeline.spec import blocks
 
+_MD5 = "DATAMD5"
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
 _CACHED = 1 << 16
@@ -100,6 +101,8 @@ class StreamedFits:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         os.posix_fallocate(self._fd, 0, self._length)
         self._writeback = Writeback(self._fd)
+        self._first = next((i for i, part in enumerate(parts) if part.size), 0)
+        self._digest = DataDigest(self._fd, self._starts[self._first])
 
     @staticmethod
     def _least_room(i: int, part: Part) -> int:
@@ -135,6 +138,8 @@ class StreamedFits:
         with self._lock:
             self._sums[i] += total
         self._writeback.add(4 * len(words))
+        if i == self._first and _MD5 in self.parts[0].keywords:
+            self._digest.written(position, position + 4 * len(words))
 
     def write_columns(self, i: int, start: int, columns: Sequence[NDArray[Any]]) -> None:
         """Store rows ``start ...`` of part ``i`` and those behind it, a column of each."""
@@ -167,10 +172,10 @@ class StreamedFits:
             for start, part in zip(self._starts, self.parts, strict=True)
         ]
         extents += [self._put(extension) for extension in self._tail]
-        if "DATAMD5" in self.parts[0].keywords:
+        if _MD5 in self.parts[0].keywords:
             with ThreadPoolExecutor(1) as beside:  # neither waits for the other
                 flush = beside.submit(os.fsync, self._fd)
-                self.parts[0].keywords["DATAMD5"] = self._data_md5(extents)
+                self.parts[0].keywords[_MD5] = self._digest.finish(extents[self._first :])
                 flush.result()
         for i, part in enumerate(self.parts):
             block = part.block(i == 0, fold(self._sums[i]), self._room[i])
@@ -204,15 +209,6 @@ class StreamedFits:
         write_all(self._fd, extension.header(fold(total)), self._length)
         self._length = stop
         return start, stop
-
-    def _data_md5(self, extents: Iterable[tuple[int, int]]) -> str:
-        """Return the MD5 of all data units with their padding, headers left out."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for start, stop in extents:
-            for position in range(start, stop, _CHUNK):
-                n_bytes = min(_CHUNK, stop - position)
-                digest.update(os.pread(self._fd, n_bytes, position))
-        return digest.hexdigest()
 
     def _make_room(self, position: int, amount: int) -> None:
         """Move everything from ``position`` on by ``amount`` bytes, the end first."""

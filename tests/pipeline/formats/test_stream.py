@@ -93,3 +93,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
         file.write(2, 0, np.zeros(10, np.uint32))
     file.abort()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_complete_file_can_be_given_up(tmp_path):
+    """As it is when another product of the recipe fails."""
+    path = tmp_path / "x.fits"
+    file = StreamedFits(path, parts())
+    file.close()
+    file.abort()
+    assert not path.exists()
