@@ -35,6 +35,18 @@ def test_particles_are_those_of_the_simulator():
         assert_allclose(seen[hit], true[hit], rtol=0.4)
 
 
+def test_voxels_that_particles_hit_are_told_from_good_ones():
+    """Hit and kept, hit and removed, lost, touched, hit by too little; then a core."""
+    nan = np.nan
+    default = np.array([[[50.0, 0.1, nan, 0.5, 4.0, 40.0]]], np.float32)
+    everything = np.array([[[50.0, 50.0, 0.0, 0.0, 4.0, 50.0]]], np.float32)
+    truth = np.array([[[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]], np.float32)
+    cubes = [(data, np.full_like(data, 4.0)) for data in (default, everything, truth)]
+    core = np.array([[False] * 5 + [True]])
+    found = cosmic_rays.counts(cubes, core)
+    assert found.tolist() == [[2, 1, 2, 1, 1], [1, 0, 0, 0, 0]]
+
+
 def test_noise_factors_of_white_and_of_shared_noise():
     rng = np.random.default_rng(3)
     white = rng.normal(0, 2.0, (30, 40, 12, 12)).astype(np.float32)
