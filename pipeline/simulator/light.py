@@ -21,8 +21,11 @@ REFERENCE_TEMPERATURE = 12.0
 """INS TEMP4 VAL at which the slices have their nominal transmission [C]."""
 
 LAMP_GRADIENT = (0.02, -0.03, 0.015)
-TWILIGHT_GRADIENT = (0.006, 0.004, 0.0)
 """Change of light from the centre to the rim of the field: east, north, curved."""
+
+TWILIGHT_GRADIENT = (0.0004, 0.0003, 0.0)
+"""The same of the evening sky, whose brightness changes by up to several per cent per
+degree (Chromey & Hasselbacher 1996, PASP 108, 944); the rim is half an arcmin away."""
 
 
 def light(exposure: Exposure, size: Size, ifu: int, ifus: Sequence[int]) -> Image:
