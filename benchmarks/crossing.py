@@ -23,7 +23,7 @@ from benchmarks.night import illumination, sky, standard, twilights
 from benchmarks.recipes import Bench
 from benchmarks.reduction import CALLS, Reduction
 from benchmarks.science import read_cube
-from benchmarks.sky import line_fluxes
+from benchmarks.sky import left_in_slices, line_fluxes
 from pipeline.instrument import FULL
 from pipeline.simulator.frames import simulate_exposure
 
@@ -151,6 +151,7 @@ def report(side: str, folder: Path, ifus: Sequence[int]) -> None:
         show({"exp_align": dict(offsets(table, cubes))})
     tables = sorted(folder.glob("dither_[1-4]/PIXTABLE_REDUCED*.fits"))
     if tables:
+        show({table.parent.name: dict(left_in_slices(table)) for table in tables})
         show({"all": dict(velocities(tables))})
 
 
