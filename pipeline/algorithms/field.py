@@ -250,13 +250,16 @@ class FieldExposure:
         )
         return float(np.hypot(dx, dy)) - DRIFT
 
-    def image(self) -> NDArray[np.float32]:
-        """Return the mean around the middle wavelength, float32[ny, nx]; NaN if unseen."""
+    @property
+    def image_range(self) -> tuple[float, float]:
+        """The wavelengths of `image` [Angstrom]."""
         low, high = self.extent.wavelength
         middle = 0.5 * (low + high)
-        edges = np.clip(
-            middle + IMAGE_RANGE * np.linspace(-0.5, 0.5, N_STRIPES + 1), low, high
-        )
+        return max(low, middle - IMAGE_RANGE / 2), min(high, middle + IMAGE_RANGE / 2)
+
+    def image(self) -> NDArray[np.float32]:
+        """Return the mean around the middle wavelength, float32[ny, nx]; NaN if unseen."""
+        edges = np.linspace(*self.image_range, N_STRIPES + 1)
 
         def prepare(number: int) -> Pixels:
             pixels = self.placed.pixels.read(float(edges[number]), float(edges[number + 1]))

@@ -40,11 +40,15 @@ class Filter:
         return 100.0 * float(np.trapezoid(y[inside], x[inside])) / whole
 
 
+def window(name: str, low: float, high: float) -> Filter:
+    """Return a filter that passes all light between two wavelengths [Angstrom]."""
+    edges = np.array([low - 1e-3, low, high, high + 1e-3])
+    return Filter(name, edges, np.array([0.0, 1.0, 1.0, 0.0]))
+
+
 def white() -> Filter:
     """Return the filter that passes everything."""
-    low, high = WHITE
-    wavelength = np.array([low - 1e-3, low, high, high + 1e-3])
-    return Filter("white", wavelength, np.array([0.0, 1.0, 1.0, 0.0]))
+    return window("white", *WHITE)
 
 
 def filter_from(name: str, table: Table) -> Filter:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.covariance import Covariance, measure_covariance
 from pipeline.algorithms.depth import MeanImage, VarianceMode
-from pipeline.algorithms.filters import Filter, FilteredImage
+from pipeline.algorithms.filters import Filter, FilteredImage, window
 from pipeline.algorithms.grid import Grid
 from pipeline.algorithms.resample import (
     PlacedExposure,
@@ -145,8 +145,7 @@ def _around_middle(wavelengths: NDArray[np.float64]) -> Filter:
     middle = len(wavelengths) // 2
     low = wavelengths[max(middle - _QC_PLANES, 0)] - 0.01
     high = wavelengths[min(middle + _QC_PLANES, len(wavelengths) - 1)] + 0.01
-    edges = np.array([low - 1e-3, low, high, high + 1e-3])
-    return Filter("middle", edges, np.array([0.0, 1.0, 1.0, 0.0]))
+    return window("middle", float(low), float(high))
 
 
 def exposure_weights(headers: Sequence[Mapping[str, Value]], scheme: str) -> list[float]:

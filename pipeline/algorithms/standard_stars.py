@@ -108,15 +108,26 @@ def reference_spectrum(frames: Sequence[TableFrame], header: Header) -> tuple[st
     return name, table
 
 
-def measure_stars(field: FieldExposure, kind: ProfileKind) -> list[FieldStar]:
+def measure_stars(
+    field: FieldExposure, kind: ProfileKind, image: NDArray[np.float32] | None = None
+) -> list[FieldStar]:
     """Find the stars in an exposure and measure their spectra.
+
+    Parameters
+    ----------
+    field
+        The exposure.
+    kind
+        How the light of a star is added up.
+    image : float32[ny, nx]
+        Where to look, on the grid of the field; made where none is given.
 
     Raises
     ------
     BadInput
         If there are none.
     """
-    found = find_sources(field.image())
+    found = find_sources(field.image() if image is None else image)
     x0, y0 = field.grid.corner
     guesses = [(source.x - 1 + x0, source.y - 1 + y0) for source in found]
     stars = []

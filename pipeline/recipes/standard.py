@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.algorithms.dar import DAR_CHECK, DAR_CORRECTED
 from pipeline.algorithms.exposure import group_exposures, merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
-from pipeline.algorithms.filters import Filter, filter_from, white
+from pipeline.algorithms.filters import Filter, filter_from, white, window
 from pipeline.algorithms.flux_calibration import LAMP_RESTORED
 from pipeline.algorithms.modes import instrument_mode
 from pipeline.algorithms.mosaic import fill_cube
@@ -179,9 +180,10 @@ def standard(frames: Frames, params: StandardParams, out: Outputs) -> None:
         merged = merge(tables)
         steps = refraction_step(merged.header, params.lambdaref)
         field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
+        image = None
         if params.darcheck == "none":  # its file is finished while stars are measured
-            _write_cube(frames, params, field, {}, tables[0], count, out)
-        stars = measure_stars(field, params.profile)
+            image = _write_cube(frames, params, field, {}, tables[0], count, out)
+        stars = measure_stars(field, params.profile, image)
         name, reference = reference_spectrum(frames["STD_FLUX_TABLE"], merged.header)
         position = number(reference.header, "RA"), number(reference.header, "DEC")
         chosen = select_star(stars, params.select, *position)
@@ -230,8 +232,14 @@ def _write_cube(
     like: PixelTable,
     count: int,
     out: Outputs,
-) -> None:
-    """Write the cube of the field, its images and the sources in it."""
+) -> NDArray[np.float32]:
+    """Write the cube of the field, its images and the sources in it.
+
+    Returns
+    -------
+    float32[ny, nx]
+        Mean of the cube around the middle wavelength; NaN where nothing is seen.
+    """
     grid = field.grid
     writer = out.cube(
         "DATACUBE_STD",
@@ -242,16 +250,18 @@ def _write_cube(
         like=like,
         number=count,
     )
-    bands = _filters(frames, params)
+    bands = [*_filters(frames, params), window("middle", *field.image_range)]
     mosaic = fill_cube(writer, [field.placed], grid, RESAMPLING, bands)
     writer.qc.update(mosaic.source_qc("STANDARD"))
+    *images, middle = mosaic.images
     writer.write_images(
         {
             image.band.name: Image2D(image.planes(), "count", grid.image_wcs())
-            for image in mosaic.images
+            for image in images
         }
     )
     out.complete(writer)
+    return middle.planes().data
 
 
 def _write_fluxes(
