@@ -21,8 +21,6 @@ from pydantic import ValidationError
 
 import pipeline.recipes
 from pipeline import parallel
-from pipeline.algorithms.bias_level import warn_of_other_overscan
-from pipeline.algorithms.overscan import OverscanParams
 from pipeline.formats.merge import merge_ifus
 from pipeline.inputs import (
     Given,
@@ -291,9 +289,8 @@ def _run_once(
 ) -> list[Produced]:
     """Call a recipe with its frames, and complete its products."""
     frames = frames_of(recipe, given, ifu)
-    if isinstance(params, OverscanParams):
-        for bias in frames.get("MASTER_BIAS", ()):
-            warn_of_other_overscan(bias, params)
+    if frames.get("MASTER_BIAS"):
+        _check_overscan(frames["MASTER_BIAS"], params)
     used = [g for g in given if ifu is None or ifu in g.frames or None in g.frames]
     raw = next((f for i in recipe.inputs if i.raw for f in frames[i.tag]), None)
     origin = Origin(recipe, *_described(recipe, params, extra or {}), used, raw)
@@ -312,6 +309,16 @@ def _run_once(
             frame.release()  # else the images of all IFUs add up
     log.info("%s: %s", label, ", ".join(p.path.name for p in produced))
     return produced
+
+
+def _check_overscan(biases: Sequence[Any], params: Params) -> None:
+    """Warn of master biases made with other parameters of the overscan."""
+    from pipeline.algorithms.bias_level import warn_of_other_overscan  # costs 10 ms
+    from pipeline.algorithms.overscan import OverscanParams
+
+    if isinstance(params, OverscanParams):
+        for bias in biases:
+            warn_of_other_overscan(bias, params)
 
 
 def _described(
