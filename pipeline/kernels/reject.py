@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 from pipeline.kernels.cells import cell_extremes, field_minimum, longest_runs
+from pipeline.kernels.crowds import describe_crowd, surely_half_reach
 from pipeline.kernels.neighbours import (
     all_half_reach,
     count_around,
@@ -81,22 +82,37 @@ def flag_outliers(
     runs, wide = np.empty((3, ny, nx), np.int32), np.empty(ny * nx + 1, np.int32)
     near, slits = np.empty((4, 256), np.float32), np.empty(256, np.int32)
     crowded = statistic == MEDIAN and _several_exposures(slit)
+    around = (3, ny + 2, nx + 2) if crowded else (3, 2, 2)
+    cell_lowest = np.full(around, np.inf, np.float32)
+    number, spare = np.zeros(around, np.float32), np.zeros(around, np.float32)
+    surely = np.zeros((ny, nx), np.bool_)
     for plane in range(max(planes[0] - 1, 0), min(planes[1] + 1, nz) + 1):
         now = plane % 3
-        lowest[now] = np.inf
+        lowest[now], cell_lowest[now], number[now], spare[now] = np.inf, np.inf, 0, 0
         if plane < nz:
             low, quiet = extremes[0], extremes[1]
             cell_extremes(start, light, plane * ny * nx, low, highest[now], quiet)
-            field_minimum(low, lowest[now])
-            field_minimum(quiet, quietest[now])
             if crowded:
                 longest_runs(start, slit, plane * ny * nx, runs[now])
+                describe_crowd(
+                    start, plane * ny * nx, low, runs[now],
+                    cell_lowest[now], number[now], spare[now],
+                )  # fmt: skip
+            field_minimum(low, lowest[now])
+            field_minimum(quiet, quietest[now])
         c = plane - 1
         if c < planes[0] or c >= planes[1]:
             continue
+        if crowded:
+            surely_half_reach(
+                cell_lowest, number, spare, runs[c % 3], highest[c % 3], quietest[c % 3],
+                sigma * scale, surely,
+            )  # fmt: skip
         n_wide = _wide_cells(highest[c % 3], lowest, quietest[c % 3], sigma * scale, wide)
         for k in range(n_wide):
             b, a = wide[k] // nx, wide[k] % nx
+            if surely[b, a]:
+                continue
             margin = sigma * scale * np.sqrt(max(quietest[c % 3, b, a], np.float32(0.0)))
             if crowded and all_half_reach(
                 start, light, runs, highest[c % 3, b, a] - margin, c, b, a, shape
