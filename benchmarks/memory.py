@@ -6,10 +6,12 @@ Response and sky come from the chain that ``benchmarks.dithers`` left. Some 20 G
 13 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
 
 ``python -m benchmarks.memory combine`` combines 2, 4, 8, 16 exposures. They are simulated,
-each with its own noise and cosmic rays, and reduced one by one; calibrations, response and
-sky come from ``benchmarks.dithers``. What is in ``--folder`` is not made again. Some 14 GB.
+each with its own noise and cosmic rays, and reduced one by one, with calibrations, response
+and sky of ``--raw``, which go to ``--dithers`` unless ``benchmarks.dithers`` left them there.
+What is in ``--folder`` is not made again. Some 14 GB.
 
-``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated.
+``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated, or
+those of ``benchmarks.crossing``.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from benchmarks.masters import make_masters, own_masters
 from benchmarks.measure import Cost, measure
 from benchmarks.night import objects
 from benchmarks.recipes import OURS, our_command
-from benchmarks.reduction import CALLS, Reduction
+from benchmarks.reduction import CALIBRATION, CALLS, SKY, Reduction
 from pipeline.instrument import SIZES, Size
 from pipeline.simulator.exposure import Exposure, Pointing
 from pipeline.simulator.frames import simulate_exposure
@@ -119,8 +121,7 @@ def reduced_exposures(
     reduction = Reduction(raw, dithers / "own", "full")
     paths = [folder / f"PIXTABLE_REDUCED_{k:04d}.fits" for k in range(1, n + 1)]
     if not all(path.exists() for path in paths):
-        reduction.calibrate(("bias", "flat", "wavecal", "twilight", "standard"))
-        reduction.calibrate(("create_sky",))
+        reduction.calibrate((*CALIBRATION, *SKY))
     for path, exposure in zip(paths, dithered(size), strict=False):
         if path.exists():
             continue
