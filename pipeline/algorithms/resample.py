@@ -62,7 +62,7 @@ N_IFUS = 24
 _BYTES_PER_VOXEL, _BYTES_PER_PIXEL, _BYTES_PER_SPAXEL = 28, 70, 180
 """Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
-_TALLEST, _LOW = 128, 8
+_TALLEST, _LOW = 96, 8
 """Planes of a slab: at most, since taller ones gain nothing, and at least, if there is the
 memory, since lower ones read too many pixels twice."""
 

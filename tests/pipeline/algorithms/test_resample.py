@@ -218,7 +218,7 @@ def test_drops_and_slabs_follow_the_grid():
     exposure = placed(slice_pixels())
     coarse = grid_of(exposure, spaxel=0.4, step=2.5)
     assert voxel_size(coarse) == pytest.approx((2.0, 2.0))
-    assert slab_height(coarse, [exposure], 1e12, 1) == 128
+    assert slab_height(coarse, [exposure], 1e12, 1) == 96
     assert slab_height(coarse, [exposure], 0.0, 2) == 2
 
 
@@ -227,7 +227,7 @@ def test_slabs_of_many_exposures_are_lower():
     exposure = placed(slice_pixels(size=(100, 50), n_planes=40))
     grid = grid_of(exposure)
     heights = {n: slab_height(grid, [exposure] * n, 1e12, 2) for n in (2, 10, 20, 2000)}
-    assert heights[2] == 128 and heights[2000] == 8
+    assert heights[2] == 96 and heights[2000] == 8
     assert (heights[10] + 4) * 10 == pytest.approx((heights[20] + 4) * 20, rel=0.1)
 
 
