@@ -7,7 +7,8 @@ Response and sky come from the chain that ``benchmarks.dithers`` left. Some 20 G
 
 ``python -m benchmarks.memory combine`` combines 2, 4, 8, 16 exposures. They are simulated,
 each with its own noise and cosmic rays, and reduced one by one, with calibrations, response
-and sky of ``--raw``, which go to ``--dithers`` unless they are there. ``--folder`` is not made again. Some 14 GB.
+and sky of ``--raw``, which go to ``--dithers`` unless they are there. What is in
+``--folder`` is not made again. Some 14 GB.
 
 ``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated, or
 those of ``benchmarks.crossing``.
