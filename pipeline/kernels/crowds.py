@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 
+_FEW = 16
+"""Cells of a row that cost as much together as one that is looked at alone (measured)."""
+
 
 @kernel
 def describe_crowd(
@@ -53,6 +56,7 @@ def surely_half_reach(
     highest: NDArray[np.float32],
     quietest: NDArray[np.float32],
     limit: float,
+    wide: NDArray[np.int32],
     surely: NDArray[np.bool_],
 ) -> None:
     """Mark the cells of a plane none of whose pixels can stand out from the median.
@@ -68,28 +72,40 @@ def surely_half_reach(
     limit : float
         How far above the median a pixel stands out, in units of the square root of that
         variance.
+    wide : int32[n]
+        Numbers of the cells within the plane that are asked about, rising.
     surely : bool[ny, nx]
-        The result. A pixel leaves out those of its own slice, which are of one exposure,
-        but for those in its cell.
+        The result for rows with many of these cells, else False. A pixel leaves out those
+        of its own slice, which are of one exposure, but for those in its cell.
     """
-    ny, nx = highest.shape
+    nx = highest.shape[1]
     bar, n_low = np.empty(nx, np.float32), np.empty(nx, np.float32)
     n_used, none = np.empty(nx, np.float32), np.float32(0)
-    for b in range(ny):
-        for a in range(nx):
-            spread = np.sqrt(max(np.float64(quietest[b, a]), 0.0))
-            exact = highest[b, a] - limit * spread
+    surely[:] = False
+    k = 0
+    while k < wide.shape[0]:
+        b, begin = wide[k] // nx, k
+        while k < wide.shape[0] and wide[k] // nx == b:
+            k += 1
+        first = wide[begin] % nx
+        n = wide[k - 1] % nx + 1 - first
+        if (k - begin) * _FEW < n:
+            continue
+        for a in range(n):
+            spread = np.sqrt(max(np.float64(quietest[b, first + a]), 0.0))
+            exact = highest[b, first + a] - limit * spread
             bar[a] = exact + 1.2e-7 * abs(exact) + 1e-38  # float32, and not below it
-            n_low[a], n_used[a] = none, runs[b, a]
+            n_low[a], n_used[a] = none, runs[b, first + a]
         for plane in range(3):
             for row in range(b, b + 3):
-                value, count = lowest[plane, row], number[plane, row]
-                others = spare[plane, row]
-                for a in range(nx):
+                value = lowest[plane, row, first : first + n + 2]
+                count = number[plane, row, first : first + n + 2]
+                others = spare[plane, row, first : first + n + 2]
+                for a in range(n):
                     left = count[a] if value[a] < bar[a] else none
                     middle = count[a + 1] if value[a + 1] < bar[a] else none
                     right = count[a + 2] if value[a + 2] < bar[a] else none
                     n_low[a] += left + middle + right
                     n_used[a] += others[a] + others[a + 1] + others[a + 2]
-        for a in range(nx):
-            surely[b, a] = n_used[a] > 2 and n_used[a] > 2 * n_low[a]
+        for a in range(n):
+            surely[b, first + a] = n_used[a] > 2 and n_used[a] > 2 * n_low[a]

@@ -103,12 +103,12 @@ def flag_outliers(
         c = plane - 1
         if c < planes[0] or c >= planes[1]:
             continue
+        n_wide = _wide_cells(highest[c % 3], lowest, quietest[c % 3], sigma * scale, wide)
         if crowded:
             surely_half_reach(
                 cell_lowest, number, spare, runs[c % 3], highest[c % 3], quietest[c % 3],
-                sigma * scale, surely,
+                sigma * scale, wide[:n_wide], surely,
             )  # fmt: skip
-        n_wide = _wide_cells(highest[c % 3], lowest, quietest[c % 3], sigma * scale, wide)
         for k in range(n_wide):
             b, a = wide[k] // nx, wide[k] % nx
             if surely[b, a]:

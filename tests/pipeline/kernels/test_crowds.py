@@ -34,7 +34,9 @@ def marked(found, limit):
         around = lowest[plane], number[plane], spare[plane]
         describe_crowd(found.start, first, low[plane], runs[plane], *around)
     variance = np.ones((NY, NX), "f4")
-    surely_half_reach(lowest, number, spare, runs[1], high[1], variance, limit, surely)
+    cells = np.arange(NY * NX, dtype=np.int32)
+    of_middle = runs[1], high[1], variance
+    surely_half_reach(lowest, number, spare, *of_middle, limit, cells, surely)
     return surely
 
 
