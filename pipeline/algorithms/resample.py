@@ -66,7 +66,7 @@ _TALLEST, _LOW = 96, 8
 """Planes of a slab: at most, since taller ones gain nothing, and at least, if there is the
 memory, since lower ones read too many pixels twice."""
 
-_MOST_PIXELS = 1_600_000
+_MOST_PIXELS = 1_900_000
 """Pixels of a slab with its halo: memory must not grow with the number of exposures."""
 
 

@@ -5,11 +5,10 @@ detector row. A coarse sample of windows of rows therefore tells where a range l
 is read is checked at both ends, so that no pixel can be missed.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeVar
+from functools import cached_property, partial
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,8 @@ Result = TypeVar("Result")
 
 Step = Callable[[Pixels], Pixels]
 """One step of a reduction; it may change the arrays it is given."""
+
+Rows = NDArray[np.int64]
 
 PLACES = ("xpos", "ypos", "wavelength")
 """Columns that tell where pixels lie."""
@@ -42,21 +43,58 @@ class _Samples:
     low: Sequence[float]
     high: Sequence[float]
 
-    def guess(self, low: float, high: float) -> slice:
-        """Return rows that should hold a range of wavelengths, within the segment."""
-        first = _row_at(low, self.high, self.rows) - _WINDOW
-        last = _row_at(high, self.low, self.rows) + 2 * _WINDOW
-        start = max(self.segment.start, int(first))
-        return slice(start, max(start, min(self.segment.stop, int(last))))
+
+@dataclass(frozen=True)
+class _Guide:
+    """The samples of some segments: where to look for wavelengths in all of them at once.
+
+    Parameters
+    ----------
+    start, stop : int64[n_segments]
+        First row of each segment, and the one behind its last.
+    rows, low, high : float64[n_segments, n_windows]
+        The samples; the last one again where a segment has fewer.
+    """
+
+    start: Rows
+    stop: Rows
+    rows: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, samples: Sequence[_Samples]) -> Self:
+        """Return the guide to segments with these samples."""
+        n = max(len(s.rows) for s in samples)
+        columns = (
+            np.array([[*c, *[c[-1]] * (n - len(c))] for c in table], np.float64)
+            for table in zip(*((s.rows, s.low, s.high) for s in samples), strict=True)
+        )
+        bounds = np.array([(s.segment.start, s.segment.stop) for s in samples], np.int64)
+        return cls(*bounds.T, *columns)
+
+    def guess(self, low: float, high: float) -> tuple[Rows, Rows]:
+        """Return rows that should hold a range of wavelengths, within each segment."""
+        first = _rows_at(low, self.high, self.rows).astype(np.int64) - _WINDOW
+        last = _rows_at(high, self.low, self.rows).astype(np.int64) + 2 * _WINDOW
+        start = np.maximum(first, self.start)
+        return start, np.maximum(np.minimum(last, self.stop), start)
 
 
-def _row_at(wavelength: float, known: Sequence[float], rows: Sequence[int]) -> float:
-    """Interpolate between rows of known, rising wavelengths."""
-    k = bisect_right(known, wavelength)
-    if k in (0, len(known)):
-        return rows[min(k, len(rows) - 1)]
-    share = (wavelength - known[k - 1]) / (known[k] - known[k - 1])
-    return rows[k - 1] + share * (rows[k] - rows[k - 1])
+def _rows_at(
+    wavelength: float, known: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interpolate between rows of known wavelengths, which rise along the second axis."""
+    n = known.shape[1]
+    behind = np.count_nonzero(known <= wavelength, axis=1)
+    each, k = np.arange(len(known)), np.clip(behind, 1, max(n - 1, 1))
+    left, right = (each, k - 1), (each, np.minimum(k, n - 1))
+    step = known[right] - known[left]
+    share = np.zeros(len(known))
+    np.divide(wavelength - known[left], step, out=share, where=step > 0)
+    share = np.clip(share, 0.0, 1.0)
+    found = rows[left] + share * (rows[right] - rows[left])
+    return np.asarray(np.where(behind == n, rows[:, -1], found))
 
 
 @dataclass(frozen=True)
@@ -103,7 +141,7 @@ class Sampled:
 
         def look(segment: Segment) -> tuple[_Samples, list[Result]]:
             samples, pixels = self._sample(columns, segment)
-            rows = samples.guess(self.low, self.high)
+            (rows,) = _parts(*_Guide.of([samples]).guess(self.low, self.high))
             if rows != slice(segment.start, segment.stop):
                 pixels = self._windows_within(rows, columns)
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
@@ -158,35 +196,41 @@ class Sampled:
         """
         low, high = float(np.float32(low)), float(np.float32(high))
         limits = (low, high, float(np.float32(self.low)), float(np.float32(self.high)))
-        rows = [samples.guess(low, high) for samples in self.samples]
+        rows = self._guide.guess(low, high)
         while True:
-            pixels = self._read(rows)
-            enough = self._widened(rows, pixels.wavelength, low, high)
-            if enough == rows:
+            pixels = self._read(_parts(*rows))
+            enough = self._widened(*rows, pixels.wavelength, low, high)
+            if np.array_equal(enough, rows):
                 break
             rows = enough
         n = gather_good(tuple(pixels), limits, tuple(pixels), 0)
         return pixels.rows(slice(n))
 
+    @cached_property
+    def _guide(self) -> _Guide:
+        """Where to look for wavelengths."""
+        return _Guide.of(self.samples)
+
     def _widened(
-        self, rows: list[slice], wavelength: NDArray[np.float32], low: float, high: float
-    ) -> list[slice]:
+        self,
+        start: Rows,
+        stop: Rows,
+        wavelength: NDArray[np.float32],
+        low: float,
+        high: float,
+    ) -> tuple[Rows, Rows]:
         """Return rows of all segments, more where a range may go on beyond them.
 
         ``wavelength``: of the pixels in these rows [Angstrom].
         """
-        bounds = np.cumsum([0, *(part.stop - part.start for part in rows)])
+        bounds = np.concatenate([[0], np.cumsum(stop - start)])
         highest, lowest = wavelengths_at_ends(wavelength, bounds, _WINDOW)
-        before, behind = (highest >= low).tolist(), (lowest < high).tolist()
-        wider = []
-        for k, (samples, part) in enumerate(zip(self.samples, rows, strict=True)):
-            start, stop = part.start, part.stop
-            if before[k]:
-                start = max(samples.segment.start, start - 4 * _WINDOW)
-            if behind[k]:
-                stop = min(samples.segment.stop, stop + 4 * _WINDOW)
-            wider.append(slice(start, stop))
-        return wider
+        more = 4 * _WINDOW
+        before, behind = np.where(highest >= low, more, 0), np.where(lowest < high, more, 0)
+        return (
+            np.maximum(start - before, self._guide.start),
+            np.minimum(stop + behind, self._guide.stop),
+        )
 
 
 def _ends(window: Pixels) -> list[list[np.float32]]:
@@ -204,6 +248,11 @@ def _with_room(n: int, columns: Sequence[str]) -> Pixels:
 def _chosen(pixels: Pixels, inside: NDArray[np.bool_]) -> Pixels:
     """Return the pixels that are inside; empty columns stay empty."""
     return Pixels._make(column[inside[: len(column)]] for column in pixels)
+
+
+def _parts(start: Rows, stop: Rows) -> list[slice]:
+    """Return ranges of rows."""
+    return [slice(*ends) for ends in zip(start.tolist(), stop.tolist(), strict=True)]
 
 
 def _spread(rows: slice) -> list[slice]:

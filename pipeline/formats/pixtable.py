@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,12 @@ class PixelTableFile:
         fd = os.open(self.path, os.O_RDONLY)
         try:
             words = [(place, column) for place, column in columns if place.is_words]
-            pieces = [p for place, column in words for p in _pieces(place, parts, column)]
-            read_pieces(fd, pieces)
+            some = [rows for rows in parts if rows.stop > rows.start]
+            first = [rows.start for rows in some]
+            sizes = (4 * (rows.stop - rows.start) for rows in some)
+            bounds = list(accumulate(sizes, initial=0))
+            pieces = (_pieces(place, first, bounds, column) for place, column in words)
+            read_pieces(fd, chain.from_iterable(pieces))
             for place, column in columns:
                 if not place.is_words:
                     _fill_column(fd, place, parts, column)
@@ -244,15 +249,16 @@ def _fill_column(fd: int, place: _Place, parts: Sequence[slice], out: NDArray[An
 
 
 def _pieces(
-    place: _Place, parts: Sequence[slice], out: NDArray[Any]
+    place: _Place, first: Sequence[int], bounds: Sequence[int], out: NDArray[Any]
 ) -> Iterator[tuple[int, memoryview]]:
-    """Yield where ranges of rows of a column of words stand, and the room for each."""
-    room, first = out.view(np.uint8).data, 0
-    for rows in parts:
-        last = first + 4 * (rows.stop - rows.start)
-        if last > first:
-            yield place.offset + 4 * rows.start, room[first:last]
-        first = last
+    """Return where ranges of rows of a column of words stand, and the room for each.
+
+    ``first``: row of each range; ``bounds``: byte of the room where each begins and ends.
+    """
+    room, offset = out.view(np.uint8).data, place.offset
+    positions = [offset + 4 * row for row in first]
+    rooms = [room[low:high] for low, high in pairwise(bounds)]
+    return zip(positions, rooms, strict=True)
 
 
 def _split_by_exposure(
