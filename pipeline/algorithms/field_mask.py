@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from pipeline.algorithms.astrometry import apply, cd_matrix, change_of_tangent
 from pipeline.algorithms.field import FieldExposure
-from pipeline.algorithms.neighbourhoods import grown, opened
 from pipeline.spec import BadInput, Header, ImageFrame
 
 Mask = NDArray[np.bool_]
@@ -18,6 +18,8 @@ deviations (genuine pipeline)."""
 
 GROWTH = 2
 """By how many elements sources are enlarged (genuine pipeline)."""
+
+_NEIGHBOURS = np.ones((3, 3), np.bool_)
 
 
 class BlankSky(NamedTuple):
@@ -43,9 +45,8 @@ def blank_sky(image: NDArray[np.float32]) -> BlankSky:
     deviation = float(np.median(np.abs(image[known] - median)))
     limits = median - BLANK_LIMIT * deviation, median + BLANK_LIMIT * deviation
     sources = known & ~((image >= limits[0]) & (image <= limits[1]))
-    sources = opened(sources, "corners")
-    for _ in range(GROWTH):
-        sources = grown(sources, "corners")
+    sources = ndimage.binary_opening(sources, _NEIGHBOURS)
+    sources = ndimage.binary_dilation(sources, _NEIGHBOURS, iterations=GROWTH)
     return BlankSky(np.asarray(known & ~sources), limits)
 
 

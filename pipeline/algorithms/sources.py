@@ -4,9 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pipeline.algorithms.neighbourhoods import between, highest, mean_around, opened
-from pipeline.kernels.groups import label_groups
+from scipy import ndimage
 
 _THRESHOLDS = (5.0, 4.0, 3.0)
 """Tried one after the other until something is found [sigma] (genuine pipeline)."""
@@ -52,31 +50,20 @@ def find_sources(image: NDArray[np.float32]) -> list[Source]:
         return []
     signal = np.where(np.isfinite(image), image - level, 0.0)
     for threshold in _THRESHOLDS:
-        labels, n = label_groups(opened(signal > threshold * sigma))
+        bright = ndimage.binary_opening(signal > threshold * sigma)
+        labels, n = ndimage.label(bright)
         if n:
             break
-    smooth = mean_around(signal)
+    smooth = ndimage.uniform_filter(signal, 3)
     found = []
-    for number in range(1, n + 1):
-        rows, columns = np.nonzero(labels == number)
-        corner = rows.min(), columns.min()
-        box = slice(corner[0], rows.max() + 1), slice(corner[1], columns.max() + 1)
-        for own in _parts(labels[box] == number, smooth[box], sigma / 3):
-            y, x = _centre(np.where(own, signal[box], 0.0), corner)
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        group = labels[box] == number
+        corner = box[0].start, box[1].start
+        for own in _parts(group, smooth[box], sigma / 3):
+            y, x = ndimage.center_of_mass(np.where(own, signal[box], 0.0))
+            y, x = y + corner[0], x + corner[1]
             found.append(Source(x + 1, y + 1, *_widths(signal, round(x), round(y))))
     return found
-
-
-def _centre(
-    light: NDArray[np.float64], corner: tuple[np.int64, np.int64]
-) -> tuple[float, float]:
-    """Return the row and the column of the centre of light in a box."""
-    y, x = np.indices(light.shape)
-    total = light.sum()
-    return (
-        float((light * y).sum() / total + corner[0]),
-        float((light * x).sum() / total + corner[1]),
-    )
 
 
 def _parts(
@@ -91,7 +78,7 @@ def _parts(
     smooth, sigma
         Smoothed image, without sky, and its noise.
     """
-    top = highest(smooth, 2)
+    top = ndimage.maximum_filter(smooth, size=5)
     peaks = np.argwhere(group & (smooth >= top))
     kept: list[NDArray[np.int64]] = []
     for peak in sorted(peaks, key=lambda p: -smooth[tuple(p)]):
@@ -114,7 +101,8 @@ def _apart(
 ) -> bool:
     """Tell whether there is a dip between two peaks that neither noise nor a lump makes."""
     n = 2 * int(np.abs(peak - brighter).max()) + 1
-    lowest = float(between(smooth, *np.linspace(peak, brighter, n).T).min())
+    line = np.linspace(peak, brighter, n).T
+    lowest = float(ndimage.map_coordinates(smooth, line, order=1).min())
     height = float(smooth[tuple(peak)])
     return lowest < min(_DIP * height, height - _DIP_SIGMA * sigma)
 
