@@ -97,7 +97,7 @@ class FileOutputs:
     origin: Origin
     ifu: int | None
     kept: Kept | None = None
-    _open: list["_Opened"] = field(default_factory=list)
+    _open: list[_Opened] = field(default_factory=list)
     _done: list[Produced] = field(default_factory=list)
 
     @contextmanager

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 CARD = 80
 BLOCK = 2880
 
-_REMEMBERED = 8192
-"""Cards; a product has a thousand."""
+REMEMBERED = 8192
+"""Cards that are kept, read or written; a product has a thousand."""
 
 _COMMENTARY = {"COMMENT", "HISTORY", "", "END", "CONTINUE"}
 _STRUCTURE = re.compile(
@@ -67,7 +67,7 @@ def read_cards(header: "fits.Header | Keywords") -> Keywords:
     return keywords
 
 
-@lru_cache(_REMEMBERED, typed=True)
+@lru_cache(REMEMBERED, typed=True)
 def card(keyword: str, value: Value, comment: str = "") -> str:
     """Return one card of 80 characters (more, with CONTINUE, for long strings).
 

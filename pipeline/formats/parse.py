@@ -8,11 +8,8 @@ what ``astropy.io.fits.Header`` needs.
 import re
 from functools import lru_cache
 
-from pipeline.formats.cards import CARD, Keywords
+from pipeline.formats.cards import CARD, REMEMBERED, Keywords
 from pipeline.spec import Value
-
-_REMEMBERED = 8192
-"""Cards; a product has a thousand."""
 
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?$")
@@ -50,7 +47,7 @@ def parse_header(text: str) -> Keywords:
     return keywords
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def _value(text: str) -> tuple[Value | None, str]:
     """Return value and comment behind the equals sign.
 
