@@ -184,10 +184,9 @@ def compare(cube_path: Path, truth_path: Path) -> None:
 def sky_level(cube: Cube, spaxels: NDArray[np.bool_]) -> Floats:
     """Return the level of the sky in each plane and column, float64[nz, nx].
 
-    A line along x, since the twilight that stands for an even sky is brighter on one side
-    of the field (0.6 % from middle to rim). It is fitted to the values of some spaxels that
-    are not off by more than `CLIP` errors: by least squares, since photon noise is skewed
-    and its median too low.
+    A line along x, since the twilight that stands for an even sky need not be even. It is
+    fitted to the values of some spaxels that are not off by more than `CLIP` errors: by
+    least squares, since photon noise is skewed and its median too low.
     """
     x = np.nonzero(spaxels)[1]
     data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
