@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline.algorithms.astrometry import apply, cd_matrix, change_of_tangent
 from pipeline.algorithms.field import FieldExposure
@@ -40,6 +39,8 @@ def blank_sky(image: NDArray[np.float32]) -> BlankSky:
     image : float32[ny, nx]
         White light; NaN where there is none, which is no sky.
     """
+    from scipy import ndimage  # costs 0.1 s, which reading a mask does not need
+
     known = np.isfinite(image)
     median = float(np.median(image[known]))
     deviation = float(np.median(np.abs(image[known] - median)))

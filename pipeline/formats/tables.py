@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.formats.cards import Keywords, read_cards
-from pipeline.formats.columns import read_columns
+from pipeline.formats.columns import read_array, read_columns
 from pipeline.formats.extension import Extension, long_table, table_extension
 from pipeline.formats.product import product_keywords
 from pipeline.formats.scan import Unit, scan
@@ -81,10 +81,18 @@ class TableFile:
         """Return a table whose columns are simply stored, None for others."""
         columns = read_columns(self.path, unit)
         if columns is None:
-            return None
+            return self._array(unit)
         names = [str(unit.header.get(f"TUNIT{i}", "")) for i in range(1, len(columns) + 1)]
         units = dict(zip(columns, names, strict=True))
         return Table(columns, units, read_cards(unit.header))
+
+    def _array(self, unit: Unit) -> Table | None:
+        """Return an array that is simply stored as a table, None for others."""
+        values = read_array(self.path, unit)
+        if values is None:
+            return None
+        header = read_cards(unit.header)
+        return Table({"image": values}, {"image": str(header.get("BUNIT", ""))}, header)
 
 
 def _table(unit: "fits.BinTableHDU | fits.ImageHDU") -> Table:

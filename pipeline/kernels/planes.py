@@ -77,11 +77,13 @@ def weighted_planes(
         depth *= 2
     across = (drop[0] / voxel[0], drop[1] / voxel[1])
     along = np.empty(nz + 2 * (2 * reach + 3))  # drops in voxels of planes, and beyond
+    widest = max(across[0], across[1])
+    longest = widest
     for k in range(along.shape[0]):
         along[k] = drop[2] / height[min(max(k - 2 * reach - 3, 0), nz - 1)]
-    small = method == DRIZZLE and max(across[0], across[1], along.max()) <= 1.0
+        longest = max(longest, along[k])
+    small = method == DRIZZLE and longest <= 1.0  # (np.max would import scipy.linalg)
     lower, shares = np.empty((3, AT_ONCE), np.int32), np.empty((6, AT_ONCE))
-    widest = max(across[0], across[1])
     margin = reach if method != DRIZZLE else int(np.ceil(widest)) + 1
     row = (nx + 2 * margin) * SUMS
     sheets = np.zeros((depth, (ny + 2 * margin) * row))

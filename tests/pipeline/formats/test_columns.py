@@ -2,7 +2,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
-from pipeline.formats.columns import read_columns
+from pipeline.formats.columns import read_array, read_columns
 from pipeline.formats.scan import scan
 
 
@@ -43,6 +43,29 @@ def test_what_is_not_simply_stored_is_left_to_astropy(tmp_path):
     assert written(tmp_path / "v.fits", [variable]) is None
     fits.ImageHDU(np.zeros((2, 2))).writeto(tmp_path / "i.fits")
     assert read_columns(tmp_path / "i.fits", scan(tmp_path / "i.fits")[1]) is None
+
+
+def test_arrays_are_those_of_astropy(tmp_path):
+    values = np.arange(24.0).reshape(2, 3, 4)
+    for kind in (np.float32, np.float64):
+        path = tmp_path / f"{kind.__name__}.fits"
+        fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(values.astype(kind))]).writeto(path)
+        found = read_array(path, scan(path)[1])
+        assert_array_equal(found, values)
+        assert found.dtype == kind
+        assert found.flags.c_contiguous
+        assert found.flags.writeable
+
+
+def test_what_is_no_plain_array_of_floats_is_left_to_astropy(tmp_path):
+    path = tmp_path / "x.fits"
+    column = fits.Column("a", "D", array=np.zeros(2))
+    scaled = fits.ImageHDU(np.zeros((2, 2)))
+    scaled.header["BSCALE"] = 2.0
+    whole = fits.ImageHDU(np.zeros((2, 2), np.int16))
+    units = [fits.BinTableHDU.from_columns([column]), scaled, whole, fits.ImageHDU()]
+    fits.HDUList([fits.PrimaryHDU(), *units]).writeto(path)
+    assert [read_array(path, unit) for unit in scan(path)] == [None] * 5
 
 
 def test_a_table_without_rows_has_its_columns(tmp_path):

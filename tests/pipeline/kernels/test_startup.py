@@ -35,6 +35,22 @@ def compiled_now(x):
 assert compiled_now(np.array([3.0, 1.0, 2.0])) == 6.0
 """
 
+CUBE = """
+import sys
+from pipeline.kernels.startup import start_numba
+start_numba()
+import numpy as np
+from pipeline.kernels.planes import weighted_planes
+from pipeline.kernels.weighting import DRIZZLE
+place, light = np.zeros((1, 3), np.float32), np.ones((1, 2), np.float32)
+slit, rejected = np.zeros(1, np.int32), np.zeros(1, np.uint8)
+data, stat = weighted_planes(
+    place, light, slit, rejected, np.array([0, 1], np.int32), np.ones(1), DRIZZLE, 1,
+    (1.0, 1.0, 1.0), 1.0, (1.0, 1.0), np.ones(1), (1, 1, 1), 0, 0,
+)
+assert data[0, 0, 0] == stat[0, 0, 0] == 1.0
+"""
+
 
 def run(program):
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
@@ -47,3 +63,8 @@ def test_kernels_run_and_scipy_can_be_imported_afterwards():
 def test_machine_code_is_loaded_without_the_compiler_and_others_can_be_compiled():
     run(PROGRAM)  # so that it is in the cache
     run(WARM)
+
+
+def test_the_kernel_of_cubes_needs_no_linear_algebra():
+    run(CUBE)  # so that it is in the cache
+    run(CUBE + 'assert "numba.np.arraymath" not in sys.modules')
