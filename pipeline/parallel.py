@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import cache, partial
+from threading import Condition
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -119,6 +120,11 @@ class _Task(Generic[Item, Result]):
         """Let go of the result of a call that was done here."""
         self._own = None
 
+    def wait_if_begun(self) -> None:
+        """Wait for a call that a thread has begun, prevent it otherwise."""
+        if self._future and not self._future.cancel():
+            self._future.result()
+
     def drop(self) -> None:
         """Prevent the call, or wait until it is over."""
         if self._future and not self._own and not self._future.cancel():
@@ -179,6 +185,112 @@ def run_all(
     """Call ``function`` on each item in threads, for its effect."""
     for _ in map_ordered(function, items, ahead):
         pass
+
+
+class _Turns(Generic[Item, Result]):
+    """Items that threads take one after the other, and results that are used in turn.
+
+    ``ahead``: how many items may be in hand at once.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        use: Callable[[Result], object],
+        ahead: int,
+    ) -> None:
+        self._function, self._use, self._ahead = function, use, ahead
+        self._items = enumerate(items)
+        self._room = Condition()
+        self._results: dict[int, Result] = {}
+        self._n_taken = self._n_used = 0
+        self._over = self._using = False
+
+    def work(self) -> None:
+        """Work on items until there are none left."""
+        try:
+            while (found := self._next()) is not None:
+                self._keep(found[0], self._function(found[1]))
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Let nobody take an item any more."""
+        with self._room:
+            self._over = True
+            self._room.notify_all()
+
+    def _next(self) -> tuple[int, Item] | None:
+        """Return the next item with its number, None if there is none."""
+        with self._room:
+            self._room.wait_for(self._may_go_on)
+            found = None if self._over else next(self._items, None)
+            self._over = found is None
+            self._n_taken += 1
+            return found
+
+    def _may_go_on(self) -> bool:
+        """Tell whether few enough items are in hand, or no more are to come."""
+        return self._over or self._n_taken - self._n_used < self._ahead
+
+    def _keep(self, number: int, result: Result) -> None:
+        """Keep a result; use all whose turn it is, unless another thread is at it."""
+        with self._room:
+            self._results[number] = result
+            del result
+            if self._using:
+                return
+            self._using = True
+        while True:
+            with self._room:
+                self._using = self._n_used in self._results
+                if not self._using:
+                    return
+                ready = self._results.pop(self._n_used)
+            self._use(ready)
+            with self._room:
+                self._n_used += 1
+                self._room.notify_all()
+
+
+def use_in_turn(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    use: Callable[[Result], object],
+    ahead: int = 0,
+) -> None:
+    """Call ``function`` on each item in threads, and ``use`` on the results in order.
+
+    Better than a loop over `map_ordered` where all that is done with a result is done at
+    once: a thread that has one goes on with the next item, and whose turn it is, is used
+    by whichever thread comes first. So no thread waits for another.
+
+    Parameters
+    ----------
+    function, items
+        See `map_ordered`.
+    use
+        Called on one result at a time, in the order of the items, by any thread.
+    ahead
+        How many items may be in hand at once, from ``function`` to the end of ``use``; 0
+        for one more than there are threads.
+
+    Notes
+    -----
+    After an exception no call is left running.
+    """
+    turns = _Turns(function, items, use, ahead or n_threads() + 1)
+    others = [_Task(lambda _: turns.work(), None) for _ in range(n_threads() - 1)]
+    try:
+        turns.work()
+        for task in others:
+            task.wait_if_begun()
+    finally:
+        turns.stop()
+        for task in others:
+            task.drop()
 
 
 def begin(function: Callable[[], Result]) -> Callable[[], Result]:

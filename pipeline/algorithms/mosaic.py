@@ -19,7 +19,7 @@ from pipeline.algorithms.resample import (
     slab_height,
 )
 from pipeline.algorithms.sources import find_sources, source_qc
-from pipeline.parallel import map_ordered, memory_gb, n_threads
+from pipeline.parallel import memory_gb, n_threads, use_in_turn
 from pipeline.spec import CubeWriter, Value, blocks
 
 _QC_PLANES = 5
@@ -129,7 +129,7 @@ def fill_cube(
         writer.write(slab.rows, slab.planes)
         return slab
 
-    for slab in map_ordered(make, blocks(nz, height)):
+    def measure(slab: Slab) -> None:
         mosaic.n_rejected += slab.n_rejected
         mosaic.coverage |= slab.coverage
         if depth:
@@ -137,6 +137,8 @@ def fill_cube(
             mosaic.mean.add(slab.planes.data)
         for image in (*mosaic.images, mosaic.middle):
             image.add(slab.rows.start, slab.planes)
+
+    use_in_turn(make, blocks(nz, height), measure)
     return mosaic
 
 

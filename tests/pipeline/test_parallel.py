@@ -5,7 +5,14 @@ import weakref
 import pytest
 
 from pipeline import parallel
-from pipeline.parallel import begin, map_ordered, memory_budget, memory_gb, run_all
+from pipeline.parallel import (
+    begin,
+    map_ordered,
+    memory_budget,
+    memory_gb,
+    run_all,
+    use_in_turn,
+)
 
 
 @pytest.fixture(params=[1, 2, 4], autouse=True)
@@ -144,3 +151,86 @@ def test_an_exception_of_what_was_begun_comes_to_who_waits():
     wait = begin(fail)
     with pytest.raises(KeyError):
         wait()
+
+
+def slowly(i):
+    time.sleep(0.002 * ((i * 7) % 5))
+    return i * i
+
+
+def test_results_are_used_in_order_one_at_a_time():
+    found, using = [], threading.Lock()
+
+    def use(result):
+        assert using.acquire(blocking=False)
+        time.sleep(0.001)
+        found.append(result)
+        using.release()
+
+    use_in_turn(slowly, range(30), use)
+    assert found == [i * i for i in range(30)]
+
+
+def test_threads_do_not_wait_for_a_slow_item_but_for_room(threads):
+    begun, used, free = [], [], threading.Event()
+
+    def work(i):
+        begun.append(i)
+        if i == 0:
+            free.wait(10 if threads > 1 else 0)
+        elif len(begun) == 4:
+            time.sleep(0.05)  # the fifth must not be begun meanwhile
+            free.set()
+        return i
+
+    use_in_turn(work, range(20), lambda i: used.append((i, len(begun))), ahead=4)
+    assert [i for i, _ in used] == list(range(20))
+    assert all(n <= i + 4 for i, n in used)
+
+
+def test_results_that_are_used_in_turn_are_forgotten():
+    class Data:
+        pass
+
+    kept = []
+
+    def use(data):
+        assert sum(ref() is not None for ref in kept) <= parallel.n_threads() + 1
+        kept.append(weakref.ref(data))
+
+    use_in_turn(lambda _: Data(), range(20), use)
+    assert [ref() for ref in kept] == [None] * 20
+
+
+@pytest.mark.parametrize("where", ["call", "use", "items"])
+def test_an_exception_stops_all_threads(where):
+    done = []
+
+    def fail(i, here):
+        if i == 3 and here == where:
+            raise ValueError("three")
+        return i
+
+    def work(i):
+        time.sleep(0.001)
+        done.append(i)
+        return fail(i, "call")
+
+    items = (fail(i, "items") for i in range(1000))
+    with pytest.raises(ValueError, match="three"):
+        use_in_turn(work, items, lambda i: fail(i, "use"))
+    n = len(done)
+    assert n < 20
+    time.sleep(0.01)
+    assert len(done) == n
+
+
+def test_calls_in_turn_may_be_nested():
+    def outer(i):
+        found = []
+        use_in_turn(lambda j: list(map_ordered(slowly, range(j))), range(i), found.append)
+        return sum(map(sum, found))
+
+    sums = []
+    use_in_turn(outer, range(6), sums.append)
+    assert sums == [sum(k * k for j in range(i) for k in range(j)) for i in range(6)]
