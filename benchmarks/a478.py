@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
@@ -182,25 +181,15 @@ def compare(cube_path: Path, truth_path: Path) -> None:
 
 
 def sky_level(cube: Cube, spaxels: NDArray[np.bool_]) -> Floats:
-    """Return the level of the sky in each plane and column, float64[nz, nx].
+    """Return the level of the sky in each plane, float64[nz].
 
-    A line along x, since the twilight that stands for an even sky need not be even. It is
-    fitted to the values of some spaxels that are not off by more than `CLIP` errors: by
-    least squares, since photon noise is skewed and its median too low.
+    The mean of the values of some spaxels that are not off by more than `CLIP` errors:
+    photon noise is skewed and its median too low.
     """
-    x = np.nonzero(spaxels)[1]
     data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
     off = data - np.nanmedian(data, axis=1, keepdims=True)
     good = np.abs(off) < CLIP * np.sqrt(np.nanmedian(stat, axis=1, keepdims=True))
-    columns = np.arange(cube.data.shape[2])
-    return np.array(
-        [
-            Polynomial.fit(x[seen], plane[seen], 1)(columns)
-            if seen.any()
-            else columns * np.nan
-            for plane, seen in zip(data, good, strict=True)
-        ]
-    )
+    return np.asarray(np.nanmean(np.where(good, data, np.nan), axis=1))
 
 
 def show(
@@ -210,7 +199,7 @@ def show(
     n = int(spaxels.sum())
     quiet = clear(cube.wavelength) & ~near_lines(cube, 0.01, LINE_REACH)
     data, stat = (a[:, spaxels].astype(float) for a in (cube.data, cube.stat))
-    true, sky = truth[:, spaxels], level[:, np.nonzero(spaxels)[1]]
+    true, sky = truth[:, spaxels], level[:, np.newaxis]
     good = np.isfinite(data) & np.isfinite(true)
     there = good.mean(axis=1) > COMPLETE
     flux, light = (np.where(good, a, 0).sum(axis=1) for a in (data - sky, true))
