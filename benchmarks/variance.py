@@ -9,7 +9,7 @@ subtraction, of one exposure and of two dithered ones that muse_exp_combine puts
 
 Issues 2 and 4 ask for a slope of 1.00 +- 0.03 in blank, sky-line and bright-source voxels.
 Sums over boxes of blank voxels are compared with the noise factors of the header.
-``python -m benchmarks.variance --folder build/variance``: some 8 minutes.
+``python -m benchmarks.variance --folder build/variance``: some 3 minutes.
 """
 
 import argparse

@@ -115,7 +115,7 @@ def exposure_sky(
     else:
         mean, smooth = mean_lsf(lsf), settings.smooth
         continuum = sky_continuum(sky, lines, mean, settings.csampling, smooth=smooth)
-        noise = _of_both(noise, continuum) if smooth else (sky.wavelength, sky.stat)
+        noise = _of_both(noise, continuum) if smooth else Noise(sky.wavelength, sky.stat, 1)
     step = subtract_model(lines.columns(), continuum, lsf, segments, noise)
     return ExposureSky(step, field, sky, lines, continuum)
 
@@ -147,7 +147,7 @@ def _fitted(sky: FieldSky, known: Columns, lsf: Lsf) -> tuple[SkyLines, Noise]:
     """Return lines with the fluxes that a sky shows, and their noise."""
     lines = SkyLines.of(known, float(sky.wavelength[0]), float(sky.wavelength[-1]))
     fitted = fit_sky_lines(sky.wavelength, sky.data, sky.stat, lines, mean_lsf(lsf))
-    return fitted.lines, (sky.wavelength, fitted.variance())
+    return fitted.lines, Noise(sky.wavelength, fitted.variance(), axes=2)
 
 
 def _of_both(lines: Noise, continuum: Mapping[str, Any]) -> Noise:
@@ -155,10 +155,8 @@ def _of_both(lines: Noise, continuum: Mapping[str, Any]) -> Noise:
 
     Without that they add up to the observed spectrum, and have its noise.
     """
-    wavelength, variance = lines
-    return wavelength, variance + np.interp(
-        wavelength, continuum["lambda"], continuum["stat"]
-    )
+    more = np.interp(lines.wavelength, continuum["lambda"], continuum["stat"])
+    return lines._replace(variance=lines.variance + more)
 
 
 def _columns(frames: Frames, tag: str, name: str, method: str) -> Columns:

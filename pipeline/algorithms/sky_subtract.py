@@ -1,6 +1,7 @@
 """Subtraction of a model of the sky from pixels, each slice with its own line shape."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,27 @@ from pipeline.spec import BadInput, Columns, Pixels, Segment
 STEP = 0.25
 """Sampling of the model [Angstrom]; cubic interpolation then errs by 1e-4 of a line."""
 
-Noise = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Wavelengths [Angstrom] and the variance of a model of the sky there."""
+SIDE_BY_SIDE = np.pi / 2
+"""How often STAT counts noise that two neighbouring pixels have in common. A voxel to which
+they add shares of t and 1 - t has all of it, while their variances add up to
+t**2 + (1 - t)**2 of it: this is the mean ratio for drops and voxels of a pixel."""
+
+APART = 8
+"""Bins so far apart do not touch the same sample of a cubic spline, to 1e-4."""
+
+
+class Noise(NamedTuple):
+    """Noise of a model of the sky.
+
+    ``wavelength``: float64[n] [Angstrom]; ``variance``: float64[n], NaN where unknown;
+    ``axes``: along how many axes the pixels of a voxel have it in common. Of the bins of a
+    spectrum it is one, along a slice: pixels of other slices and rows lie in other bins. Of
+    lines it is two: it changes from row to row as they do (as measured: see docs/noise.md).
+    """
+
+    wavelength: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    axes: int
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,8 @@ class SkySubtraction:
     """Takes the sky out of pixels; a step of `pipeline.algorithms.slab`.
 
     What is known of the noise of the model is added to STAT. It is common to all pixels of
-    a wavelength, so sums over them are noisier than their STAT says.
+    a wavelength. Voxels are honest, since STAT counts it as often as the pixels of a voxel
+    share it; sums over voxels are noisier than their STAT says.
 
     Parameters
     ----------
@@ -33,7 +54,7 @@ class SkySubtraction:
     row_of : int32[2048]
         Which of them belongs to an IFU and slice (``ifu << 6 | slice``).
     noise : float32[n]
-        Their variance.
+        What is added to STAT.
     """
 
     first: float
@@ -68,9 +89,12 @@ def subtract_spectrum(continuum: Columns) -> SkySubtraction:
     """
     first, n = _grid(continuum)
     spectrum = _sampled(continuum, first, n).astype(np.float32)[np.newaxis]
-    known = (continuum["lambda"], continuum["stat"]) if "stat" in continuum else None
+    noise = None
+    if "stat" in continuum:
+        grid = np.asarray(first + STEP * np.arange(n), np.float64)
+        noise = Noise(grid, _sampled_variance(continuum, first, n), axes=1)
     everywhere = np.zeros(2048, np.int32)
-    return SkySubtraction(first, spectrum, everywhere, _noise(known, first, n))
+    return SkySubtraction(first, spectrum, everywhere, _noise(noise, first, n))
 
 
 def subtract_model(
@@ -138,13 +162,13 @@ def _grid(continuum: Columns) -> tuple[float, int]:
 
 
 def _noise(known: Noise | None, first: float, n: int) -> NDArray[np.float32]:
-    """Return the variance of the model on its grid, 0 where it is not known."""
+    """Return what the noise of a model adds to STAT, on its grid; 0 without any."""
     if known is None:
         return np.zeros(n, np.float32)
-    wavelength, variance = known
-    good = np.isfinite(variance)
+    good = np.isfinite(known.variance)
     grid = first + STEP * np.arange(n)
-    return np.asarray(np.interp(grid, wavelength[good], variance[good]), np.float32)
+    variance = np.interp(grid, known.wavelength[good], known.variance[good])
+    return np.asarray(SIDE_BY_SIDE**known.axes * variance, np.float32)
 
 
 def _sampled(continuum: Columns, first: float, n: int) -> NDArray[np.float64]:
@@ -163,3 +187,20 @@ def _sampled(continuum: Columns, first: float, n: int) -> NDArray[np.float64]:
         width = float(np.median(np.diff(x)))
         sampled -= width**2 / 24 * np.asarray(spline(grid, 2), np.float64)
     return sampled
+
+
+def _sampled_variance(spectrum: Columns, first: float, n: int) -> NDArray[np.float64]:
+    """Return the variance of a SKY_SPECTRUM on the grid of the model.
+
+    The spline is linear in the bins, whose noise is independent: the squares of what the
+    errors of single bins make of a sample add up.
+    """
+    name = "flux" if "flux" in spectrum else "data"
+    known = np.isfinite(np.asarray(spectrum[name], np.float64))
+    errors = np.sqrt(np.asarray(spectrum["stat"], np.float64))
+    variance = np.zeros(n)
+    for k in range(APART):
+        single = np.where(known, 0.0, np.nan)
+        single[k::APART] += errors[k::APART]
+        variance += _sampled({"lambda": spectrum["lambda"], name: single}, first, n) ** 2
+    return variance

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.algorithms.lsf import SliceLsf
-from pipeline.algorithms.sky_subtract import STEP, subtract_model, subtract_spectrum
+from pipeline.algorithms.sky_subtract import STEP, Noise, subtract_model, subtract_spectrum
 from pipeline.spec import BadInput, Pixels, Segment
 
 X = -7.5 + 0.1 * np.arange(151)
@@ -103,13 +103,35 @@ def test_no_pixels():
     assert len(subtract_spectrum(CONTINUUM)(pixels([], [])).data) == 0
 
 
-def test_the_noise_of_a_spectrum_is_added():
-    told = {"lambda": GRID, "data": CONTINUUM["flux"], "stat": 0.1 * (GRID - 5400.0)}
-    after = subtract_spectrum(told)(pixels(GRID, np.zeros(len(GRID))))
-    assert_allclose(after.stat, 1.0 + 0.1 * (GRID - 5400.0), atol=1e-4)
+FINE = np.arange(5450.0, 5650.0, 0.07)
+SHARES = np.arange(0.005, 1.0, 0.01)
+INDEPENDENT = SHARES**2 + (1.0 - SHARES) ** 2
+"""Variance of a voxel of two pixels with independent noise, over theirs."""
 
 
-def test_the_noise_of_a_model_is_added():
-    noise = GRID, np.where(GRID < 5500.0, np.nan, 3.0)
+def test_the_noise_of_a_spectrum_is_in_voxels_as_often_as_pixels_share_it():
+    rng = np.random.default_rng(2)
+    variance = 4.0 + 3.0 * np.sin(GRID / 7.0)
+    rest = []
+    for _ in range(400):
+        data = np.sqrt(variance) * rng.standard_normal(len(GRID))
+        told = {"lambda": GRID, "data": data, "stat": variance}
+        rest.append(subtract_spectrum(told)(pixels(FINE, np.zeros(len(FINE)))).data)
+    added = subtract_spectrum(told)(pixels(FINE, np.zeros(len(FINE)))).stat - 1.0
+    ratio = np.mean(1.0 / INDEPENDENT) * np.var(rest, axis=0) / added
+    assert ratio.mean() == pytest.approx(1.0, abs=0.03)
+    assert np.abs(ratio - 1.0).max() < 0.4
+
+
+def test_bins_without_data_have_no_noise_of_their_own():
+    data, stat = np.ones(len(GRID)), np.ones(len(GRID))
+    data[20:22] = stat[20:22] = np.nan
+    noise = subtract_spectrum({"lambda": GRID, "data": data, "stat": stat}).noise
+    assert np.isfinite(noise).all() and noise.min() > 0.0
+
+
+def test_the_noise_of_a_model_is_in_voxels_as_often_as_pixels_share_it():
+    noise = Noise(GRID, np.where(GRID < 5500.0, np.nan, 3.0), axes=2)
     step = subtract_model(LINES, CONTINUUM, SHAPES, SEGMENTS, noise)
-    assert_allclose(step(pixels(GRID, np.zeros(len(GRID)))).stat, 4.0)
+    added = step(pixels(GRID, np.zeros(len(GRID)))).stat - 1.0
+    assert_allclose(3.0 * np.mean(1.0 / INDEPENDENT) ** 2, added, rtol=1e-3)
