@@ -14,7 +14,7 @@ from itertools import accumulate, groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.pixels import COLUMN_TYPES
+from pipeline.algorithms.pixels import chosen, with_room
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
 from pipeline.parallel import map_ordered
@@ -197,13 +197,16 @@ class MergedPixels:
         """Return nothing: pixels that are to be merged have no further columns."""
         return {}
 
-    def read(self, rows: slice) -> Pixels:
-        """Return some rows on the common scale; they may span tables."""
+    def read(self, rows: slice, columns: Sequence[str] = Pixels._fields) -> Pixels:
+        """Return some rows on the common scale; they may span tables.
+
+        Columns but for these, which include the wavelength for DATA, are empty.
+        """
         start, stop, _ = rows.indices(self.n_rows)
         stop = max(start, stop)
         ends = [first for first in self.starts if start < first < stop]
         parts = [slice(*pair) for pair in pairwise((start, *ends, stop))]
-        pixels = Pixels._make(np.empty(stop - start, kind) for kind in COLUMN_TYPES)
+        pixels = with_room(stop - start, columns)
         self.fill(parts, pixels)
         return pixels
 
@@ -238,13 +241,18 @@ class MergedPixels:
         grid = GRID_FIRST + GRID_STEP * np.arange(self.flat.size)
         return np.asarray(np.interp(wavelength, grid, self.flat))
 
-    def read_between(self, rows: slice, low: float, high: float) -> Pixels:
-        """Return those of some rows with wavelengths in ``low``..``high`` [Angstrom]."""
-        pixels = self.read(rows)
-        inside = (pixels.wavelength >= low) & (pixels.wavelength <= high)
-        if inside.all():
+    def read_between(
+        self, rows: slice, low: float, high: float, columns: Sequence[str] = Pixels._fields
+    ) -> Pixels:
+        """Return those of some rows with wavelengths in ``low``..``high`` [Angstrom].
+
+        Columns but for these, which include the wavelength, are empty.
+        """
+        pixels = self.read(rows, columns)
+        wavelength = pixels.wavelength
+        if wavelength.size and low <= wavelength.min() and wavelength.max() <= high:
             return pixels
-        return Pixels._make(column[inside] for column in pixels)
+        return chosen(pixels, (wavelength >= low) & (wavelength <= high))
 
 
 def merge(tables: Sequence[PixelTable]) -> MergedPixels:

@@ -1,6 +1,6 @@
 """The field of view of one exposure in detector coordinates, before any astrometry."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from pipeline.algorithms.astrometry import Matrix, field_to_plane
 from pipeline.algorithms.dar import Refraction
 from pipeline.algorithms.exposure import MergedPixels
+from pipeline.algorithms.flux_calibration import FluxCalibration
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
+from pipeline.algorithms.pixels import SIGHT
 from pipeline.algorithms.pointing import spaxel
 from pipeline.algorithms.resample import PlacedExposure
 from pipeline.algorithms.slab import Sampled, Step, run_steps
@@ -35,6 +37,9 @@ IMAGE_RANGE = 1000.0
 
 N_STRIPES = 12
 """Parts in which they are read, each as long as a slab of a cube is tall."""
+
+_ALIKE = (FluxCalibration, Refraction)
+"""Steps that do the same to the pixels of all slices, and do not look at ``origin``."""
 
 TANGENT = (0.0, 0.0)
 """Stands for "no position on the sky"."""
@@ -206,12 +211,16 @@ class FieldExposure:
         """Yield the pixels, processed, in blocks; threads prepare them."""
         yield from self.process(lambda pixels: pixels)
 
-    def process(self, use: Callable[[Pixels], Result]) -> Iterator[Result]:
-        """Yield what ``use`` makes of the processed pixels, in blocks, in threads."""
+    def process(
+        self, use: Callable[[Pixels], Result], columns: Sequence[str] = Pixels._fields
+    ) -> Iterator[Result]:
+        """Yield what ``use`` makes of the processed pixels, in blocks, in threads.
+
+        Columns but for these may be empty.
+        """
 
         def prepare(rows: slice) -> Result:
-            pixels = self.pixels.read_between(rows, self.low, self.high)
-            return use(run_steps(pixels, self.steps))
+            return use(self._processed(rows, columns))
 
         parts: Iterable[slice] = blocks(self.pixels.n_rows, BLOCK)
         if self.every > 1:
@@ -219,28 +228,35 @@ class FieldExposure:
             parts = (slice(segment.start, segment.stop) for segment in chosen)
         yield from map_ordered(prepare, parts)
 
+    def _processed(self, rows: slice, columns: Sequence[str]) -> Pixels:
+        """Return those of some rows that are of interest, and all columns steps need."""
+        if not all(isinstance(step, _ALIKE) for step in self.steps):
+            columns = (*columns, "origin")
+        pixels = self.pixels.read_between(rows, self.low, self.high, columns)
+        return run_steps(pixels, self.steps)
+
     def near(
         self, x: float, y: float, reach: float, use: Callable[[Pixels], Result]
     ) -> Iterator[Result]:
         """Yield what ``use`` makes of each slice that comes closer than ``reach`` [pix].
 
-        It gets the processed pixels of the slice, in threads; some lie further away.
+        It gets the `SIGHT` of the processed pixels of the slice, in threads; some lie
+        further away.
         """
         segments = self.pixels.segments
         away = map_ordered(lambda segment: self._distance(segment, x, y), segments)
         close = [s for s, d in zip(segments, away, strict=True) if d < reach]
 
         def prepare(segment: Segment) -> Result:
-            rows = slice(segment.start, segment.stop)
-            pixels = self.pixels.read_between(rows, self.low, self.high)
-            return use(run_steps(pixels, self.steps))
+            return use(self._processed(slice(segment.start, segment.stop), SIGHT))
 
         yield from map_ordered(prepare, close)
 
     def _distance(self, segment: Segment, x: float, y: float) -> float:
         """Return how near a slice comes to a place, to within `DRIFT` [pix]."""
         ends = (segment.start, max(segment.start, segment.stop - ONE_LINE))
-        parts = [self.pixels.read(slice(e, min(e + ONE_LINE, segment.stop))) for e in ends]
+        rows = [slice(e, min(e + ONE_LINE, segment.stop)) for e in ends]
+        parts = [self.pixels.read(some, ("xpos", "ypos")) for some in rows]
         dx, dy = (
             max(low - value, value - high, 0.0)
             for value, low, high in (

@@ -40,7 +40,24 @@ _NO_PLANES = Planes(
     np.empty((0, 0), np.float32), np.empty((0, 0), np.uint32), np.empty((0, 0), np.float32)
 )
 
-COLUMN_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
+_COLUMN_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
+
+PLACES = ("xpos", "ypos", "wavelength")
+"""Columns that tell where pixels lie."""
+
+SIGHT = (*PLACES, "data", "dq", "stat")
+"""Columns of pixels of which it does not matter by what slices they were seen."""
+
+
+def with_room(n: int, columns: Sequence[str] = Pixels._fields) -> Pixels:
+    """Return columns for some pixels, not filled; those not named are empty."""
+    kinds = zip(Pixels._fields, _COLUMN_TYPES, strict=True)
+    return Pixels._make(np.empty(n if name in columns else 0, k) for name, k in kinds)
+
+
+def chosen(pixels: Pixels, inside: NDArray[np.bool_]) -> Pixels:
+    """Return the pixels that are inside; empty columns stay empty."""
+    return Pixels._make(column[inside[: len(column)]] for column in pixels)
 
 
 class SlicePixels:
@@ -136,7 +153,7 @@ class SlicePixels:
     def _fill(self, start: int, stop: int, planes: Planes, top: int) -> Pixels:
         """Evaluate the lines ``start:stop`` of one slice."""
         n = int(self._starts[stop] - self._starts[start])
-        pixels = Pixels._make(np.empty(n, dtype) for dtype in COLUMN_TYPES)
+        pixels = with_room(n)
         s, ny = self.slices, self.slices.shape[0]
         fill_pixels(
             (start, stop),
@@ -213,9 +230,7 @@ class SlicePixels:
         """Evaluate the lines of some table rows and keep what belongs to them."""
         ny = self.slices.shape[0]
         start, stop = self._lines(rows)
-        result = Pixels._make(
-            np.empty(rows.stop - rows.start, dtype) for dtype in COLUMN_TYPES
-        )
+        result = with_room(rows.stop - rows.start)
         while start < stop:
             end = min(stop, (start // ny + 1) * ny)
             first = int(self._starts[start])

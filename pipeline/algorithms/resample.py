@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.algorithms.astrometry import Matrix, apply, change_of_tangent
 from pipeline.algorithms.filters import distance_correlation, spectral_correlation
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
-from pipeline.algorithms.slab import PLACES, Sampled, Step, run_steps
+from pipeline.algorithms.pixels import PLACES
+from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.flags import Flag
 from pipeline.kernels.planes import nearest_planes, weighted_planes
 from pipeline.kernels.project import plane_from_native, project

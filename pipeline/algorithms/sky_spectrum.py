@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.field import FieldExposure
 from pipeline.algorithms.field_mask import mask_on_field
+from pipeline.algorithms.pixels import SIGHT
 from pipeline.flags import Flag
 from pipeline.kernels.field_image import (
     add_to_image,
@@ -269,7 +270,7 @@ def _in_elements(field: FieldExposure) -> Iterator[ElementPixels]:
         element = find_elements(x, y, data, dq, field.grid.corner, (ny, nx))
         return element, wavelength, data, stat
 
-    yield from field.process(find)
+    yield from field.process(find, SIGHT)
 
 
 def _add_to_image(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.curve_fit import CurveAt, fit_curve
 from pipeline.algorithms.geometry import SliceMap
-from pipeline.algorithms.pixels import COLUMN_TYPES, SlicePixels
+from pipeline.algorithms.pixels import SlicePixels, with_room
 from pipeline.algorithms.skewness import skew_offset
 from pipeline.flags import Flag
 from pipeline.kernels.binning import add_to_spectrum, flag_outliers
@@ -127,7 +127,7 @@ def pixels_in_band(image: ImageFrame, slices: SliceMap, low: float, high: float)
     """Return all pixels between two wavelengths [Angstrom]; reads only their rows."""
     parts = [part for _, part in SlicePixels(slices, low=low, high=high).scan(image)]
     if not parts:
-        return Pixels._make(np.empty(0, kind) for kind in COLUMN_TYPES)
+        return with_room(0)
     return Pixels._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 

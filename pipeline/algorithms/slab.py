@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.algorithms.pixels import COLUMN_TYPES
+from pipeline.algorithms.pixels import PLACES, chosen, with_room
 from pipeline.kernels.gather import gather_good, wavelengths_at_ends
 from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
@@ -24,9 +24,6 @@ Step = Callable[[Pixels], Pixels]
 """One step of a reduction; it may change the arrays it is given."""
 
 Rows = NDArray[np.int64]
-
-PLACES = ("xpos", "ypos", "wavelength")
-"""Columns that tell where pixels lie."""
 
 _WINDOW = 128
 """Rows of a window: more than one detector row of a slice."""
@@ -147,7 +144,7 @@ class Sampled:
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
             if not inside.any():
                 return samples, []
-            return samples, [use(_chosen(pixels, inside))]
+            return samples, [use(chosen(pixels, inside))]
 
         known = []
         for samples, results in map_ordered(look, self.table.segments):
@@ -185,7 +182,7 @@ class Sampled:
         self, parts: Sequence[slice], columns: Sequence[str] = Pixels._fields
     ) -> Pixels:
         """Return several ranges of rows, one after the other; other columns are empty."""
-        pixels = _with_room(sum(part.stop - part.start for part in parts), columns)
+        pixels = with_room(sum(part.stop - part.start for part in parts), columns)
         self.table.fill(parts, pixels)
         return pixels
 
@@ -237,17 +234,6 @@ def _ends(window: Pixels) -> list[list[np.float32]]:
     """Return the lowest and the highest coordinates, each x and y."""
     x, y = window.xpos, window.ypos
     return [[x.min(), y.min()], [x.max(), y.max()]]
-
-
-def _with_room(n: int, columns: Sequence[str]) -> Pixels:
-    """Return columns for some pixels, not filled; those not named are empty."""
-    kinds = zip(Pixels._fields, COLUMN_TYPES, strict=True)
-    return Pixels._make(np.empty(n if name in columns else 0, k) for name, k in kinds)
-
-
-def _chosen(pixels: Pixels, inside: NDArray[np.bool_]) -> Pixels:
-    """Return the pixels that are inside; empty columns stay empty."""
-    return Pixels._make(column[inside[: len(column)]] for column in pixels)
 
 
 def _parts(start: Rows, stop: Rows) -> list[slice]:

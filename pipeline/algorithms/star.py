@@ -25,12 +25,17 @@ from pipeline.algorithms.star_profiles import (
     with_wings,
 )
 from pipeline.kernels.star import (
+    farthest,
+    pixels_near,
     radial_places,
+    sample_beyond,
+    windowed_moments,
+)
+from pipeline.kernels.star_light import (
     radial_sums,
     reject_deviant,
     spectrum_sums,
     star_spectrum,
-    windowed_moments,
 )
 from pipeline.parallel import map_ordered
 from pipeline.spec import BadInput, Pixels
@@ -41,8 +46,11 @@ BAND = 300.0
 START_SIGMA, N_CENTRING = 3.0, 5
 """First width of the window that finds the centre [pix] and the rounds."""
 
-SAMPLE = slice(None, None, 7)
-"""Pixels that tell the level of the sky."""
+EVERY = 7
+"""Every so many pixels tell the level of the sky."""
+
+EVERY_DISTANCE = 97
+"""And every so many how far the field reaches."""
 
 N_ROUNDS = 3
 """Rounds of spectrum, profile, rejection."""
@@ -107,20 +115,9 @@ def near_star(
     Nor are those nearer to one of the ``others``: the light of a neighbour would be taken
     for wings and sky of the star.
     """
-    dx, dy = pixels.xpos - np.float32(x), pixels.ypos - np.float32(y)
-    away = dx * dx + dy * dy
-    near = (away < REACH**2) & (pixels.dq == 0) & np.isfinite(pixels.data)
-    for a, b in others:
-        there = (pixels.xpos - np.float32(a)) ** 2 + (pixels.ypos - np.float32(b)) ** 2
-        near &= away <= there
-    return StarPixels(
-        dx[near],
-        dy[near],
-        pixels.wavelength[near],
-        pixels.data[near],
-        pixels.stat[near],
-        np.ones(int(near.sum()), np.bool_),
-    )
+    place, elsewhere = np.array([x, y], np.float32), np.array(others, np.float32)
+    found = pixels_near(*pixels[:6], place, elsewhere.reshape(-1, 2), REACH)
+    return StarPixels(*found, np.ones(len(found[0]), np.bool_))
 
 
 def measure_star(
@@ -153,7 +150,8 @@ def measure_star(
     n_bands = max(round(n_bins * step / BAND), 1)
     bands = (first - step / 2, n_bins * step / n_bands, n_bands)
     centre, moments = locate(parts, bands)
-    radii = seen_radii(np.concatenate([np.hypot(p.dx, p.dy)[::97] for p in parts]))
+    some = [(p.dx[::EVERY_DISTANCE], p.dy[::EVERY_DISTANCE]) for p in parts]
+    radii = seen_radii(np.concatenate([np.hypot(dx, dy) for dx, dy in some]))
     positions = ((p.dx, p.dy, p.wavelength) for p in parts)
     places = in_parts(radial_places, positions, bands, centre, radii)
     light = [
@@ -264,13 +262,10 @@ def _far_from_star(
 
     Those in the outer half of the reach, or of what neighbours leave of it.
     """
-    farthest = max(float(np.hypot(p.dx, p.dy).max(initial=0.0)) for p in parts)
-    found = []
-    for part in parts:
-        dx, dy, wavelength, data = (column[SAMPLE] for column in part[:4])
-        far = dx * dx + dy * dy > (min(REACH, farthest) / 2) ** 2
-        found.append((wavelength[far], data[far]))
-    wavelength, data = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    outermost = max(in_parts(farthest, [part[:2] for part in parts]))
+    reach = min(REACH, outermost) / 2
+    found = in_parts(sample_beyond, [part[:4] for part in parts], EVERY, reach)
+    wavelength, data = np.concatenate(found, axis=1)
     return wavelength, data
 
 

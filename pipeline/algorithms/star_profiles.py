@@ -195,7 +195,7 @@ def smooth_over_bands(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Replace values[n_bands, k] by parabolas over the bands."""
     t = np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
     order = min(2, len(values) - 1)
-    return np.asarray(
+    return np.ascontiguousarray(
         np.polynomial.polynomial.polyval(
             t, np.polynomial.polynomial.polyfit(t, values, order)
         ).T

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.algorithms.exposure import merge
 from pipeline.algorithms.field import FieldExposure, refraction_step
+from pipeline.algorithms.pixels import SIGHT
 from pipeline.spec import Pixels
 from tests.pipeline.slice_pixels import slice_pixels
 
@@ -70,6 +71,22 @@ def test_steps_are_applied_to_what_is_read():
     assert columns(field).xpos.min() > 80.0
     assert field.extent.x[0] > 80.0
     assert np.isfinite(field.image()).mean() > 0.9
+
+
+@pytest.mark.parametrize("every_column", [False, True])
+def test_what_looks_at_slices_gets_them(every_column):
+    """Columns that are not asked for are not read, unless a step may need them."""
+
+    def step(pixels):
+        assert len(pixels.origin) == len(pixels.data) > 0
+        return pixels
+
+    field = exposure((step,) if every_column else refraction_step(HEADER, 7000.0))
+    parts = [*field.process(Pixels._make, SIGHT), *field.near(0.0, 0.0, 3.0, Pixels._make)]
+    assert {len(part.origin) > 0 for part in parts} == {every_column}
+    assert all(len(column) == len(p.data) for p in parts for column in p[:6])
+    seen = np.concatenate([part.xpos for part in field.process(Pixels._make, SIGHT)])
+    assert_array_equal(seen, columns(field).xpos)
 
 
 def test_image_shows_the_star_in_its_place():

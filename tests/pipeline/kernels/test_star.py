@@ -1,130 +1,102 @@
-"""The kernels of star photometry against plain numpy."""
+"""The kernels that find the pixels of a star, against plain numpy."""
 
 import numpy as np
 import pytest
 
 from pipeline.kernels.star import (
-    position_on,
-    profile_at,
+    farthest,
+    nodes_below,
+    pixels_near,
     radial_places,
-    radial_sums,
-    reject_deviant,
-    spectrum_sums,
-    star_spectrum,
+    sample_beyond,
     windowed_moments,
 )
 
 RADII = np.array([0.0, 1.0, 2.5, 4.0, 8.0])
-BINS, BANDS = (5000.0, 1.25, 40), (4999.375, 25.0, 2)
-PROFILE = np.array([[0.1, 0.06, 0.02, 0.005, 0.0], [0.12, 0.07, 0.015, 0.004, 0.0]])
+BANDS = (4999.375, 25.0, 2)
 
 
-def scene(rng, noise=1.0, n=20000):
-    """Pixels of a star of flux 1000, sky 5."""
+def field(n=3000, seed=1):
+    """Coordinates and wavelengths of pixels."""
+    rng = np.random.default_rng(seed)
     dx, dy = (rng.uniform(-8, 8, n).astype(np.float32) for _ in range(2))
-    wavelength = rng.uniform(4999.4, 5049.3, n).astype(np.float32)
-    centre = np.array([[0.1, -0.2], [0.3, 0.1]])
-    place = radial_places(dx, dy, wavelength, BANDS, centre, RADII)
-    light = [
-        profile_at(PROFILE, (w - BANDS[0]) / BANDS[1] - 0.5, p)
-        for w, p in zip(wavelength.astype(float), place.astype(float), strict=True)
-    ]
-    data = 5 + 1000 * np.array(light) + noise * rng.standard_normal(n)
-    stat = np.full(n, noise**2, np.float32)
-    return dx, dy, wavelength, place, data.astype(np.float32), stat, np.ones(n, np.bool_)
+    return dx, dy, rng.uniform(4999.4, 5049.3, n).astype(np.float32)
 
 
-@pytest.mark.parametrize("value", [-1.0, 0.0, 0.3, 2.5, 3.9, 8.0, 20.0])
-def test_position_is_interpolation(value):
-    expected = np.interp(value, RADII, np.arange(5.0))
-    assert position_on(RADII, value) == pytest.approx(expected)
+def test_nodes_stand_before_the_cells():
+    below = nodes_below(RADII, 4)
+    starts = np.arange(below.size) / 4
+    expected = np.searchsorted(RADII, starts, "right") - 1
+    np.testing.assert_array_equal(below, np.minimum(expected, 3))
+    assert starts[-1] == RADII[-1]
 
 
-def test_places_are_distances_from_a_drifting_star():
-    rng = np.random.default_rng(1)
-    dx, dy, wavelength, place, *_ = scene(rng, n=500)
-    u = np.clip((wavelength - BANDS[0]) / BANDS[1] - 0.5, 0, 1)
+@pytest.mark.parametrize("n_bands", [1, 2])
+def test_places_are_distances_from_a_drifting_star(n_bands):
+    dx, dy, wavelength = field()
+    bands = (BANDS[0], 50.0 / n_bands, n_bands)
+    centre = np.array([[0.1, -0.2], [0.3, 0.1]])[:n_bands]
+    place = radial_places(dx, dy, wavelength, bands, centre, RADII)
+    u = np.clip((wavelength - BANDS[0]) / BANDS[1] - 0.5, 0, 1) * (n_bands - 1)
     r = np.hypot(dx - (0.1 + 0.2 * u), dy - (-0.2 + 0.3 * u))
     np.testing.assert_allclose(place, np.interp(r, RADII, np.arange(5.0)), atol=1e-5)
 
 
-def test_profile_is_bilinear_and_ends():
-    assert profile_at(PROFILE, 0.5, 1.0) == pytest.approx(0.065)
-    assert profile_at(PROFILE, -3.0, 0.5) == pytest.approx(0.08)
-    assert profile_at(PROFILE, 1.0, 4.0) == 0.0
+def test_places_at_the_nodes_are_whole_numbers():
+    dx = np.append(RADII, 9.0).astype(np.float32)
+    dy, wavelength = np.zeros_like(dx), np.full(dx.size, 5000, np.float32)
+    place = radial_places(dx, dy, wavelength, (0.0, 1e4, 1), np.zeros((1, 2)), RADII)
+    np.testing.assert_array_equal(place, [0, 1, 2, 3, 4, 4])
 
 
-def test_spectrum_is_the_least_squares_solution():
-    _, _, wavelength, place, data, stat, used = scene(np.random.default_rng(2))
-    found = star_spectrum(
-        spectrum_sums(place, wavelength, data, stat, used, BINS, BANDS, PROFILE)
-    )
-    j = np.floor((wavelength - BINS[0]) / BINS[1] + 0.5).astype(int)
-    for k in (0, 17, 39):
-        own = j == k
-        p = np.array([
-            profile_at(PROFILE, (w - BANDS[0]) / BANDS[1] - 0.5, q)
-            for w, q in zip(wavelength[own].tolist(), place[own].tolist(), strict=True)
-        ])  # fmt: skip
-        a = np.column_stack([p, np.ones(p.size)])
-        flux, sky = np.linalg.lstsq(a, data[own], rcond=None)[0]
-        assert found[k, 0] == pytest.approx(flux, rel=1e-5)
-        assert found[k, 2] == pytest.approx(sky, rel=1e-4)
-        assert found[k, 1] == pytest.approx(np.linalg.inv(a.T @ a)[0, 0], rel=1e-4)
+def test_pixels_near_a_place_are_good_and_nearest_to_it():
+    x, y, wavelength = field()
+    rng = np.random.default_rng(2)
+    data, stat = (rng.normal(size=x.size).astype(np.float32) for _ in range(2))
+    dq = (rng.random(x.size) < 0.1).astype(np.uint32) * np.uint32(1 << 31)
+    data[rng.random(x.size) < 0.1] = np.nan
+    place, others = np.array([1, 2], np.float32), np.array([[4, 2], [1, -7]], np.float32)
+    away = np.hypot(x - 1, y - 2)
+    near = (away < 5) & (dq == 0) & np.isfinite(data)
+    for a, b in others:
+        near &= away <= np.hypot(x - a, y - b)
+    columns = x, y, wavelength, data, dq, stat
+    found = pixels_near(*columns, place, others, 5.0)
+    expected = (x - 1)[near], (y - 2)[near], wavelength[near], data[near], stat[near]
+    for got, column in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(got, column)
+        assert got.flags.c_contiguous
+    alone = pixels_near(*columns, place, np.empty((0, 2), np.float32), 5.0)
+    assert len(alone[0]) > len(found[0]) > 100
+    assert not len(pixels_near(*columns, place + 100, others, 5.0)[0])
 
 
-def test_errors_of_the_spectrum_are_honest():
-    pulls = []
-    for seed in range(12):
-        _, _, wavelength, place, data, stat, used = scene(
-            np.random.default_rng(seed), 4.0, 8000
-        )
-        found = star_spectrum(
-            spectrum_sums(place, wavelength, data, stat, used, BINS, BANDS, PROFILE)
-        )
-        pulls.append((found[:, 0] - 1000) / np.sqrt(found[:, 1]))
-    assert np.std(pulls) == pytest.approx(1, abs=0.1)
+def test_what_lies_beyond_is_sampled():
+    dx, dy, wavelength = field()
+    data = np.arange(dx.size, dtype=np.float32)
+    found = sample_beyond(dx, dy, wavelength, data, 7, 3.0)
+    chosen = np.arange(0, dx.size, 7)
+    chosen = chosen[np.hypot(dx, dy)[chosen] > 3.0]
+    np.testing.assert_array_equal(found, [wavelength[chosen], data[chosen]])
+    assert farthest(dx, dy) == pytest.approx(np.hypot(dx, dy).max())
+    assert farthest(dx[:0], dy[:0]) == 0.0
+    assert sample_beyond(dx[:0], dy[:0], wavelength[:0], data[:0], 7, 3.0).shape == (2, 0)
 
 
-def test_order_of_the_pixels_does_not_matter():
+def test_moments_are_those_of_the_light_under_the_window():
+    dx, dy, wavelength = field()
     rng = np.random.default_rng(3)
-    _, _, wavelength, place, data, stat, used = scene(rng)
-    order = rng.permutation(data.size)
-    one = star_spectrum(
-        spectrum_sums(place, wavelength, data, stat, used, BINS, BANDS, PROFILE)
-    )
-    shuffled = [c[order] for c in (place, wavelength, data, stat, used)]
-    other = star_spectrum(spectrum_sums(*shuffled, BINS, BANDS, PROFILE))
-    np.testing.assert_allclose(one, other, rtol=1e-9)
-
-
-def test_bins_without_pixels_are_unknown():
-    _, _, wavelength, place, data, stat, used = scene(np.random.default_rng(4))
-    used[:] = False
-    found = star_spectrum(
-        spectrum_sums(place, wavelength, data, stat, used, BINS, BANDS, PROFILE)
-    )
-    assert np.isnan(found).all()
-
-
-def test_normal_equations_give_the_profile_back():
-    _, _, wavelength, place, data, _, used = scene(np.random.default_rng(5), 0.1, 60000)
-    flux, sky = np.full(40, 1000.0), np.full(40, 5.0)
-    sums = radial_sums(place, wavelength, data, used, BINS, BANDS, flux, sky, 5)
-    for diagonal, right, target in sums:
-        matrix = np.diag(diagonal) + np.diag(right[:-1], 1) + np.diag(right[:-1], -1)
-        found = np.linalg.solve(matrix, target)
-        np.testing.assert_allclose(found, PROFILE.mean(axis=0), atol=0.012)
-
-
-def test_only_deviant_pixels_are_rejected():
-    _, _, wavelength, place, data, stat, used = scene(np.random.default_rng(6))
-    data[::1000] += 50
-    n = reject_deviant(
-        place, wavelength, data, stat, used, BINS, BANDS,
-        np.full(40, 1000.0), np.full(40, 5.0), PROFILE, 6.0, 0.1,
-    )  # fmt: skip
-    assert n == 20 and not used[::1000].any() and used.sum() == used.size - 20
+    data, used = rng.normal(9, 1, dx.size).astype(np.float32), rng.random(dx.size) < 0.8
+    centre, sky = np.array([[0.4, 0.0], [-1.5, 2.5]]), np.array([1.0, 2.0])
+    found = windowed_moments(dx, dy, wavelength, data, used, BANDS, centre, sky, 1.2)
+    band = ((wavelength - BANDS[0]) / BANDS[1]).astype(int)
+    x, y = dx - centre[band, 0], dy - centre[band, 1]
+    exponent = (x * x + y * y) / (2 * 1.2**2)
+    light = np.where(used & (exponent <= 8), np.exp(-exponent), 0.0) * (data - sky[band])
+    for b in range(2):
+        terms = [light, light * x, light * y, light * x * x, light * y * y, light * x * y]
+        expected = [term[band == b].sum() for term in terms]
+        np.testing.assert_allclose(found[b], expected, rtol=1e-5, atol=1e-3)
 
 
 def test_moments_of_a_centred_window_vanish():
