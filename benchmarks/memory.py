@@ -2,13 +2,14 @@
 
 ``python -m benchmarks.memory exposure`` simulates one full-size exposure of all 24 IFUs
 with its calibrations, IFU by IFU, and takes it through muse_scibasic and muse_scipost.
-Response and sky come from the chain that ``benchmarks.dithers`` left. Some 20 GB of disk;
-13 GB with ``--batch 8``, IFUs that go through muse_scibasic in one call.
+Some 20 GB of disk; 13 GB with ``--batch 8``, IFUs in one call of muse_scibasic.
 
 ``python -m benchmarks.memory combine`` combines 2, 4, 8, 16 exposures. They are simulated,
-each with its own noise and cosmic rays, and reduced one by one, with calibrations, response
-and sky of ``--raw``, which go to ``--dithers`` unless they are there. What is in
-``--folder`` is not made again. Some 14 GB.
+each with its own noise and cosmic rays, and reduced one by one. What is in ``--folder`` is
+not made again. Some 14 GB.
+
+Response and sky of both, and the calibrations of the second, are those of the frames in
+``--raw``; they go to ``--dithers`` unless they are there.
 
 ``python -m benchmarks.memory rotated`` combines its four exposures, one of them rotated, or
 those of ``benchmarks.crossing``.
@@ -70,9 +71,13 @@ def n_pixels(tables: Sequence[Path]) -> int:
 
 
 def exposure(
-    folder: Path, dithers: Path, size: Size, ifus: Sequence[int], batch: int
+    folder: Path, reduction: Reduction, size: Size, ifus: Sequence[int], batch: int
 ) -> None:
-    """Measure one exposure of many IFUs, ``batch`` of them in one call of muse_scibasic."""
+    """Measure one exposure of many IFUs, ``batch`` of them in one call of muse_scibasic.
+
+    ``reduction`` has the response and the sky.
+    """
+    reduction.calibrate((*CALIBRATION, *SKY))
     post = CALLS["scipost"]
     basic = replace(CALLS["scibasic object"], options=("--saveimage=false",))
     for first in range(0, len(ifus), batch):
@@ -90,7 +95,7 @@ def exposure(
         shutil.rmtree(stage)
     frames: Frames = statics(size.name)
     for label in ("standard", "create_sky"):
-        take_products(frames, dithers / "own" / label)
+        take_products(frames, reduction.folder / label)
     take_products(frames, folder / "basic")
     tables = frames["PIXTABLE_OBJECT"]
     alone = replace(post, options=(*post.options[:-1], "--save=cube"), n_raw={})
@@ -114,11 +119,10 @@ def dithered(size: Size) -> Iterator[Exposure]:
 
 
 def reduced_exposures(
-    dithers: Path, raw: Path, folder: Path, n: int, ifus: Sequence[int]
+    reduction: Reduction, folder: Path, n: int, ifus: Sequence[int]
 ) -> list[Path]:
     """Return pixel tables of ``n`` exposures; those that are not there are made."""
     size = SIZES["full"]
-    reduction = Reduction(raw, dithers / "own", "full")
     paths = [folder / f"PIXTABLE_REDUCED_{k:04d}.fits" for k in range(1, n + 1)]
     if not all(path.exists() for path in paths):
         reduction.calibrate((*CALIBRATION, *SKY))
@@ -139,11 +143,11 @@ def reduced_exposures(
 
 
 def combine(
-    folder: Path, dithers: Path, raw: Path, numbers: Sequence[int], ifus: Sequence[int]
+    folder: Path, reduction: Reduction, numbers: Sequence[int], ifus: Sequence[int]
 ) -> None:
     """Measure the combination of more and more exposures."""
     for n in numbers:
-        tables = reduced_exposures(dithers, raw, folder, n, ifus)
+        tables = reduced_exposures(reduction, folder, n, ifus)
         frames: Frames = {**statics(), "PIXTABLE_REDUCED": tables}
         cost = cost_of(CALLS["exp_combine"], frames, folder / "made")
         show(f"muse_exp_combine, {n} exposures", cost, n_pixels(tables))
@@ -177,14 +181,14 @@ def main() -> None:
     dithers = options.dithers.resolve()
     ifus = options.ifus or list(range(1, size.n_ifus + 1))
     options.folder.mkdir(parents=True, exist_ok=True)
+    reduction = Reduction(options.raw.resolve(), dithers / "own", size.name)
     if "combine" in options.parts:
         pair = options.ifus or (1, 2)
-        folder, raw = options.folder.resolve(), options.raw.resolve()
-        combine(folder, dithers, raw, options.numbers, pair)
+        combine(options.folder.resolve(), reduction, options.numbers, pair)
     with tempfile.TemporaryDirectory(dir=options.folder.resolve()) as scratch:
         folder = Path(scratch)
         if "exposure" in options.parts:
-            exposure(folder, dithers, size, ifus, options.batch or len(ifus))
+            exposure(folder, reduction, size, ifus, options.batch or len(ifus))
         if "rotated" in options.parts:
             rotated(folder, dithers)
 
