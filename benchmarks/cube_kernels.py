@@ -15,18 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.algorithms.astrometry import default_solution
+from pipeline.algorithms.cells import SortedPixels, merge_sorted, sort_placed
 from pipeline.algorithms.exposure import merge
 from pipeline.algorithms.grid import natural_grid
 from pipeline.algorithms.positions import tangent_point
 from pipeline.algorithms.reduced import place_exposure
 from pipeline.algorithms.resample import (
     METHODS,
+    Adder,
     PlacedExposure,
     Resampling,
-    SortedPixels,
-    place_all,
-    resampled,
-    sort_placed,
+    Slab,
 )
 from pipeline.formats.pixtable import open_pixtable
 from pipeline.kernels.reject import flag_outliers
@@ -77,31 +76,47 @@ def measure(placed: Sequence[PlacedExposure], first: int) -> None:
     for one in placed[1:]:
         extent = extent | one.extent(tangent)
     grid = natural_grid(extent, tangent, (0.2, 0.2), 1.25)
-    cells = (PLANES + 2 * HALO, *grid.shape[1:])
     rows = slice(first + HALO, first + HALO + PLANES)
-    parts = place_all(placed, grid, cells[0], first)
-    pixels: SortedPixels = sort_placed(parts, cells, first)
+    cells = slice(first, rows.stop + HALO)
+    edges = grid.wavelength(np.array([cells.start - 0.51, cells.stop - 0.49])).tolist()
+    parts = [one.place(grid, *edges) for one in placed]
+    field = grid.shape[1:]
+
+    def sort() -> list[SortedPixels]:
+        return [sort_placed(part, k, cells, field) for k, part in enumerate(parts)]
+
+    def merge() -> SortedPixels:
+        return merge_sorted(each, cells, SortedPixels.none(first, field))
+
+    each = sort()
+    pixels = merge()
     n = len(pixels.slit)
     print(f"{len(placed)} exposures, {grid.shape[2]} x {grid.shape[1]}, {n} pixels")
-    total = seconds(lambda: sort_placed(parts, cells, first))
-    report("sort", n, total)
-    judged = (1, cells[0] - 1)
+    total = 0.0
+    for name, work in (("sort", sort), ("merge", merge)):
+        spent = seconds(work)
+        report(name, n, spent)
+        total += spent
+    judged = (1, pixels.shape[0] - 1)
 
     def reject() -> np.ndarray:
-        return flag_outliers(*pixels.judged, judged, cells, MEDIAN, 15.0)
+        return flag_outliers(*pixels.judged, judged, pixels.shape, MEDIAN, 15.0)
 
     spent = seconds(reject)
     report("reject", n, spent)
     total += spent
-    rejected, weights = reject(), np.ones(len(placed))
+    pixels.rejected[:] = reject()
+
+    def resample(settings: Resampling) -> None:
+        slab = Slab.empty(rows, field, len(placed))
+        Adder.of(placed, grid, settings, slab).add(pixels, cells)
+
     for method in METHODS:
         settings = Resampling(method, (0.8, 0.8, 1.0), 1, "median", 15.0)
-        spent = seconds(
-            partial(resampled, pixels, rejected, weights, grid, settings, 1, rows, first)
-        )
+        spent = seconds(partial(resample, settings))
         report(method, n, spent)
         if method == "drizzle":
-            report("sort, reject, drizzle", n, total + spent)
+            report("sort, merge, reject, drizzle", n, total + spent)
     source = np.empty(BYTES * n // 8)
     target = np.empty_like(source)
     report("copy of its bytes", n, seconds(lambda: np.copyto(target, source)))

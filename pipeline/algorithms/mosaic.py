@@ -16,7 +16,7 @@ from pipeline.algorithms.resample import (
     Slab,
     correlation_of_planes,
     make_slab,
-    slab_height,
+    slab_size,
 )
 from pipeline.algorithms.sources import find_sources, source_qc
 from pipeline.parallel import memory_gb, n_threads, use_in_turn
@@ -122,10 +122,11 @@ def fill_cube(
         shared,
     )
 
-    height = slab_height(grid, exposures, _SHARE * memory_gb() * 1e9, n_threads() + 1)
+    memory = _SHARE * memory_gb() * 1e9
+    height, step = slab_size(grid, exposures, memory, n_threads() + 1)
 
     def make(rows: slice) -> Slab:
-        slab = make_slab(exposures, grid, settings, rows)
+        slab = make_slab(exposures, grid, settings, rows, step)
         writer.write(slab.rows, slab.planes)
         return slab
 

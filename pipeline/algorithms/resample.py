@@ -10,28 +10,23 @@ from dataclasses import dataclass
 from functools import reduce
 from math import ceil
 from operator import or_
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import Matrix, apply, change_of_tangent
+from pipeline.algorithms.cells import LOWEST_STEP, Placed, SortedPixels, sorted_in_steps
 from pipeline.algorithms.filters import distance_correlation, spectral_correlation
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
 from pipeline.algorithms.pixels import PLACES
 from pipeline.algorithms.slab import Sampled, Step, run_steps
 from pipeline.flags import Flag
-from pipeline.kernels.planes import nearest_planes, weighted_planes
+from pipeline.kernels.planes import add_planes, empty_sheets, nearest_planes
 from pipeline.kernels.project import plane_from_native, project
 from pipeline.kernels.reject import flag_outliers
 from pipeline.kernels.reject_rows import flag_above_rows
-from pipeline.kernels.sorting import (
-    add_up,
-    cell_numbers,
-    count,
-    reached_spaxels,
-    sort_pixels,
-)
+from pipeline.kernels.sorting import reached_spaxels
 from pipeline.kernels.spread import IRAF, MEAN, MEDIAN
 from pipeline.kernels.weighting import (
     DRIZZLE,
@@ -60,15 +55,20 @@ STATISTICS = {"iraf": IRAF, "mean": MEAN, "median": MEDIAN}
 
 N_IFUS = 24
 
-_BYTES_PER_VOXEL, _BYTES_PER_PIXEL, _BYTES_PER_SPAXEL = 28, 70, 180
+_BYTES_PER_VOXEL, _BYTES_PER_SPAXEL = 28, 180
 """Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
-_TALLEST, _LOW = 96, 8
-"""Planes of a slab: at most, since taller ones gain nothing, and at least, if there is the
-memory, since lower ones read too many pixels twice."""
+_BYTES_SORTED, _BYTES_PLACED = 30, 45
+"""Memory of a pixel that is sorted, and more of one whose exposure is being sorted."""
 
-_MOST_PIXELS = 1_900_000
-"""Pixels of a slab with its halo: memory must not grow with the number of exposures."""
+_TALLEST = 96
+"""Planes of a slab at most, since taller ones gain nothing."""
+
+_MOST_BYTES = 90_000_000
+"""Memory of the pixels of a slab: it must not grow with the number of exposures."""
+
+_KEPT = 4
+"""Planes of pixels beyond those that are made, with drops no larger than a voxel."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class PlacedExposure:
             return plane_from_native(pixels.xpos, pixels.ypos)
         return project(pixels.xpos, pixels.ypos, self.matrix)
 
-    def place(self, grid: Grid, low: float, high: float) -> "_Placed":
+    def place(self, grid: Grid, low: float, high: float) -> Placed:
         """Return the pixels from ``low`` to ``high`` [A, after stretching] on a grid."""
         pixels = self.pixels.read(low / self.stretch, high / self.stretch)
         pixels = run_steps(pixels, self.steps)
@@ -170,40 +170,13 @@ class PlacedExposure:
         if self.scale != 1.0:
             data = (data * self.scale).astype(np.float32)
             stat = (stat * self.scale**2).astype(np.float32)
-        return _Placed(x, y, z, data, stat, pixels.origin)
+        return Placed(x, y, z, data, stat, pixels.origin)
 
 
 def _with_zeros(places: Pixels) -> Pixels:
     """Return pixels whose places alone are known as steps take them: the rest is 0."""
     n = len(places.wavelength)
     return Pixels._make(c if c.size else np.zeros(n, c.dtype) for c in places)
-
-
-class _Placed(NamedTuple):
-    """Pixels on the grid, each array [n]."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    z: NDArray[np.float32]
-    data: NDArray[np.float32]
-    stat: NDArray[np.float32]
-    origin: NDArray[np.uint32]
-
-
-class SortedPixels(NamedTuple):
-    """Pixels of all exposures sorted by cell, see `pipeline.kernels.sorting`."""
-
-    start: NDArray[np.int32]
-    place: NDArray[np.float32]
-    light: NDArray[np.float32]
-    slit: NDArray[np.int32]
-
-    @property
-    def judged(
-        self,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
-        """What the rejection of cosmic rays looks at."""
-        return self.start, self.light, self.slit
 
 
 class Slab(NamedTuple):
@@ -218,6 +191,18 @@ class Slab(NamedTuple):
     n_rejected: NDArray[np.int64]
     coverage: NDArray[np.bool_]
 
+    @classmethod
+    def empty(cls, rows: slice, field: tuple[int, int], n_exposures: int) -> Self:
+        """Return a slab that is still to be filled."""
+        shape = (rows.stop - rows.start, *field)
+        kinds = (np.float32, np.uint32, np.float32)
+        return cls(
+            rows,
+            Planes._make(np.empty(shape, kind) for kind in kinds),
+            np.zeros((n_exposures, N_IFUS + 1), np.int64),
+            np.zeros((n_exposures, *field), np.bool_),
+        )
+
 
 def voxel_size(grid: Grid) -> tuple[float, float]:
     """Return the size of a voxel along x and y [detector pixel]."""
@@ -225,21 +210,31 @@ def voxel_size(grid: Grid) -> tuple[float, float]:
     return grid.spaxel[0] / pixel, grid.spaxel[1] / pixel
 
 
-def slab_height(
+def slab_size(
     grid: Grid, exposures: Sequence[PlacedExposure], memory: float, n_threads: int
-) -> int:
-    """Return how many planes fit into ``memory`` [byte] when threads work on slabs."""
+) -> tuple[int, int]:
+    """Return the planes of a slab, and those whose pixels are read at a time.
+
+    As many as fit into ``memory`` [byte] when threads work on slabs, within reason.
+    """
     nz, ny, nx = grid.shape
     first, last = grid.wavelength(np.array([-0.5, nz - 0.5]))
-    n_pixels = sum(e.pixels.density for e in exposures) * (last - first) / nz
-    per_plane = _BYTES_PER_VOXEL * ny * nx + _BYTES_PER_PIXEL * n_pixels
+    n_pixels = [e.pixels.density * (last - first) / nz for e in exposures]
+    pixels = _BYTES_SORTED * sum(n_pixels) + _BYTES_PLACED * max(n_pixels)
+    voxels = _BYTES_PER_VOXEL * ny * nx
     free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx
-    tallest = min(max(_MOST_PIXELS / max(n_pixels, 1.0) - 4, _LOW), _TALLEST)
-    return int(np.clip(free / per_plane - 4, 2, tallest))
+    most = np.clip(_MOST_BYTES / max(pixels, 1.0), LOWEST_STEP, _TALLEST + _KEPT)
+    step = int(np.clip(free / (pixels + voxels), 2, most))
+    height = int(np.clip((free - pixels * step) / voxels, 2, _TALLEST))
+    return height, step
 
 
 def make_slab(
-    exposures: Sequence[PlacedExposure], grid: Grid, settings: Resampling, rows: slice
+    exposures: Sequence[PlacedExposure],
+    grid: Grid,
+    settings: Resampling,
+    rows: slice,
+    step: int = 0,
 ) -> Slab:
     """Return some planes of the cube.
 
@@ -253,83 +248,68 @@ def make_slab(
         How to resample.
     rows
         Planes to make.
+    step
+        Planes whose pixels are read at a time; 0 for all.
     """
-    reach = settings.reach
-    if settings.method == "drizzle":
-        height = float(_heights(grid, rows).min())
-        reach = max(1, min(reach, ceil(settings.pixfrac[2] / height / 2 + 0.5)))
-    first, last = rows.start - reach, rows.stop + reach
-    judged = settings.sigma > 0
-    if judged:
-        first, last = first - 1, last + 1
-    _, ny, nx = grid.shape
-    cells = (last - first, ny, nx)
-    pixels = sort_placed(place_all(exposures, grid, cells[0], first), cells, first)
-    rejected = np.zeros(len(pixels.slit), np.uint8)
-    counts = np.zeros((len(exposures), N_IFUS + 1), np.int64)
-    if judged:
-        rejected = _cosmic_rays(pixels, cells, settings)
-        ends = pixels.start[
-            [(plane - first) * ny * nx for plane in (rows.start, rows.stop)]
-        ]
-        hit = pixels.slit[ends[0] : ends[1]][rejected[ends[0] : ends[1]] != 0]
-        by_ifu = np.bincount(hit >> 6, minlength=len(exposures) << 5)
-        counts[:] = by_ifu.reshape(len(exposures), 32)[:, : N_IFUS + 1]
-    weights = np.array([e.weight for e in exposures], np.float64)
-    data, stat = resampled(pixels, rejected, weights, grid, settings, reach, rows, first)
-    coverage = reached_spaxels(pixels.start, pixels.slit, cells, len(exposures))
-    dq = ~np.isfinite(data) * np.uint32(Flag.MISSING_DATA)
-    return Slab(rows, Planes(data, dq, stat), counts, coverage)
+    judged, field = settings.sigma > 0, grid.shape[1:]
+    slab = Slab.empty(rows, field, len(exposures))
+    adder = Adder.of(exposures, grid, settings, slab)
+    halo = adder.reach + int(judged)
+    cells = slice(rows.start - halo, rows.stop + halo)
+    for new, pixels in sorted_in_steps(exposures, grid, cells, step, 2 * judged):
+        reached_spaxels(pixels.start[pixels.cells(new)], pixels.slit, slab.coverage)
+        known = new
+        if judged:
+            start = max(new.start, pixels.first + 2) - 1
+            known = slice(start, max(new.stop - 1, start))
+            _reject_cosmic_rays(pixels, known, settings)
+            _count_rejected(pixels, known, slab)
+        adder.add(pixels, known)
+    slab.planes.dq[:] = ~np.isfinite(slab.planes.data) * np.uint32(Flag.MISSING_DATA)
+    return slab
 
 
-def _cosmic_rays(
-    pixels: SortedPixels, cells: tuple[int, int, int], settings: Resampling
-) -> NDArray[np.uint8]:
-    """Flag the pixels in all planes of cells but the first and the last."""
-    judged, statistic = (1, cells[0] - 1), STATISTICS[settings.statistic]
+def _reject_cosmic_rays(pixels: SortedPixels, planes: slice, settings: Resampling) -> None:
+    """Mark the pixels in some planes of the cube that are hit by cosmic rays."""
+    judged = planes.start - pixels.first, planes.stop - pixels.first
+    statistic, here = STATISTICS[settings.statistic], pixels.within(planes)
     if settings.slices is None:
-        return flag_outliers(*pixels.judged, judged, cells, statistic, settings.sigma)
-    return flag_above_rows(
-        pixels.start,
-        pixels.light,
-        judged,
-        cells,
-        statistic,
-        settings.sigma,
-        settings.slices,
-    )
+        found = flag_outliers(
+            pixels.start,
+            pixels.light,
+            pixels.slit,
+            judged,
+            pixels.shape,
+            statistic,
+            settings.sigma,
+        )
+    else:
+        found = flag_above_rows(
+            pixels.start,
+            pixels.light,
+            judged,
+            pixels.shape,
+            statistic,
+            settings.sigma,
+            settings.slices,
+        )
+    pixels.rejected[here] = found[here]
+
+
+def _count_rejected(pixels: SortedPixels, planes: slice, slab: Slab) -> None:
+    """Add up the rejected pixels in those of some planes that are of a slab."""
+    start, stop = max(planes.start, slab.rows.start), min(planes.stop, slab.rows.stop)
+    if stop > start:
+        here = pixels.within(slice(start, stop))
+        hit = pixels.slit[here][pixels.rejected[here] != 0]
+        by_ifu = np.bincount(hit >> 6, minlength=len(slab.n_rejected) << 5)
+        slab.n_rejected[:] += by_ifu.reshape(-1, 32)[:, : N_IFUS + 1]
 
 
 def _heights(grid: Grid, rows: slice) -> NDArray[np.float64]:
     """Return the size of the voxels of planes along wavelength [detector pixel]."""
     edges = grid.wavelength(np.arange(rows.start, rows.stop + 1) - 0.5)
     return np.asarray(np.diff(edges) / ANGSTROM_PER_PIXEL)
-
-
-def place_all(
-    exposures: Sequence[PlacedExposure], grid: Grid, n_planes: int, first: int
-) -> list[_Placed]:
-    """Return the pixels of some planes of cells, from plane ``first`` on."""
-    edges = grid.wavelength(np.array([first - 0.51, first + n_planes - 0.49]))
-    return [e.place(grid, float(edges[0]), float(edges[1])) for e in exposures]
-
-
-def sort_placed(
-    parts: Sequence[_Placed], shape: tuple[int, int, int], first: int
-) -> SortedPixels:
-    """Return the pixels of all exposures sorted by cell."""
-    start = np.zeros(shape[0] * shape[1] * shape[2] + 1, np.int32)
-    cells = [cell_numbers(*part[:3], shape, first) for part in parts]
-    for numbers in cells:
-        count(numbers, start)
-    add_up(start)
-    n = int(start[-1])
-    place, light = np.empty((n, 3), np.float32), np.empty((n, 2), np.float32)
-    slit = np.empty(n, np.int32)
-    following = start[:-1].copy()
-    for k, part in enumerate(parts):
-        sort_pixels(*part, k, cells[k], following, place, light, slit)
-    return SortedPixels(start, place, light, slit)
 
 
 def correlation_of_planes(grid: Grid, settings: Resampling) -> float:
@@ -354,38 +334,78 @@ def _radius(grid: Grid, settings: Resampling) -> float:
     return settings.radius * float(np.linalg.norm(voxel))
 
 
-def resampled(
-    pixels: SortedPixels,
-    rejected: NDArray[np.uint8],
-    weights: NDArray[np.float64],
-    grid: Grid,
-    settings: Resampling,
-    reach: int,
-    rows: slice,
-    first: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return DATA and STAT of some planes; the cells begin at plane ``first``."""
-    start, place, light, slit = pixels
-    voxel, height = voxel_size(grid), _heights(grid, rows)
-    shape = (rows.stop - rows.start, grid.shape[1], grid.shape[2])
-    if settings.method == "nearest":
-        return nearest_planes(
-            place, light, rejected, start, voxel, height, shape, rows.start, first
-        )
-    return weighted_planes(
-        place,
-        light,
-        slit,
-        rejected,
-        start,
-        weights,
-        METHODS[settings.method],
-        reach,
-        settings.pixfrac,
-        _radius(grid, settings),
-        voxel,
-        height,
-        shape,
-        rows.start,
-        first,
-    )
+@dataclass(frozen=True)
+class Adder:
+    """Adds pixels to the planes of a slab, see `pipeline.kernels.planes`.
+
+    ``reach``: how many planes away a pixel may add to a voxel; ``height``: of the voxels
+    of each plane [detector pixel]; ``sheets``: planes under way.
+    """
+
+    slab: Slab
+    settings: Resampling
+    weights: NDArray[np.float64]
+    reach: int
+    radius: float
+    voxel: tuple[float, float]
+    height: NDArray[np.float64]
+    sheets: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        exposures: Sequence[PlacedExposure],
+        grid: Grid,
+        settings: Resampling,
+        slab: Slab,
+    ) -> Self:
+        """Return what fills a slab."""
+        reach, height = settings.reach, _heights(grid, slab.rows)
+        if settings.method == "drizzle":
+            drop = settings.pixfrac[2] / float(height.min())
+            reach = max(1, min(reach, ceil(drop / 2 + 0.5)))
+        weights = np.array([e.weight for e in exposures], np.float64)
+        radius, voxel = _radius(grid, settings), voxel_size(grid)
+        method, field = METHODS[settings.method], (grid.shape[1], grid.shape[2])
+        sheets = empty_sheets(method, reach, settings.pixfrac, voxel, field)
+        return cls(slab, settings, weights, reach, radius, voxel, height, sheets)
+
+    def add(self, pixels: SortedPixels, planes: slice) -> None:
+        """Add the pixels of some planes of cells, which follow those before."""
+        start = pixels.start[pixels.cells(planes)]
+        rows, (data, _, stat) = self.slab.rows, self.slab.planes
+        if self.settings.method != "nearest":
+            add_planes(
+                pixels.place,
+                pixels.light,
+                pixels.slit,
+                pixels.rejected,
+                start,
+                (planes.start, planes.stop),
+                self.weights,
+                METHODS[self.settings.method],
+                self.reach,
+                self.settings.pixfrac,
+                self.radius,
+                self.voxel,
+                self.height,
+                rows.start,
+                self.sheets,
+                data,
+                stat,
+            )
+            return
+        inside = slice(max(planes.start, rows.start), min(planes.stop, rows.stop))
+        if inside.stop > inside.start:
+            here = slice(inside.start - rows.start, inside.stop - rows.start)
+            nearest_planes(
+                pixels.place,
+                pixels.light,
+                pixels.rejected,
+                pixels.start[pixels.cells(inside)],
+                inside.start,
+                self.voxel,
+                self.height[here],
+                data[here],
+                stat[here],
+            )

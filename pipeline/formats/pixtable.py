@@ -6,12 +6,10 @@ with ``pread`` in whatever blocks are asked for; nothing stays in memory.
 """
 
 import os
-import sys
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.formats.cards import Keywords, read_cards
-from pipeline.formats.readahead import read_pieces
+from pipeline.formats.pieces import read_words
 from pipeline.formats.scan import Unit, scan
-from pipeline.kernels.words import swap
 from pipeline.spec import BadInput, Pixels, Segment, Table, blocks
 
 COLUMNS = ("xpos", "ypos", "lambda", "data", "dq", "stat", "origin")
@@ -133,19 +130,17 @@ class PixelTableFile:
         fd = os.open(self.path, os.O_RDONLY)
         try:
             words = [(place, column) for place, column in columns if place.is_words]
-            some = [rows for rows in parts if rows.stop > rows.start]
-            first = [rows.start for rows in some]
-            sizes = (4 * (rows.stop - rows.start) for rows in some)
-            bounds = list(accumulate(sizes, initial=0))
-            pieces = (_pieces(place, first, bounds, column) for place, column in words)
-            read_pieces(fd, chain.from_iterable(pieces))
+            read_words(
+                fd,
+                [place.offset for place, _ in words],
+                parts,
+                [column.view(np.uint32) for _, column in words],
+            )
             for place, column in columns:
                 if not place.is_words:
                     _fill_column(fd, place, parts, column)
         finally:
             os.close(fd)
-        for _, column in words if sys.byteorder == "little" else []:
-            swap(column.view(np.uint32))
 
     @cached_property
     def _columns(self) -> dict[str, "_Place"]:
@@ -246,19 +241,6 @@ def _fill_column(fd: int, place: _Place, parts: Sequence[slice], out: NDArray[An
         values = _fetch(fd, place, rows)
         out[first:last] = values.view(np.uint32) if values.dtype.kind == "i" else values
         first = last
-
-
-def _pieces(
-    place: _Place, first: Sequence[int], bounds: Sequence[int], out: NDArray[Any]
-) -> Iterator[tuple[int, memoryview]]:
-    """Return where ranges of rows of a column of words stand, and the room for each.
-
-    ``first``: row of each range; ``bounds``: byte of the room where each begins and ends.
-    """
-    room, offset = out.view(np.uint8).data, place.offset
-    positions = [offset + 4 * row for row in first]
-    rooms = [room[low:high] for low, high in pairwise(bounds)]
-    return zip(positions, rooms, strict=True)
 
 
 def _split_by_exposure(

@@ -6,7 +6,7 @@ nothing if the processor has other work meanwhile.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,35 +19,6 @@ _AT_ONCE = 8 << 20
 
 _SHARE = 4
 """Part of the memory of the machine that may be filled, as a divisor."""
-
-
-def read_pieces(fd: int, pieces: Iterable[tuple[int, memoryview]]) -> None:
-    """Fill the room for pieces of a file; all that must come from the disk comes at once.
-
-    Parameters
-    ----------
-    fd
-        Of the file.
-    pieces
-        Where each begins [byte], and its room.
-
-    Raises
-    ------
-    OSError
-        If the file ends before.
-    """
-    missing = []
-    for position, room in pieces:
-        try:
-            n_bytes = os.preadv(fd, [room], position, os.RWF_NOWAIT)
-        except OSError:  # not in memory, or a file system that cannot tell
-            n_bytes = 0
-        if n_bytes != room.nbytes:
-            os.posix_fadvise(fd, position, room.nbytes, os.POSIX_FADV_WILLNEED)
-            missing.append((position, room))
-    for position, room in missing:
-        if os.preadv(fd, [room], position) != room.nbytes:
-            raise OSError("the file ends within its rows")
 
 
 def begin_reading(words: Sequence[str]) -> None:

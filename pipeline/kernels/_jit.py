@@ -79,6 +79,35 @@ class Kernel:
         return typeof(self.dispatcher)
 
 
+class CFunction:
+    """A function of the C library that kernels call; Numba looks at it when they do.
+
+    Parameters
+    ----------
+    name
+        Of the function.
+    signature
+        Its types in the words of Numba: ``result(argument, ...)``.
+    """
+
+    def __init__(self, name: str, signature: str) -> None:
+        self._name, self._signature = name, signature
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Refuse: it is for kernels."""
+        raise TypeError(f"{self._name} of {len(arguments)} arguments is for kernels")
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What kernels take it for when they are compiled (a hook of Numba)."""
+        import numba
+
+        core: Any = numba.core
+        arguments, result = core.sigutils.normalize_signature(self._signature)
+        signature = core.typing.templates.signature(result, *arguments)
+        return core.types.ExternalFunction(self._name, signature)
+
+
 def _compiler(source: Path) -> Callable[[Callable[..., Any]], Any]:
     """Return the decorator for functions of a source, with the folder of its code set."""
     from numba import config, njit

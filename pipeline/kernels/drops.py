@@ -100,7 +100,7 @@ def add_small_drops(
     row, margin : int
         Length of a row of a sheet, and voxels before its first row and column.
     place, light, slit, rejected, weights
-        Pixels, at most `AT_ONCE`, see `pipeline.kernels.planes.weighted_planes`.
+        Pixels, at most `AT_ONCE`, see `pipeline.kernels.planes.add_planes`.
     first_plane : int
         Plane of the cube at which sheets are counted from.
     across : (float, float)

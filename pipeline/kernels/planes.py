@@ -3,7 +3,7 @@
 Pixels of one plane of cells add to few planes of voxels. Their sums w, w d and w**2 v
 are kept as sheets in a ring: a plane that no further pixel can reach is finished and
 its sheet serves the next one. What is in work thus fits into the cache of a core,
-however tall the slab is.
+however tall the slab is, and planes of cells may come a few at a time.
 """
 
 import numpy as np
@@ -15,12 +15,41 @@ from pipeline.kernels.weighting import DRIZZLE, distance_weight, shared
 
 
 @kernel
-def weighted_planes(
+def empty_sheets(
+    method: int,
+    reach: int,
+    drop: tuple[float, float, float],
+    voxel: tuple[float, float],
+    field: tuple[int, int],
+) -> NDArray[np.float64]:
+    """Return a ring of sheets for `add_planes`, which describes the parameters.
+
+    ``field``: rows and columns of the result.
+    """
+    margin, depth = _margin(method, reach, drop, voxel), 4
+    while depth < 2 * reach + 1:
+        depth *= 2
+    return np.zeros((depth, (field[0] + 2 * margin) * (field[1] + 2 * margin) * SUMS))
+
+
+@kernel
+def _margin(
+    method: int, reach: int, drop: tuple[float, float, float], voxel: tuple[float, float]
+) -> int:
+    """Return how many voxels a sheet has before the first and behind the last."""
+    if method != DRIZZLE:
+        return reach
+    return int(np.ceil(max(drop[0] / voxel[0], drop[1] / voxel[1]))) + 1
+
+
+@kernel
+def add_planes(
     place: NDArray[np.float32],
     light: NDArray[np.float32],
     slit: NDArray[np.int32],
     rejected: NDArray[np.uint8],
     start: NDArray[np.int32],
+    planes: tuple[int, int],
     weights: NDArray[np.float64],
     method: int,
     reach: int,
@@ -28,11 +57,12 @@ def weighted_planes(
     radius: float,
     voxel: tuple[float, float],
     height: NDArray[np.float64],
-    shape: tuple[int, int, int],
     first_plane: int,
-    first_cell_plane: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return weighted means of the pixels around each voxel.
+    sheets: NDArray[np.float64],
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+) -> None:
+    """Add planes of cells to the weighted means of the pixels around each voxel.
 
     Parameters
     ----------
@@ -45,7 +75,10 @@ def weighted_planes(
     rejected : uint8[n]
         Non-zero for pixels that must not be used.
     start : int32[n_cells + 1]
-        Where the pixels of each cell begin.
+        Where the pixels of each cell of the planes begin, and the end of the last.
+    planes : (int, int)
+        Planes of the cube in which these cells lie, the last one excluded. They follow
+        those of the call before; the first ``reach`` before the result come first.
     weights : float64[n_exposures]
         Weight of each exposure.
     method : int
@@ -61,36 +94,27 @@ def weighted_planes(
         Size of a voxel along x and y [detector pixel].
     height : float64[nz]
         Size of the voxels of each plane along z [detector pixel].
-    shape : (int, int, int)
-        Planes, rows and columns of the result.
-    first_plane, first_cell_plane : int
-        Planes of the cube at which the result and the cells begin.
-
-    Returns
-    -------
+    first_plane : int
+        Plane of the cube at which the result begins.
+    sheets
+        Of `empty_sheets`; changed.
     data, stat : float32[nz, ny, nx]
-        Weighted mean and its variance; NaN in voxels without a pixel of any weight.
+        The planes ``reach`` below those that are added are filled in: weighted mean and
+        its variance; NaN in voxels without a pixel of any weight.
     """
-    nz, ny, nx = shape
-    depth = 4
-    while depth < 2 * reach + 1:
-        depth *= 2
+    nz, ny, nx = data.shape
     across = (drop[0] / voxel[0], drop[1] / voxel[1])
     along = np.empty(nz + 2 * (2 * reach + 3))  # drops in voxels of planes, and beyond
-    widest = max(across[0], across[1])
-    longest = widest
+    longest = max(across[0], across[1])
     for k in range(along.shape[0]):
         along[k] = drop[2] / height[min(max(k - 2 * reach - 3, 0), nz - 1)]
         longest = max(longest, along[k])
     small = method == DRIZZLE and longest <= 1.0  # (np.max would import scipy.linalg)
     lower, shares = np.empty((3, AT_ONCE), np.int32), np.empty((6, AT_ONCE))
-    margin = reach if method != DRIZZLE else int(np.ceil(widest)) + 1
+    margin = _margin(method, reach, drop, voxel)
     row = (nx + 2 * margin) * SUMS
-    sheets = np.zeros((depth, (ny + 2 * margin) * row))
-    data, stat = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    n_cell_planes = (start.shape[0] - 1) // (ny * nx)
-    for p in range(n_cell_planes):
-        plane = p + first_cell_plane - first_plane
+    for p in range(planes[1] - planes[0]):
+        plane = planes[0] + p - first_plane
         if plane + reach < 0 or plane - reach >= nz:
             continue
         first, last = start[p * ny * nx], start[(p + 1) * ny * nx]
@@ -121,11 +145,7 @@ def weighted_planes(
                     across, along, 2 * reach + 3, reach,
                 )  # fmt: skip
         done = plane - reach
-        if done < nz:
-            _finish(sheets[done & (depth - 1)], row, margin, done, data, stat)
-    for done in range(max(n_cell_planes + first_cell_plane - first_plane - reach, 0), nz):
-        _finish(sheets[done & (depth - 1)], row, margin, done, data, stat)
-    return data, stat
+        _finish(sheets[done & (sheets.shape[0] - 1)], row, margin, done, data, stat)
 
 
 @kernel
@@ -230,34 +250,32 @@ def nearest_planes(
     light: NDArray[np.float32],
     rejected: NDArray[np.uint8],
     start: NDArray[np.int32],
+    first_plane: int,
     voxel: tuple[float, float],
     height: NDArray[np.float64],
-    shape: tuple[int, int, int],
-    first_plane: int,
-    first_cell_plane: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    data: NDArray[np.float32],
+    stat: NDArray[np.float32],
+) -> None:
     """Give each voxel the value of the pixel in its cell that lies nearest its centre.
 
     Parameters
     ----------
     place, light, rejected, start
-        Pixels sorted by cell, see `weighted_planes`.
-    voxel, height, shape, first_plane, first_cell_plane
-        Likewise.
-
-    Returns
-    -------
+        Pixels sorted by cell, see `add_planes`.
+    first_plane : int
+        Plane of the cube at which the cells and the result begin.
+    voxel, height
+        As for `add_planes`.
     data, stat : float32[nz, ny, nx]
-        Value and variance; NaN in voxels without a pixel.
+        Receive value and variance; NaN in voxels without a pixel.
     """
-    nz, ny, nx = shape
-    data = np.full((nz, ny, nx), np.nan, np.float32)
-    stat = np.full((nz, ny, nx), np.nan, np.float32)
+    nz, ny, nx = data.shape
     for c in range(nz):
         for b in range(ny):
             for a in range(nx):
-                cell = ((c + first_plane - first_cell_plane) * ny + b) * nx + a
+                cell = (c * ny + b) * nx + a
                 closest = np.inf
+                data[c, b, a], stat[c, b, a] = np.nan, np.nan
                 for i in range(start[cell], start[cell + 1]):
                     if rejected[i]:
                         continue
@@ -269,4 +287,3 @@ def nearest_planes(
                         closest = distance
                         data[c, b, a] = light[i, 0]
                         stat[c, b, a] = light[i, 1]
-    return data, stat

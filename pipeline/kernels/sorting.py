@@ -142,33 +142,62 @@ def sort_pixels(
 
 
 @kernel
-def reached_spaxels(
+def copy_cells(
     start: NDArray[np.int32],
+    place: NDArray[np.float32],
+    light: NDArray[np.float32],
     slit: NDArray[np.int32],
-    shape: tuple[int, int, int],
-    n_exposures: int,
-) -> NDArray[np.bool_]:
-    """Mark the spaxels in which exposures have pixels.
+    following: NDArray[np.int32],
+    places: NDArray[np.float32],
+    lights: NDArray[np.float32],
+    slits: NDArray[np.int32],
+) -> None:
+    """Put sorted pixels of an exposure where those of their cells belong.
 
     Parameters
     ----------
     start : int32[n_cells + 1]
         Where the pixels of each cell begin.
+    place, light, slit : float32[n, 3], float32[n, 2], int32[n]
+        See `sort_pixels`.
+    following : int32[n_cells]
+        Where the next pixel of each cell belongs; changed.
+    places, lights, slits
+        Receive them.
+    """
+    for cell in range(following.shape[0]):
+        k = following[cell]
+        for i in range(start[cell], start[cell + 1]):
+            places[k, 0], places[k, 1] = place[i, 0], place[i, 1]
+            places[k, 2] = place[i, 2]
+            lights[k, 0], lights[k, 1] = light[i, 0], light[i, 1]
+            slits[k] = slit[i]
+            k += 1
+        following[cell] = k
+
+
+@kernel
+def reached_spaxels(
+    start: NDArray[np.int32], slit: NDArray[np.int32], reached: NDArray[np.bool_]
+) -> None:
+    """Mark the spaxels in which exposures have pixels.
+
+    Parameters
+    ----------
+    start : int32[n_planes * ny * nx + 1]
+        Where the pixels of each cell begin.
     slit : int32[n]
         See `sort_pixels`.
-    shape : (int, int, int)
-        Planes, rows and columns of the cells.
-    n_exposures : int
-        Number of exposures.
-
-    Returns
-    -------
-    bool[n_exposures, ny, nx]
+    reached : bool[n_exposures, ny, nx]
+        Set to true where there are pixels, else left as it is.
     """
-    nz, ny, nx = shape
-    reached = np.zeros((n_exposures, ny, nx), np.bool_)
+    n_exposures, ny, nx = reached.shape
     missing = np.full((ny, nx), n_exposures)
-    for c in range(nz):
+    for exposure in range(n_exposures):
+        for b in range(ny):
+            for a in range(nx):
+                missing[b, a] -= int(reached[exposure, b, a])
+    for c in range((start.shape[0] - 1) // (ny * nx)):
         for b in range(ny):
             for a in range(nx):
                 if missing[b, a] == 0:
@@ -178,4 +207,3 @@ def reached_spaxels(
                     exposure = slit[k] >> 11
                     missing[b, a] -= int(not reached[exposure, b, a])
                     reached[exposure, b, a] = True
-    return reached

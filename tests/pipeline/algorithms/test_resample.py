@@ -14,7 +14,7 @@ from pipeline.algorithms.resample import (
     PlacedExposure,
     Resampling,
     make_slab,
-    slab_height,
+    slab_size,
     voxel_size,
 )
 from pipeline.algorithms.slab import Sampled
@@ -23,7 +23,7 @@ from pipeline.kernels.reject_rows import ALONG_X
 from pipeline.memory import MemoryPixels
 from pipeline.recipes.exp_combine import exp_combine
 from pipeline.recipes.scipost import scipost
-from pipeline.spec import Segment
+from pipeline.spec import Segment, blocks
 from tests.pipeline.slice_pixels import STEP, VARIANCE, slice_pixels
 
 TANGENT = (53.1625, -27.791)
@@ -92,7 +92,10 @@ def test_errors_are_honest(settings):
 @pytest.mark.parametrize("slices", [None, ALONG_X])
 @pytest.mark.parametrize("statistic", ["median", "iraf", "mean"])
 @pytest.mark.parametrize("method", METHODS)
-def test_slabs_of_any_height_are_the_cube(method, statistic, slices):
+def test_slabs_of_any_height_are_the_cube(method, statistic, slices, monkeypatch):
+    """However many planes are read, and of those merged, at a time."""
+    monkeypatch.setattr("pipeline.algorithms.cells.LOWEST_STEP", 2)
+    monkeypatch.setattr("pipeline.algorithms.cells._MERGED", 1)
     sigma = 3.0 if statistic == "mean" else 10.0  # one of n values stands sqrt(n) out
     drop = (0.8, 0.8, 1.4)
     settings = Resampling(method, drop, 1, statistic, sigma, slices=slices)
@@ -103,10 +106,10 @@ def test_slabs_of_any_height_are_the_cube(method, statistic, slices):
     grid = grid_of(*exposures)
     whole = make_slab(exposures, grid, settings, slice(0, grid.shape[0]))
     assert whole.n_rejected.sum() > 5
-    for height in (1, 2, 5):
+    for height, step in ((1, 0), (2, 3), (5, 1), (12, 7)):
         slabs = [
-            make_slab(exposures, grid, settings, slice(k, min(k + height, grid.shape[0])))
-            for k in range(0, grid.shape[0], height)
+            make_slab(exposures, grid, settings, rows, step)
+            for rows in blocks(grid.shape[0], height)
         ]
         for name in ("data", "dq", "stat"):
             parts = np.concatenate([getattr(slab.planes, name) for slab in slabs])
@@ -218,17 +221,19 @@ def test_drops_and_slabs_follow_the_grid():
     exposure = placed(slice_pixels())
     coarse = grid_of(exposure, spaxel=0.4, step=2.5)
     assert voxel_size(coarse) == pytest.approx((2.0, 2.0))
-    assert slab_height(coarse, [exposure], 1e12, 1) == 96
-    assert slab_height(coarse, [exposure], 0.0, 2) == 2
+    assert slab_size(coarse, [exposure], 1e12, 1) == (96, 100)
+    assert slab_size(coarse, [exposure], 0.0, 2) == (2, 2)
 
 
-def test_slabs_of_many_exposures_are_lower():
-    """The same number of pixels for all that fill a slab of the usual height."""
+def test_many_exposures_are_read_in_lower_steps():
+    """The pixels of a step take the same memory, however many exposures there are."""
     exposure = placed(slice_pixels(size=(100, 50), n_planes=40))
     grid = grid_of(exposure)
-    heights = {n: slab_height(grid, [exposure] * n, 1e12, 2) for n in (2, 10, 20, 2000)}
-    assert heights[2] == 96 and heights[2000] == 8
-    assert (heights[10] + 4) * 10 == pytest.approx((heights[20] + 4) * 20, rel=0.1)
+    sizes = {n: slab_size(grid, [exposure] * n, 1e12, 2) for n in (2, 40, 80, 4000)}
+    assert {height for height, _ in sizes.values()} == {96}
+    steps = {n: step for n, (_, step) in sizes.items()}
+    assert steps[2] == 100 and steps[4000] == 8
+    assert steps[40] * 41.5 == pytest.approx(steps[80] * 81.5, abs=81.5)
 
 
 def line_offset(pixfrac, phase, pitch):

@@ -1,4 +1,4 @@
-"""Files that are not in memory are read like those that are, and ahead of their use."""
+"""Files are read ahead of their use."""
 
 import os
 import time
@@ -6,7 +6,8 @@ import time
 import pytest
 
 from benchmarks.measure import drop_cached
-from pipeline.formats.readahead import begin_reading, read_pieces
+from pipeline.formats.readahead import begin_reading
+from tests.pipeline.cached_files import in_memory
 
 SIZE = 1 << 20
 
@@ -16,35 +17,6 @@ def path(tmp_path):
     path = tmp_path / "x.fits"
     path.write_bytes(os.urandom(SIZE))
     return path
-
-
-def in_memory(path, start=0):
-    """Tell whether a page of a file can be read without the disk."""
-    with path.open("rb") as stream:
-        try:
-            return os.preadv(stream.fileno(), [bytearray(1)], start, os.RWF_NOWAIT) == 1
-        except BlockingIOError:
-            return False
-
-
-@pytest.mark.parametrize("cold", [False, True])
-def test_pieces_are_those_of_the_file(path, cold):
-    whole = path.read_bytes()
-    if cold:
-        drop_cached([path])
-        assert not in_memory(path)
-    places = [(5, 100), (SIZE - 7, 7), (4000, 200_000), (0, 1)]
-    rooms = [memoryview(bytearray(n)) for _, n in places]
-    with path.open("rb") as stream:
-        pieces = [(start, room) for (start, _), room in zip(places, rooms, strict=True)]
-        read_pieces(stream.fileno(), pieces)
-    assert [bytes(room) for room in rooms] == [whole[a : a + n] for a, n in places]
-
-
-def test_a_file_that_ends_too_early_is_told(path):
-    room = memoryview(bytearray(10))
-    with path.open("rb") as stream, pytest.raises(OSError, match="ends within"):
-        read_pieces(stream.fileno(), [(SIZE - 9, room)])
 
 
 @pytest.mark.parametrize("choice", ["--nifu=3", "--nifu=-1"])

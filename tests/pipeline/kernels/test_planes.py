@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.kernels.planes import nearest_planes, weighted_planes
+from pipeline.kernels.planes import add_planes, empty_sheets, nearest_planes
 from pipeline.kernels.weighting import (
     DRIZZLE,
     LANCZOS,
@@ -39,24 +39,33 @@ def planes(
     height=None,
     planes=slice(0, SHAPE[0]),
     margin=SHAPE[0],
+    at_once=100,
     weights=(1.0,),
     rejected=None,
 ):
-    """Resample ``columns`` from cells that reach ``margin`` planes beyond the result."""
+    """Resample ``columns`` from cells that reach ``margin`` planes beyond the result.
+
+    ``at_once``: planes of cells that are added together.
+    """
     n = len(columns[0])
     slit = (np.arange(n) * len(weights) // max(n, 1)).astype("i4") << 11
-    first = max(planes.start - margin, 0)
-    cells = (min(planes.stop + margin, SHAPE[0]) - first, *SHAPE[1:])
-    pixels = sorted_pixels(*columns, slit, shape=cells, first=first)
+    first, last = planes.start - margin, planes.stop + margin
+    field = SHAPE[1:]
+    pixels = sorted_pixels(*columns, slit, shape=(last - first, *field), first=first)
     if rejected is None:
         rejected = np.zeros(len(pixels.slit), np.uint8)
-    shape = (planes.stop - planes.start, *SHAPE[1:])
-    height = np.ones(shape[0]) if height is None else height
-    return weighted_planes(
-        pixels.place, pixels.light, pixels.slit, rejected, pixels.start,
-        np.array(weights), method, reach, drop, RADIUS, voxel, height, shape,
-        planes.start, first,
-    )  # fmt: skip
+    data, stat = np.zeros((2, planes.stop - planes.start, *field), np.float32)
+    height = np.ones(len(data)) if height is None else height
+    sheets = empty_sheets(method, reach, drop, voxel, field)
+    for low in range(first, last, at_once):
+        high = min(low + at_once, last)
+        cells = slice((low - first) * field[0] * field[1], None)
+        add_planes(
+            pixels.place, pixels.light, pixels.slit, rejected, pixels.start[cells],
+            (low, high), np.array(weights), method, reach, drop, RADIUS, voxel, height,
+            planes.start, sheets, data, stat,
+        )  # fmt: skip
+    return data, stat
 
 
 def sinc(d, n):
@@ -135,15 +144,22 @@ def test_variance_is_honest(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("at_once", [1, 3])
 @pytest.mark.parametrize("drop", [(0.8, 0.8, 1.0), (1.7, 1.7, 2.5)])
-def test_slabs_equal_the_whole(method, drop):
+def test_slabs_equal_the_whole(method, drop, at_once):
     pixels = cloud()
     for reach in (1, 2):
         whole = planes(pixels, method, reach=reach, drop=drop)
         for first in (0, 2, 4):
             cut = slice(first, first + 2)
             part = planes(
-                pixels, method, reach=reach, drop=drop, planes=cut, margin=reach + 1
+                pixels,
+                method,
+                reach=reach,
+                drop=drop,
+                planes=cut,
+                margin=reach + 1,
+                at_once=at_once,
             )
             assert_array_equal(part, [plane[cut] for plane in whole])
 
@@ -165,9 +181,11 @@ def test_nearest_takes_the_closest_pixel():
     pixels = sorted_pixels(x, y, z, data, stat, np.zeros(800, "i4"), shape=SHAPE)
     rejected = np.zeros(800, np.uint8)
     rejected[::7] = 1
-    values, variances = nearest_planes(
-        pixels.place, pixels.light, rejected, pixels.start,
-        (1.0, 1.0), np.ones(2), (2, *SHAPE[1:]), 3, 0,
+    values, variances = np.zeros((2, 2, *SHAPE[1:]), np.float32)
+    start = pixels.start[3 * SHAPE[1] * SHAPE[2] :]
+    nearest_planes(
+        pixels.place, pixels.light, rejected, start, 3,
+        (1.0, 1.0), np.ones(2), values, variances,
     )  # fmt: skip
     x, y, z = (c.copy() for c in pixels.place.T)
     for c, b, a in np.ndindex(values.shape):

@@ -37,7 +37,10 @@ def test_spaxels_with_pixels_are_marked():
     x, y, z, data, stat = cloud(60)
     slit = np.repeat([0, 0, 2], 20).astype("i4") << 11
     pixels = sorted_pixels(x, y, z, data, stat, slit, shape=SHAPE)
-    reached = reached_spaxels(pixels.start, pixels.slit, SHAPE, 3)
+    reached = np.zeros((3, *SHAPE[1:]), np.bool_)
+    half = SHAPE[0] // 2 * SHAPE[1] * SHAPE[2]
+    reached_spaxels(pixels.start[: half + 1], pixels.slit, reached)
+    reached_spaxels(pixels.start[half:], pixels.slit, reached)
     for k, part in enumerate((pixels.cells[:40], pixels.cells[:0], pixels.cells[40:])):
         used = set((part[part >= 0] % (SHAPE[1] * SHAPE[2])).tolist())
         assert set(np.flatnonzero(reached[k]).tolist()) == used
@@ -47,4 +50,6 @@ def test_no_pixels():
     nothing = np.empty(0, "f4")
     pixels = sorted_pixels(*[nothing] * 5, np.empty(0, "i4"), shape=SHAPE)
     assert not pixels.start.any() and len(pixels.slit) == 0
-    assert not reached_spaxels(pixels.start, pixels.slit, SHAPE, 1).any()
+    reached = np.zeros((1, *SHAPE[1:]), np.bool_)
+    reached_spaxels(pixels.start, pixels.slit, reached)
+    assert not reached.any()

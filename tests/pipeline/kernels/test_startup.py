@@ -40,13 +40,16 @@ import sys
 from pipeline.kernels.startup import start_numba
 start_numba()
 import numpy as np
-from pipeline.kernels.planes import weighted_planes
+from pipeline.kernels.planes import add_planes, empty_sheets
 from pipeline.kernels.weighting import DRIZZLE
 place, light = np.zeros((1, 3), np.float32), np.ones((1, 2), np.float32)
 slit, rejected = np.zeros(1, np.int32), np.zeros(1, np.uint8)
-data, stat = weighted_planes(
-    place, light, slit, rejected, np.array([0, 1], np.int32), np.ones(1), DRIZZLE, 1,
-    (1.0, 1.0, 1.0), 1.0, (1.0, 1.0), np.ones(1), (1, 1, 1), 0, 0,
+start, one = np.array([0, 0, 1, 1], np.int32), (1.0, 1.0, 1.0)
+data, stat = np.zeros((2, 1, 1, 1), np.float32)
+sheets = empty_sheets(DRIZZLE, 1, one, (1.0, 1.0), (1, 1))
+add_planes(
+    place, light, slit, rejected, start, (-1, 2), np.ones(1), DRIZZLE, 1, one, 1.0,
+    (1.0, 1.0), np.ones(1), 0, sheets, data, stat,
 )
 assert data[0, 0, 0] == stat[0, 0, 0] == 1.0
 """
