@@ -8,7 +8,7 @@ curve is the throughput of instrument and telescope, the same for all exposures.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, groupby, pairwise
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.algorithms.pixels import chosen, with_room
 from pipeline.algorithms.smooth import smooth_spectrum
 from pipeline.kernels.spectrum import multiply_by_spectrum
-from pipeline.parallel import map_ordered
+from pipeline.parallel import begin, map_ordered, run_all
 from pipeline.spec import (
     BadInput,
     Columns,
@@ -257,6 +257,6 @@ class MergedPixels:
 
 def merge(tables: Sequence[PixelTable]) -> MergedPixels:
     """Return the pixel tables of one exposure as one."""
-    return MergedPixels(
-        tuple(tables), tuple(flux_scales(tables)), mean_flat_spectrum(tables)
-    )
+    flat = begin(partial(mean_flat_spectrum, tables))
+    run_all(lambda table: table.segments, tables)  # they are needed anyway
+    return MergedPixels(tuple(tables), tuple(flux_scales(tables)), flat())

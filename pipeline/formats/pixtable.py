@@ -24,7 +24,8 @@ from pipeline.spec import BadInput, Pixels, Segment, Table, blocks
 COLUMNS = ("xpos", "ypos", "lambda", "data", "dq", "stat", "origin")
 TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
 FLAT_SPECTRUM = "PIXTABLE_FLAT_FIELD"
-_BLOCK = 4_000_000
+_BLOCK = 1 << 18
+"""Rows whose slices are told apart at once: few enough for the cache."""
 
 
 @dataclass
@@ -41,6 +42,7 @@ class PixelTableFile:
     units: Mapping[str, Unit] = field(repr=False)
     header: Keywords = field(repr=False)
     ifu: int | None = None
+    _segments: list[Segment] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -52,9 +54,18 @@ class PixelTableFile:
         """Number of pixels."""
         return self._columns["data"].n_rows
 
-    @cached_property
+    @property
     def segments(self) -> list[Segment]:
-        """Consecutive rows of one slice, IFU and exposure; found from ``origin``."""
+        """Consecutive rows of one slice, IFU and exposure; found from ``origin``.
+
+        Kept without the lock of ``cached_property``, which all files would share.
+        """
+        if not self._segments:
+            self._segments = self._find_segments()
+        return self._segments
+
+    def _find_segments(self) -> list[Segment]:
+        """Read the slices of all rows."""
         starts: list[int] = []
         labels: list[int] = []
         previous = -1

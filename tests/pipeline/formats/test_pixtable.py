@@ -1,12 +1,15 @@
 """Tests of pixel tables on disk."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
 from pipeline.formats.cards import Keywords
-from pipeline.formats.pixtable import COLUMNS, open_pixtable
+from pipeline.formats.pixtable import COLUMNS, PixelTableFile, open_pixtable
 from pipeline.formats.pixtable_writer import PixelTableProduct
 from pipeline.spec import BadInput, Pixels, PixelTable, Segment, Table
 
@@ -58,6 +61,28 @@ def test_segments_follow_origin(path):
         Segment(0, 3, 7, 500, 750),
         Segment(0, 4, 7, 750, 1000),
     ]
+
+
+def test_segments_do_not_depend_on_the_blocks(path, monkeypatch):
+    whole = open_pixtable(path, "PIXTABLE_OBJECT").segments
+    for size in (1, 7, 125, 250, 999):
+        monkeypatch.setattr("pipeline.formats.pixtable._BLOCK", size)
+        assert open_pixtable(path, "PIXTABLE_OBJECT").segments == whole
+
+
+def test_segments_of_several_files_are_found_at_once(path, monkeypatch):
+    together = Barrier(2, timeout=10)
+    read = PixelTableFile._read
+
+    def wait_and_read(*arguments):
+        together.wait()  # fails if the other is not at it, too
+        read(*arguments)
+
+    monkeypatch.setattr(PixelTableFile, "_read", wait_and_read)
+    tables = [open_pixtable(path, "PIXTABLE_OBJECT") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda table: table.segments, tables))
+    assert found[0] == found[1] and len(found[0]) == 4
 
 
 def test_exposures_split_segments(tmp_path):
