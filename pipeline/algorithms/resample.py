@@ -64,7 +64,7 @@ _BYTES_SORTED, _BYTES_PLACED = 30, 45
 _TALLEST = 96
 """Planes of a slab at most, since taller ones gain nothing."""
 
-_MOST_BYTES = 90_000_000
+_MOST_BYTES = 55_000_000
 """Memory of the pixels of a slab: it must not grow with the number of exposures."""
 
 _KEPT = 4
