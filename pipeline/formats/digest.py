@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from threading import Lock
 
 _CHUNK = 1 << 20
@@ -39,12 +39,18 @@ class DataDigest:
             finally:
                 self._lock.release()
 
-    def finish(self, stretches: Sequence[tuple[int, int]]) -> str:
-        """Return the digest of all stretches, ``(start, stop)``, now that all is there."""
-        for number, (start, stop) in enumerate(stretches):
-            if number > 0:
-                self._position = start
-            self._take(stop)
+    def take(self, stretches: Iterable[tuple[int, int]]) -> None:
+        """Take in stretches, ``(start, stop)``, that are there from begin to end.
+
+        They come in their order in the file; the first one may be taken in part already.
+        """
+        with self._lock:
+            for start, stop in stretches:
+                self._position = max(self._position, start)
+                self._take(stop)
+
+    def value(self) -> str:
+        """Return the digest of what was taken in."""
         return self._md5.hexdigest()
 
     def _take(self, stop: int) -> None:

@@ -19,7 +19,8 @@ from pipeline.formats.cards import BLOCK, Keywords, read_cards
 from pipeline.formats.parse import parse_header
 from pipeline.formats.pixtable_writer import Limits
 from pipeline.formats.product import product_keywords
-from pipeline.formats.stream import Part, write_all
+from pipeline.formats.stream import Part
+from pipeline.formats.wordfile import write_all
 from pipeline.spec import Columns, PixelPlaces, Pixels, Segment, Table, Value, copy_rows
 
 Kind = type[np.float32] | type[np.uint32]

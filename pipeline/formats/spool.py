@@ -5,7 +5,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.formats.stream import write_all
+from pipeline.formats.wordfile import write_all
 from pipeline.spec import Planes
 
 _TYPES = (np.float32, np.uint32, np.float32)

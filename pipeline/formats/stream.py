@@ -8,16 +8,18 @@ All images of a file are declared first, so that every position is known::
     file.append(extension)           # tables and small images, put at the end by close
     file.close()                     # headers, DATASUM, CHECKSUM, DATAMD5, fsync
 
-The data sums accumulate while blocks are written; headers are put in place last. Room
+The data sums accumulate while blocks are written, the MD5 follows; headers come last. Room
 for keywords to come is kept as ``spare`` cards; a header that outgrows its room moves
 what is behind it. The caller names a hidden file and renames it when all is well.
 """
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -29,15 +31,12 @@ from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import bytes_sum, fold, seal
 from pipeline.formats.digest import DataDigest
 from pipeline.formats.extension import Extension
-from pipeline.formats.writeback import Writeback
-from pipeline.kernels.words import swap_and_sum, swap_and_sum_columns
-from pipeline.spec import blocks
+from pipeline.formats.wordfile import open_words, write_all
+from pipeline.parallel import begin
 
 _MD5 = "DATAMD5"
 _BITPIX = {"f4": -32, "i4": 32}
 _CHUNK = 512 * BLOCK
-_CACHED = 1 << 16
-"""Words that are summed, swapped and written while they are in the cache."""
 
 
 @dataclass
@@ -95,14 +94,21 @@ class StreamedFits:
         self.path, self.parts = path, parts
         self._lock = Lock()
         self._sums = [0] * len(parts)
+        self._n_missing = sum(part.size for part in parts) // 4
         self._tail: list[Extension] = []
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
         self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         os.posix_fallocate(self._fd, 0, self._length)
-        self._writeback = Writeback(self._fd)
+        self._words = open_words(path, self._fd, self._length, read_back=self._has_md5)
         self._first = next((i for i, part in enumerate(parts) if part.size), 0)
         self._digest = DataDigest(self._fd, self._starts[self._first])
+        self._digested: Callable[[], None] = lambda: None
+
+    @property
+    def _has_md5(self) -> bool:
+        """Whether the MD5 of the data is wanted."""
+        return _MD5 in self.parts[0].keywords
 
     @staticmethod
     def _least_room(i: int, part: Part) -> int:
@@ -127,19 +133,7 @@ class StreamedFits:
             )
         if start < 0 or start + values.size // n_columns > part.shape[0]:
             raise ValueError(f"rows from {start} do not fit into {part.shape}")
-        words = np.ascontiguousarray(values).reshape(-1).view(np.uint32)
-        position = self._starts[i] + 4 * start * n_columns
-        total = 0
-        swapped = np.empty(min(len(words), _CACHED), np.uint32)
-        for first in range(0, len(words), _CACHED):
-            some = words[first : first + _CACHED]
-            total += int(swap_and_sum(some, swapped))
-            write_all(self._fd, swapped[: len(some)], position + 4 * first)
-        with self._lock:
-            self._sums[i] += total
-        self._writeback.add(4 * len(words))
-        if i == self._first and _MD5 in self.parts[0].keywords:
-            self._digest.written(position, position + 4 * len(words))
+        self._store(i, start * n_columns, values)
 
     def write_columns(self, i: int, start: int, columns: Sequence[NDArray[Any]]) -> None:
         """Store rows ``start ...`` of part ``i`` and those behind it, a column of each."""
@@ -149,17 +143,27 @@ class StreamedFits:
                 raise TypeError(f"{column.dtype}{column.shape} is no column of {n} words")
             if start < 0 or start + n > part.shape[0]:
                 raise ValueError(f"rows from {start} do not fit into {part.shape}")
-        words = [np.ascontiguousarray(column).view(np.uint32) for column in columns]
-        totals = np.zeros(len(words), np.int64)
-        for rows in blocks(n, _CACHED):
-            swapped = np.empty((len(words), rows.stop - rows.start), np.uint32)
-            totals += swap_and_sum_columns(tuple(column[rows] for column in words), swapped)
-            for first, column in zip(self._starts[i:], swapped, strict=False):
-                write_all(self._fd, column, first + 4 * (start + rows.start))
+        for k, column in enumerate(columns, i):
+            self._store(k, start, column)
+
+    def _store(self, i: int, start: int, values: NDArray[Any]) -> None:
+        """Store values from word ``start`` of part ``i`` on."""
+        words = np.ascontiguousarray(values).reshape(-1).view(np.uint32)
+        position = self._starts[i] + 4 * start
+        total = self._words.put(words, position)
         with self._lock:
-            for k, total in enumerate(totals.tolist(), i):
-                self._sums[k] += total
-        self._writeback.add(4 * n * len(words))
+            self._sums[i] += total
+            self._n_missing -= len(words)
+            complete = self._n_missing == 0
+        if i == self._first and self._has_md5:
+            self._digest.written(position, position + 4 * len(words))
+        if complete and self._has_md5:
+            self._digested = begin(partial(self._digest.take, self._extents()))
+
+    def _extents(self) -> list[tuple[int, int]]:
+        """Return where the data of the parts begin and end, with their padding."""
+        data = list(zip(self._starts, self.parts, strict=True))[self._first :]
+        return [(start, start + _padded(part.size)) for start, part in data]
 
     def append(self, extension: Extension) -> None:
         """Put a unit behind all parts."""
@@ -167,15 +171,14 @@ class StreamedFits:
 
     def close(self) -> None:
         """Complete the headers and bring everything to the disk."""
-        extents = [
-            (start, start + _padded(part.size))
-            for start, part in zip(self._starts, self.parts, strict=True)
-        ]
-        extents += [self._put(extension) for extension in self._tail]
-        if _MD5 in self.parts[0].keywords:
+        self._words.finish()
+        extents = self._extents() + [self._put(extension) for extension in self._tail]
+        if self._has_md5:
             with ThreadPoolExecutor(1) as beside:  # neither waits for the other
                 flush = beside.submit(os.fsync, self._fd)
-                self.parts[0].keywords[_MD5] = self._digest.finish(extents[self._first :])
+                self._digested()
+                self._digest.take(extents)
+                self.parts[0].keywords[_MD5] = self._digest.value()
                 flush.result()
         for i, part in enumerate(self.parts):
             block = part.block(i == 0, fold(self._sums[i]), self._room[i])
@@ -189,11 +192,14 @@ class StreamedFits:
 
     def abort(self) -> None:
         """Give up: close and remove the file, complete or not."""
+        with suppress(Exception):  # the file is of no use
+            self._digested()
         self._release()
         self.path.unlink(missing_ok=True)
 
     def _release(self) -> None:
         """Close the file, unless that was done."""
+        self._words.release()
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -225,11 +231,3 @@ class StreamedFits:
 def _padded(size: int) -> int:
     """Round up to whole FITS blocks."""
     return -(-size // BLOCK) * BLOCK
-
-
-def write_all(fd: int, data: bytes | NDArray[Any], position: int) -> None:
-    """Write data whole: the system may take less than it is given."""
-    view = memoryview(data if isinstance(data, bytes) else data.data).cast("B")
-    while view:
-        written = os.pwrite(fd, view, position)
-        view, position = view[written:], position + written

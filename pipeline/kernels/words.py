@@ -57,27 +57,3 @@ def swap_and_sum(words: NDArray[np.uint32], out: NDArray[np.uint32]) -> int:
         total += np.uint64(word)
         out[i] = _reversed(word)
     return int(total)
-
-
-@kernel
-def swap_and_sum_columns(
-    columns: tuple[NDArray[np.uint32], ...], out: NDArray[np.uint32]
-) -> NDArray[np.int64]:
-    """Reverse the bytes of the words of columns and add the words of each up.
-
-    Parameters
-    ----------
-    columns : tuple of uint32[n]
-        See `swap_and_sum`.
-    out : uint32[n_columns, n]
-        Receives them with their bytes reversed.
-
-    Returns
-    -------
-    int64[n_columns]
-        Plain sums of the words.
-    """
-    sums = np.empty(out.shape[0], np.int64)
-    for i in range(out.shape[0]):
-        sums[i] = swap_and_sum(columns[i], out[i])
-    return sums

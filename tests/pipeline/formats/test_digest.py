@@ -27,14 +27,16 @@ def test_the_order_of_writing_does_not_matter(file, parts):
     digest = DataDigest(file.fileno(), FIRST[0])
     for part in parts:
         digest.written(*part)
-    assert digest.finish([FIRST, SECOND]) == WANTED
+    digest.take([FIRST, SECOND])
+    assert digest.value() == WANTED
 
 
 def test_threads_may_share_it(file):
     digest = DataDigest(file.fileno(), FIRST[0])
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda part: digest.written(*part), PARTS))
-    assert digest.finish([FIRST, SECOND]) == WANTED
+    digest.take([FIRST, SECOND])
+    assert digest.value() == WANTED
 
 
 def test_it_is_taken_meanwhile(file):
@@ -43,10 +45,11 @@ def test_it_is_taken_meanwhile(file):
         digest.written(*part)
     file.write(bytes(PARTS[6][1]))
     file.flush()
-    assert digest.finish([FIRST, SECOND]) == WANTED
+    digest.take([FIRST, SECOND])
+    assert digest.value() == WANTED
 
 
 def test_a_file_that_ends_too_early_is_told(file):
     file.truncate(2_700_000)
     with pytest.raises(OSError, match="ends within"):
-        DataDigest(file.fileno(), FIRST[0]).finish([FIRST, SECOND])
+        DataDigest(file.fileno(), FIRST[0]).take([FIRST, SECOND])

@@ -39,8 +39,10 @@ def write(path, n_cards=0, spare=0, threads=1):
     return wavelength, dq
 
 
-def test_columns_are_written_together(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.formats.stream._CACHED", 100)
+@pytest.mark.parametrize("large", [1, 1 << 60], ids=["direct", "usual"])
+def test_columns_are_written_together(tmp_path, monkeypatch, large):
+    monkeypatch.setattr("pipeline.formats.wordfile._CACHED", 100)
+    monkeypatch.setattr("pipeline.formats.wordfile._LARGE", large)
     columns = [Part(Keywords({"EXTNAME": name}), "f4", (1000, 1)) for name in "ab"]
     file = StreamedFits(tmp_path / "x.fits", [Part(), *columns])
     a, b = np.random.default_rng(1).normal(0, 1, (2, 1000)).astype(np.float32)
@@ -51,6 +53,7 @@ def test_columns_are_written_together(tmp_path, monkeypatch):
         file.write_columns(1, 990, (a[:20], b[:20]))
     with pytest.raises(TypeError, match="no column of 20 words"):
         file.write_columns(1, 0, (a[:20], b[:10]))
+    file.parts[0].keywords.update({f"ESO QC X{i}": i for i in range(90)})
     file.close()
     with fits.open(tmp_path / "x.fits", checksum=True) as units:
         assert_array_equal(units["a"].data[:, 0], a)
@@ -102,3 +105,23 @@ def test_a_complete_file_can_be_given_up(tmp_path):
     file.close()
     file.abort()
     assert not path.exists()
+
+
+def test_the_md5_is_taken_as_soon_as_all_is_there(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        "pipeline.formats.stream.begin", lambda call: begun.append(call) or call
+    )
+    write(tmp_path / "a.fits", threads=3)
+    assert len(begun) == 1
+    written = fits.getval(tmp_path / "a.fits", "DATAMD5")
+    fits.delval(tmp_path / "a.fits", "DATAMD5")
+    assert data_md5(tmp_path / "a.fits") == written
+
+
+def test_a_file_can_be_given_up_before_its_md5_was_taken(tmp_path):
+    file = StreamedFits(tmp_path / "x.fits", parts(n_rows=10))
+    file.write(1, 0, np.zeros(10, np.float32))
+    file.write(2, 0, np.zeros((10, 3), np.uint32))
+    file.abort()
+    assert not (tmp_path / "x.fits").exists()

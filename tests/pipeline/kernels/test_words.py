@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.kernels.words import swap_and_sum, swap_and_sum_columns
+from pipeline.kernels.words import swap_and_sum
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 1000])
@@ -17,11 +17,3 @@ def test_bytes_are_reversed_and_words_added(n):
 def test_the_sum_of_the_largest_words_does_not_overflow():
     words = np.full(70_000, 2**32 - 1, np.uint32)
     assert int(swap_and_sum(words, np.empty_like(words))) == 70_000 * (2**32 - 1)
-
-
-def test_columns_are_swapped_each():
-    words = np.random.default_rng(1).integers(0, 2**32, (3, 100), dtype=np.uint32)
-    out = np.zeros_like(words)
-    sums = swap_and_sum_columns(tuple(words), out)
-    assert sums.tolist() == [sum(column.tolist()) for column in words]
-    assert out.tobytes() == words.astype(">u4").tobytes()
