@@ -8,7 +8,9 @@ Results come in the order of the items, whatever the number of threads.
 
 import contextlib
 import ctypes
+import importlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -305,3 +307,31 @@ def begin(function: Callable[[], Result]) -> Callable[[], Result]:
         return task.result()
 
     return wait
+
+
+@contextlib.contextmanager
+def beside(function: Callable[[], object]) -> Iterator[None]:
+    """Call ``function`` in a thread beside what this context does; it waits for the end.
+
+    After an exception no call is left running.
+    """
+    task: _Task[None, object] = _Task(lambda _: function(), None)
+    try:
+        yield
+        task.begin_here()
+        task.result()
+    finally:
+        task.drop()
+
+
+def import_meanwhile(*modules: str) -> None:
+    """Import libraries in a thread of their own, while kernels and files keep others busy.
+
+    Whoever needs one of them before waits for it.
+    """
+
+    def run() -> None:
+        for module in modules:
+            importlib.import_module(module)
+
+    threading.Thread(target=run, name="imports", daemon=True).start()

@@ -114,7 +114,7 @@ class FilteredImage:
     shape
         Rows and columns.
     correlation
-        See `spectral_correlation`.
+        See `spectral_correlation`; may be set later, before the image is asked for.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class FilteredImage:
         self.band = band
         self._throughput = band.at(wavelengths)
         self._range = (float(wavelengths[0]), float(wavelengths[-1]))
-        self._correlation = correlation
+        self.correlation = correlation
         self._sums = np.zeros((3, *shape))
 
     def add(self, first: int, planes: Planes) -> None:
@@ -140,7 +140,7 @@ class FilteredImage:
         total, data, stat = self._sums
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(total > 0, data / total, np.nan)
-            variance = np.where(total > 0, self._correlation * stat / total**2, np.nan)
+            variance = np.where(total > 0, self.correlation * stat / total**2, np.nan)
         missing = np.where(total > 0, np.uint32(0), np.uint32(Flag.MISSING_DATA))
         return Planes(
             mean.astype(np.float32), missing.astype(np.uint32), variance.astype(np.float32)

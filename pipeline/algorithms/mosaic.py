@@ -107,19 +107,14 @@ def fill_cube(
     wavelengths = grid.wavelengths()
     for exposure in exposures:
         _ = exposure.pixels.samples  # read once, before threads ask for them
-    correlation, shared = correlation_of_planes(grid, settings), None
-    if covariance:
-        shared = measure_covariance(exposures, grid, settings)
-        correlation = shared.factor(nz, 1, 1) ** 2
     mosaic = Mosaic(
         grid,
-        [FilteredImage(band, wavelengths, shape, correlation) for band in bands],
+        [FilteredImage(band, wavelengths, shape) for band in bands],
         np.zeros((len(exposures), 25), np.int64),
         np.zeros((len(exposures), *shape), np.bool_),
         VarianceMode(),
         MeanImage(shape),
-        FilteredImage(_around_middle(wavelengths), wavelengths, shape, correlation),
-        shared,
+        FilteredImage(_around_middle(wavelengths), wavelengths, shape),
     )
 
     memory = _SHARE * memory_gb() * 1e9
@@ -140,6 +135,12 @@ def fill_cube(
             image.add(slab.rows.start, slab.planes)
 
     use_in_turn(make, blocks(nz, height), measure)
+    correlation = correlation_of_planes(grid, settings)
+    if covariance:
+        mosaic.covariance = measure_covariance(exposures, grid, settings)
+        correlation = mosaic.covariance.factor(nz, 1, 1) ** 2
+    for image in (*mosaic.images, mosaic.middle):
+        image.correlation = correlation
     return mosaic
 
 

@@ -1,7 +1,8 @@
 """One exposure made ready for resampling, and its pixel table PIXTABLE_REDUCED."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -64,8 +65,8 @@ class ReducedExposure:
             scale,
         )
 
-    def write(self, out: Outputs, tag: str, unit: str, number: int) -> None:
-        """Write the pixel table, with native spherical coordinates."""
+    def open(self, out: Outputs, tag: str, unit: str, number: int) -> Callable[[], None]:
+        """Open the pixel table, of native spherical coordinates; return what fills it."""
         plan = plan_rows([self.sampled])
         writer = out.pixels(
             tag,
@@ -77,7 +78,11 @@ class ReducedExposure:
         )
         offsets = {k: v for k, v in self.header.items() if k.endswith(" XOFFSET")}
         writer.header.update(offsets)
-        copy_rows(writer, [self.sampled], plan, lambda _, pixels: self._native(pixels))
+
+        def native(_: int, pixels: Pixels) -> Pixels:
+            return self._native(pixels)
+
+        return partial(copy_rows, writer, [self.sampled], plan, native)
 
     def _native(self, pixels: Pixels) -> Pixels:
         """Return pixels after all steps, in native coordinates."""

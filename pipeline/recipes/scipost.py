@@ -28,7 +28,17 @@ from pipeline.algorithms.sky_products import sky_products, sky_qc
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS
-from pipeline.spec import Frames, Input, Outputs, Product, recipe, table_of
+from pipeline.parallel import beside, import_meanwhile
+from pipeline.spec import (
+    Frames,
+    Input,
+    Outputs,
+    PixelTable,
+    Product,
+    Table,
+    recipe,
+    table_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +140,7 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     of wavelength, with cosmic rays rejected on the way.
     """
     _check(params)
-    settings = params.resampling(params.pixfrac, params.crsigma)
+    import_meanwhile("scipy.interpolate", "scipy.ndimage")
     offsets = table_of(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])
     if frames.get("STD_RESPONSE") and not frames.get("EXTINCT_TABLE"):
@@ -141,9 +151,27 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
         reduced = reduce_exposure(group, frames, params, offsets)
         exposures.append(reduced.exposure)
         write_found(out, reduced, params.save, unit, number)
+    fills = []
     if "individual" in params.save:
-        for number, exposure in enumerate(exposures, 1):
-            exposure.write(out, "PIXTABLE_REDUCED", unit, number)
+        fills = [
+            exposure.open(out, "PIXTABLE_REDUCED", unit, number)
+            for number, exposure in enumerate(exposures, 1)
+        ]
+    with beside(lambda: [fill() for fill in fills]):  # the disk has its time meanwhile
+        _write_combined(out, frames, params, exposures, groups[0][0], offsets, unit)
+
+
+def _write_combined(
+    out: Outputs,
+    frames: Frames,
+    params: ScipostParams,
+    exposures: Sequence[ReducedExposure],
+    like: PixelTable,
+    offsets: Table | None,
+    unit: str,
+) -> None:
+    """Write what is made of all exposures, or of their places on the sky."""
+    settings = params.resampling(params.pixfrac, params.crsigma)
     headers = [exposure.header for exposure in exposures]
     found = [find_offset(offsets, header) for header in headers]
     weights = exposure_weights(headers, params.weight)
@@ -157,7 +185,6 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
     if exposures[0].pixels.flat is not None:
         keywords[LAMP_RESTORED] = True
-    like = groups[0][0]
     write_products(
         out,
         frames,

@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 import weakref
@@ -7,6 +8,8 @@ import pytest
 from pipeline import parallel
 from pipeline.parallel import (
     begin,
+    beside,
+    import_meanwhile,
     map_ordered,
     memory_budget,
     memory_gb,
@@ -234,3 +237,39 @@ def test_calls_in_turn_may_be_nested():
     sums = []
     use_in_turn(outer, range(6), sums.append)
     assert sums == [sum(k * k for j in range(i) for k in range(j)) for i in range(6)]
+
+
+def test_a_context_waits_for_what_is_done_beside(threads):
+    done = []
+    with beside(lambda: done.append(threading.get_ident())):
+        results = list(map_ordered(lambda i: i, range(20)))
+    assert results == list(range(20))
+    assert len(done) == 1
+    assert threads > 1 or done == [threading.get_ident()]
+
+
+def test_exceptions_beside_and_within_a_context_come_out_of_it():
+    with pytest.raises(ZeroDivisionError), beside(lambda: 1 // 0):
+        pass
+    running = threading.Event()
+
+    def slow():
+        running.set()
+        time.sleep(0.05)
+        running.clear()
+
+    with pytest.raises(KeyError), beside(slow):
+        raise KeyError
+    assert not running.is_set()
+
+
+def test_libraries_are_imported_meanwhile(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.05)\nvalue = 3")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_meanwhile("slow_to_import")
+    end = time.monotonic() + 10
+    while "slow_to_import" not in sys.modules and time.monotonic() < end:
+        time.sleep(0.001)
+    import slow_to_import
+
+    assert slow_to_import.value == 3
