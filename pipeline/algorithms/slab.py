@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from pipeline.algorithms.pixels import PLACES, chosen, with_room
 from pipeline.kernels.gather import gather_good, wavelengths_at_ends
-from pipeline.parallel import map_ordered
 from pipeline.spec import Pixels, PixelTable, Segment
 
 Result = TypeVar("Result")
@@ -29,6 +28,8 @@ _WINDOW = 128
 """Rows of a window: more than one detector row of a slice."""
 
 _N_WINDOWS = 24
+"""Windows of a segment. All of them are read without threads, which would spend more time
+on taking turns than on so many short calls."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class Sampled:
     def samples(self) -> Sequence[_Samples]:
         """Samples of all segments, taken once."""
         if not self._known:
-            look = map_ordered(partial(self._sample, ("wavelength",)), self.table.segments)
-            self._known[:] = [samples for samples, _ in look]
+            look = partial(self._sample, ("wavelength",))
+            self._known[:] = [look(segment)[0] for segment in self.table.segments]
         return self._known
 
     @property
@@ -129,7 +130,7 @@ class Sampled:
     def windows(
         self, use: Callable[[Pixels], Result], columns: Sequence[str] = Pixels._fields
     ) -> Iterator[Result]:
-        """Yield what ``use`` makes of sampled windows of each segment, in threads.
+        """Yield what ``use`` makes of sampled windows of each segment.
 
         It gets their pixels within the limits of wavelength, where there are any. Both
         ends of a segment, or of what the limits leave of it, are among them. Columns but
@@ -147,7 +148,7 @@ class Sampled:
             return samples, [use(chosen(pixels, inside))]
 
         known = []
-        for samples, results in map_ordered(look, self.table.segments):
+        for samples, results in map(look, self.table.segments):
             known.append(samples)
             yield from results
         self._known[:] = known
