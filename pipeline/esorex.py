@@ -36,6 +36,10 @@ NO_SOF = 9
 OBJECTS = 50_000
 """New objects after which Python searches for garbage once the libraries are there."""
 
+TURN = 0.0005
+"""How long a thread may keep the interpreter while another wants it [s]: ten times as short
+as usual, since threads whose kernels or files are done have but a few lines to run."""
+
 QUICKLY = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "OPENBLAS_NUM_THREADS": "1"}
 """Environment that saves reading the description of every installed package, and threads
 for linear algebra that have no work (see `pipeline.parallel.one_blas_thread`)."""
@@ -63,6 +67,7 @@ def start_quickly() -> None:
     them a hundred times, and once more at the end: 0.6 s.
     """
     gc.disable()
+    sys.setswitchinterval(TURN)
     gc.set_threshold(OBJECTS)
     atexit.register(gc.freeze)
     for name, value in QUICKLY.items():

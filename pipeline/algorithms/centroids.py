@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline.algorithms.daofind import Shape, SourceFinder
 from pipeline.algorithms.sources import find_sources
@@ -75,7 +75,7 @@ def measure_centroids(image: Floats, stat: Floats, sigma: float, method: Centroi
         gravity is taken in a box.
     """
     known = np.isfinite(image) & np.isfinite(stat) & (stat > 0)
-    known = ndimage.binary_erosion(known, np.ones((3, 3)))
+    known = scipy.ndimage.binary_erosion(known, np.ones((3, 3)))
     if not known.any():
         return _sorted([])
     image = np.where(known, image, np.nan)

@@ -17,8 +17,8 @@ from itertools import product
 from math import ceil
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Grid
 from pipeline.algorithms.resample import (
@@ -232,8 +232,8 @@ def around(stat: NDArray[np.float32]) -> NDArray[np.float32]:
     would outweigh the others.
     """
     there = np.isfinite(stat)
-    share = uniform_filter(there.astype(np.float32), _AROUND, mode="constant")
-    mean = uniform_filter(np.where(there, stat, 0), _AROUND, mode="constant")
+    share = scipy.ndimage.uniform_filter(there.astype(np.float32), _AROUND, mode="constant")
+    mean = scipy.ndimage.uniform_filter(np.where(there, stat, 0), _AROUND, mode="constant")
     return np.where(there, mean / np.where(there, share, 1), np.nan).astype(np.float32)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _SIGMA_PER_FWHM = 0.42466
 
@@ -86,13 +86,13 @@ class SourceFinder:
         self._sigma = shape.fwhm * _SIGMA_PER_FWHM
         self._known = np.isfinite(image)
         self._signal = np.where(self._known, image - level, 0.0)
-        self._height = ndimage.correlate(self._signal, self._kernel(), mode="nearest")
-        distance = ndimage.distance_transform_edt(np.isfinite(image))
-        top = ndimage.maximum_filter(self._height, footprint=self._footprint())
+        self._height = scipy.ndimage.correlate(self._signal, self._kernel(), mode="nearest")
+        distance = scipy.ndimage.distance_transform_edt(np.isfinite(image))
+        top = scipy.ndimage.maximum_filter(self._height, footprint=self._footprint())
         peaks = (self._height >= top) & (distance >= bad_distance)
         self._floor = _LEAST_SIGNIFICANCE * _spread(self._height[np.isfinite(image)])
-        tops, n = ndimage.label(peaks & (self._height > self._floor), np.ones((3, 3)))
-        places = ndimage.maximum_position(self._height, tops, range(1, n + 1))
+        tops, n = scipy.ndimage.label(peaks & (self._height > self._floor), np.ones((3, 3)))
+        places = scipy.ndimage.maximum_position(self._height, tops, range(1, n + 1))
         self._peaks = [self._measure(int(y), int(x)) for y, x in places]
 
     def _grid(self) -> tuple[Image, Image]:

@@ -5,8 +5,8 @@ that no cube need be held in memory. Values that are not finite are ignored.
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 FLUX_UNIT = 1e-20
 """Unit of the data of a flux-calibrated cube [erg/s/cm**2/Angstrom]."""
@@ -59,7 +59,7 @@ class VarianceMode:
         edges = bits.view(np.float32).astype(np.float64)
         middle = 0.5 * (edges[1:] + edges[:-1])
         per_log = counts / np.diff(np.log(edges))  # bins double in width at powers of two
-        density = ndimage.gaussian_filter1d(per_log, width, mode="constant") / middle
+        density = scipy.ndimage.gaussian_filter1d(per_log, width, mode="constant") / middle
         return float(middle[int(np.argmax(density))])
 
 
@@ -148,8 +148,8 @@ def limit_of_noise(noise: float, blue: float, red: float) -> float:
 def _smooth(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Smooth by a Gaussian, mirrored at the edges; NaN carry no weight and stay NaN."""
     good = np.isfinite(image)
-    weight = ndimage.gaussian_filter(good.astype(np.float64), sigma, mode="reflect")
-    total = ndimage.gaussian_filter(np.where(good, image, 0.0), sigma, mode="reflect")
+    weight = scipy.ndimage.gaussian_filter(good.astype(np.float64), sigma, mode="reflect")
+    total = scipy.ndimage.gaussian_filter(np.where(good, image, 0.0), sigma, mode="reflect")
     return np.where(good, total / np.where(good, weight, 1.0), np.nan)
 
 

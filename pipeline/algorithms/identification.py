@@ -11,8 +11,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -71,7 +71,7 @@ def identify(
     """
     if len(known) < LEAST:
         return None
-    tree = cKDTree(known)
+    tree = scipy.spatial.cKDTree(known)
     best = Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     wanted = max(LEAST, ENOUGH * len(detected))
     for n_detected, n_known in N_STARS:
@@ -109,7 +109,7 @@ def _proposals(
     if not len(form) or not len(other):
         return
     reach = 3.0 * accuracy / size if accuracy > 0 else np.full(len(form), TOLERANCE)
-    tree, limit = cKDTree(form), float(min(reach.max(), 0.05))
+    tree, limit = scipy.spatial.cKDTree(form), float(min(reach.max(), 0.05))
     z, w, every = _complex(used), _complex(known), _complex(detected)
     for start in range(0, len(other), _BLOCK):
         near = tree.query_ball_point(other[start : start + _BLOCK], limit)
@@ -214,8 +214,8 @@ def _refined(detected: Floats, known: Floats, moved: Floats, radius: float) -> P
 
 def nearest_pairs(places: Floats, known: Floats, radius: float) -> Pairs:
     """Return the pairs that are each other's nearest, within a radius."""
-    away, there = cKDTree(known).query(places)
-    back = cKDTree(places).query(known)[1]
+    away, there = scipy.spatial.cKDTree(known).query(places)
+    back = scipy.spatial.cKDTree(places).query(known)[1]
     mine = np.arange(len(places))
     good = (away <= radius) & (back[there] == mine)
     return Pairs(mine[good], np.asarray(there[good], np.int64))

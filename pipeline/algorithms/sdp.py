@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline import __version__
 from pipeline.algorithms.depth import limiting_magnitude, pixel_noise
@@ -133,7 +133,7 @@ def exposure_map(
     total = np.zeros(coverage.shape[1:])
     for mask, time in zip(coverage, times, strict=True):
         padded = np.pad(mask, 2, mode="edge")
-        total += time * ndimage.binary_closing(padded, iterations=2)[2:-2, 2:-2]
+        total += time * scipy.ndimage.binary_closing(padded, iterations=2)[2:-2, 2:-2]
     return total
 
 

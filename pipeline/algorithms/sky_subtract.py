@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from pipeline.algorithms.lsf import Lsf, SliceLsf, lsf_of
 from pipeline.kernels.sky import subtract_spectra
@@ -180,7 +180,7 @@ def _sampled(continuum: Columns, first: float, n: int) -> NDArray[np.float64]:
     values = np.asarray(continuum["flux" if "flux" in continuum else "data"], np.float64)
     good = np.isfinite(values)
     x = np.asarray(continuum["lambda"], np.float64)[good]
-    spline = CubicSpline(x, values[good])
+    spline = scipy.interpolate.CubicSpline(x, values[good])
     grid = np.clip(first + STEP * np.arange(n), x[0], x[-1])
     sampled = np.asarray(spline(grid), np.float64)
     if "flux" not in continuum:

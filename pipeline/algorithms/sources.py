@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _THRESHOLDS = (5.0, 4.0, 3.0)
 """Tried one after the other until something is found [sigma] (genuine pipeline)."""
@@ -50,17 +50,17 @@ def find_sources(image: NDArray[np.float32]) -> list[Source]:
         return []
     signal = np.where(np.isfinite(image), image - level, 0.0)
     for threshold in _THRESHOLDS:
-        bright = ndimage.binary_opening(signal > threshold * sigma)
-        labels, n = ndimage.label(bright)
+        bright = scipy.ndimage.binary_opening(signal > threshold * sigma)
+        labels, n = scipy.ndimage.label(bright)
         if n:
             break
-    smooth = ndimage.uniform_filter(signal, 3)
+    smooth = scipy.ndimage.uniform_filter(signal, 3)
     found = []
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
+    for number, box in enumerate(scipy.ndimage.find_objects(labels), 1):
         group = labels[box] == number
         corner = box[0].start, box[1].start
         for own in _parts(group, smooth[box], sigma / 3):
-            y, x = ndimage.center_of_mass(np.where(own, signal[box], 0.0))
+            y, x = scipy.ndimage.center_of_mass(np.where(own, signal[box], 0.0))
             y, x = y + corner[0], x + corner[1]
             found.append(Source(x + 1, y + 1, *_widths(signal, round(x), round(y))))
     return found
@@ -78,7 +78,7 @@ def _parts(
     smooth, sigma
         Smoothed image, without sky, and its noise.
     """
-    top = ndimage.maximum_filter(smooth, size=5)
+    top = scipy.ndimage.maximum_filter(smooth, size=5)
     peaks = np.argwhere(group & (smooth >= top))
     kept: list[NDArray[np.int64]] = []
     for peak in sorted(peaks, key=lambda p: -smooth[tuple(p)]):
@@ -102,7 +102,7 @@ def _apart(
     """Tell whether there is a dip between two peaks that neither noise nor a lump makes."""
     n = 2 * int(np.abs(peak - brighter).max()) + 1
     line = np.linspace(peak, brighter, n).T
-    lowest = float(ndimage.map_coordinates(smooth, line, order=1).min())
+    lowest = float(scipy.ndimage.map_coordinates(smooth, line, order=1).min())
     height = float(smooth[tuple(peak)])
     return lowest < min(_DIP * height, height - _DIP_SIGMA * sigma)
 
