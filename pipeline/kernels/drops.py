@@ -42,8 +42,10 @@ def _split(
     far: NDArray[np.float64],
 ) -> None:
     """Find what drops share with the lower voxel along x or y and with the one above."""
+    for j in range(place.shape[0]):  # side by side for the vector instructions
+        near[j] = place[j, axis]
     for j in range(place.shape[0]):
-        position = np.float64(place[j, axis])
+        position = near[j]
         floor = np.floor(position)
         lower[j] = np.int32(floor)
         near[j] = shared(position - floor, drop)
@@ -54,22 +56,21 @@ def _split(
 def _split_planes(
     place: NDArray[np.float32],
     first_plane: int,
-    along: NDArray[np.float64],
-    below: int,
+    plane: int,
+    sizes: tuple[float, float, float],
     lower: NDArray[np.int32],
     near: NDArray[np.float64],
     far: NDArray[np.float64],
 ) -> None:
     """Find which parts of drops lie in the plane below their centre and in that above."""
     for j in range(place.shape[0]):
-        position = np.float64(place[j, 2]) - first_plane
+        near[j] = place[j, 2]
+    for j in range(place.shape[0]):
+        position = near[j] - first_plane
         floor = np.floor(position)
-        plane = np.int32(floor)
-        lower[j] = plane
-        size, next_size = (
-            along[np.uint32(plane + below)],
-            along[np.uint32(plane + below + 1)],
-        )
+        lower[j] = np.int32(floor)
+        size = sizes[0] if floor < plane else sizes[1]
+        next_size = sizes[1] if floor < plane else sizes[2]
         near[j] = shared(position - floor, size) / size
         far[j] = shared(position - floor - 1.0, next_size) / next_size
 
@@ -85,9 +86,9 @@ def add_small_drops(
     rejected: NDArray[np.uint8],
     weights: NDArray[np.float64],
     first_plane: int,
+    plane: int,
     across: tuple[float, float],
-    along: NDArray[np.float64],
-    below: int,
+    sizes: tuple[float, float, float],
     lower: NDArray[np.int32],
     shares: NDArray[np.float64],
 ) -> None:
@@ -99,21 +100,26 @@ def add_small_drops(
         Sums of a ring of planes, see `pipeline.kernels.planes`; ``depth`` is a power of 2.
     row, margin : int
         Length of a row of a sheet, and voxels before its first row and column.
-    place, light, slit, rejected, weights
-        Pixels, at most `AT_ONCE`, see `pipeline.kernels.planes.add_planes`.
-    first_plane : int
-        Plane of the cube at which sheets are counted from.
+    place, light, slit, rejected
+        Pixels of one plane of cells, at most `AT_ONCE`, see
+        `pipeline.kernels.planes.add_planes`.
+    weights : float64[n_exposures]
+        Weight of each exposure over the area of a drop [1/voxel**2].
+    first_plane, plane : int
+        Plane of the cube that sheets are counted from, and that of the cells, counted
+        from it.
     across : (float, float)
         Size of a drop along x and y [voxel].
-    along : float64[...]
-        Size of a drop along z [voxel], from ``below`` planes before the first on.
+    sizes : (float, float, float)
+        Size of a drop along z in the plane before that of the cells, in it, and in the
+        one behind [voxel].
     lower, shares : int32[3, AT_ONCE], float64[6, AT_ONCE]
         Work space.
     """
-    n, area = place.shape[0], across[0] * across[1]
+    n = place.shape[0]
     _split(place, 0, across[0], lower[0], shares[0], shares[1])
     _split(place, 1, across[1], lower[1], shares[2], shares[3])
-    _split_planes(place, first_plane, along, below, lower[2], shares[4], shares[5])
+    _split_planes(place, first_plane, plane, sizes, lower[2], shares[4], shares[5])
     columns, lines, planes = lower[0], lower[1], lower[2]
     for j in range(n):
         columns[j] = (lines[j] + margin) * row + (columns[j] + margin) * SUMS
@@ -124,7 +130,7 @@ def add_small_drops(
         if rejected[j]:
             continue
         value, variance = np.float64(light[j, 0]), np.float64(light[j, 1])
-        weight = weights[slit[j] >> 11] / area
+        weight = weights[slit[j] >> 11]
         fore, rear = front[j] * weight, back[j] * weight
         for k in range(2):
             part = shares[4 + k, j]

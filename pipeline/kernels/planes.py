@@ -111,6 +111,7 @@ def add_planes(
         longest = max(longest, along[k])
     small = method == DRIZZLE and longest <= 1.0  # (np.max would import scipy.linalg)
     lower, shares = np.empty((3, AT_ONCE), np.int32), np.empty((6, AT_ONCE))
+    by_area = weights / (across[0] * across[1])
     margin = _margin(method, reach, drop, voxel)
     row = (nx + 2 * margin) * SUMS
     for p in range(planes[1] - planes[0]):
@@ -119,11 +120,13 @@ def add_planes(
             continue
         first, last = start[p * ny * nx], start[(p + 1) * ny * nx]
         if small:
+            k = plane + 2 * reach + 3
+            sizes = along[k - 1], along[k], along[k + 1]
             for i in range(first, last, AT_ONCE):
                 some = slice(i, min(i + AT_ONCE, last))
                 add_small_drops(
                     sheets, row, margin, place[some], light[some], slit[some],
-                    rejected[some], weights, first_plane, across, along, 2 * reach + 3,
+                    rejected[some], by_area, first_plane, plane, across, sizes,
                     lower, shares,
                 )  # fmt: skip
             first = last
