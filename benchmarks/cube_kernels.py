@@ -81,12 +81,13 @@ def measure(placed: Sequence[PlacedExposure], first: int) -> None:
     edges = grid.wavelength(np.array([cells.start - 0.51, cells.stop - 0.49])).tolist()
     parts = [one.place(grid, *edges) for one in placed]
     field = grid.shape[1:]
+    none = SortedPixels.none(first, field)
 
     def sort() -> list[SortedPixels]:
-        return [sort_placed(part, k, cells, field) for k, part in enumerate(parts)]
+        return [sort_placed(part, k, cells, none) for k, part in enumerate(parts)]
 
     def merge() -> SortedPixels:
-        return merge_sorted(each, cells, SortedPixels.none(first, field))
+        return merge_sorted(each, cells, none)
 
     each = sort()
     pixels = merge()

@@ -86,20 +86,28 @@ class SortedPixels(NamedTuple):
         start = self.start[self.cells(planes)]
         return slice(int(start[0]), int(start[-1]))
 
+    def of_planes(self, planes: slice) -> Self:
+        """Return those in some planes of the cube; nothing but ``start`` is copied."""
+        here = self.within(planes)
+        return type(self)(
+            planes.start,
+            (planes.stop - planes.start, *self.shape[1:]),
+            self.start[self.cells(planes)] - np.int32(here.start),
+            self.place[here],
+            self.light[here],
+            self.slit[here],
+            self.rejected[here],
+        )
+
     def last_planes(self, n: int) -> Self:
         """Return a copy of those of at most so many planes, the last ones."""
-        nz, ny, nx = self.shape
-        n = min(n, nz)
-        start = self.start[(nz - n) * ny * nx :]
-        low = int(start[0])
-        return type(self)(
-            self.first + nz - n,
-            (n, ny, nx),
-            start - low,
-            self.place[low:].copy(),
-            self.light[low:].copy(),
-            self.slit[low:].copy(),
-            self.rejected[low:].copy(),
+        stop = self.first + self.shape[0]
+        some = self.of_planes(slice(max(stop - n, self.first), stop))
+        return some._replace(
+            place=some.place.copy(),
+            light=some.light.copy(),
+            slit=some.slit.copy(),
+            rejected=some.rejected.copy(),
         )
 
 
@@ -119,22 +127,54 @@ def sorted_in_steps(
     n_kept
         How many planes before those yielded the pixels have, too.
     """
-    field = grid.shape[1], grid.shape[2]
-    pixels = SortedPixels.none(planes.start, field)
+    pixels = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
+    add = _add_one if len(exposures) == 1 else _add_several
     for some in _even_blocks(planes.start, planes.stop, step):
-        edges = grid.wavelength(np.array([some.start - 0.51, some.stop - 0.49])).tolist()
-        parts = [
-            sort_placed(exposure.place(grid, *edges), number, some, field)
-            for number, exposure in enumerate(exposures)
-        ]
-        n_pixels = sum(len(part.slit) for part in parts) / (some.stop - some.start)
-        size = max(int(_MERGED / max(n_pixels, 1.0)), LOWEST_STEP)
-        for new in _even_blocks(some.start, some.stop, size):
-            below = pixels.last_planes(n_kept)
-            del pixels  # before there are others
-            pixels = merge_sorted(parts, new, below)
+        below = pixels.last_planes(n_kept)
+        del pixels  # before there are others
+        for new, pixels in add(exposures, grid, some, below, n_kept):  # noqa: UP028
             yield new, pixels
-        del parts
+
+
+def _add_one(
+    exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
+) -> Iterator[tuple[slice, SortedPixels]]:
+    """Yield planes above those that are there, as `sorted_in_steps` does.
+
+    The pixels of the only exposure are sorted where they stay. ``n``: how many planes
+    before those yielded the pixels have, too.
+    """
+    pixels = _place(exposures[0], 0, grid, planes, below)
+    pixels.rejected[len(below.slit) :] = 0
+    for new in _even_blocks(planes.start, planes.stop, _size([pixels], planes)):
+        yield new, pixels.of_planes(slice(max(new.start - n, pixels.first), new.stop))
+
+
+def _add_several(
+    exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
+) -> Iterator[tuple[slice, SortedPixels]]:
+    """Yield planes above those that are there, as `_add_one` does for one exposure."""
+    none = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
+    parts = [_place(one, k, grid, planes, none) for k, one in enumerate(exposures)]
+    for new in _even_blocks(planes.start, planes.stop, _size(parts, planes)):
+        pixels = merge_sorted(parts, new, below)
+        yield new, pixels
+        below = pixels.last_planes(n)
+        del pixels  # before there are others
+
+
+def _place(
+    exposure: Placeable, number: int, grid: Grid, planes: slice, below: SortedPixels
+) -> SortedPixels:
+    """Return the sorted pixels of an exposure, see `sort_placed`."""
+    edges = grid.wavelength(np.array([planes.start - 0.51, planes.stop - 0.49]))
+    return sort_placed(exposure.place(grid, *edges.tolist()), number, planes, below)
+
+
+def _size(parts: Sequence[SortedPixels], planes: slice) -> int:
+    """Return how many planes are made together of those whose pixels are sorted."""
+    n_pixels = sum(len(part.slit) for part in parts) / (planes.stop - planes.start)
+    return max(int(_MERGED / max(n_pixels, 1.0)), LOWEST_STEP)
 
 
 def _even_blocks(start: int, stop: int, size: int) -> Iterator[slice]:
@@ -145,20 +185,32 @@ def _even_blocks(start: int, stop: int, size: int) -> Iterator[slice]:
 
 
 def sort_placed(
-    part: Placed, exposure: int, planes: slice, field: tuple[int, int]
+    part: Placed, exposure: int, planes: slice, below: SortedPixels
 ) -> SortedPixels:
-    """Return the pixels of an exposure in some planes of the cube, sorted by cell.
+    """Return the pixels that are there and those of an exposure in planes above them.
 
-    ``exposure``: its number; ``field``: rows and columns of the cells.
+    Parameters
+    ----------
+    part
+        The pixels of the exposure.
+    exposure
+        Its number.
+    planes
+        Planes of the cube that are added.
+    below
+        The pixels that are there; ``rejected`` is known for them alone.
     """
-    shape = (planes.stop - planes.start, *field)
-    start = np.zeros(prod(shape) + 1, np.int32)
+    shape = (planes.stop - planes.start, *below.shape[1:])
+    start = np.zeros(len(below.start) + prod(shape), np.int32)
+    added = start[len(below.start) - 1 :]
+    start[: len(below.start)] = below.start
     cells = cell_numbers(*part[:3], shape, planes.start)
-    count(cells, start)
-    add_up(start)
-    columns = _columns(int(start[-1]))
-    sort_pixels(*part, exposure, cells, start[:-1].copy(), *columns[:3])
-    return SortedPixels(planes.start, shape, start, *columns)
+    count(cells, added)
+    add_up(added)
+    columns = _columns(int(start[-1]), below)
+    sort_pixels(*part, exposure, cells, added[:-1].copy(), *columns[:3])
+    n_planes = below.shape[0] + shape[0]
+    return SortedPixels(below.first, (n_planes, *below.shape[1:]), start, *columns)
 
 
 def merge_sorted(
@@ -184,9 +236,7 @@ def merge_sorted(
     for part in parts:
         numbers = part.start[part.cells(planes)]
         added += numbers - numbers[0]
-    columns = place, light, slit, rejected = _columns(int(start[-1]))
-    place[:n_below], light[:n_below] = below.place, below.light
-    slit[:n_below], rejected[:n_below] = below.slit, below.rejected
+    columns = place, light, slit, rejected = _columns(int(start[-1]), below)
     rejected[n_below:] = 0
     following = added[:-1].copy()
     for some in blocks(n_planes, max(_CACHED * n_planes // max(len(slit), 1), 1)):
@@ -206,8 +256,16 @@ def merge_sorted(
 
 
 def _columns(
-    n: int,
+    n: int, below: SortedPixels | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]]:
-    """Return places, light, numbers of slices and flags of pixels, not filled."""
+    """Return places, light, numbers of slices and flags of pixels.
+
+    The first ones are those ``below``, the others are not filled.
+    """
     place, light = np.empty((n, 3), np.float32), np.empty((n, 2), np.float32)
-    return place, light, np.empty(n, np.int32), np.empty(n, np.uint8)
+    slit, rejected = np.empty(n, np.int32), np.empty(n, np.uint8)
+    if below is not None:
+        there = slice(len(below.slit))
+        place[there], light[there] = below.place, below.light
+        slit[there], rejected[there] = below.slit, below.rejected
+    return place, light, slit, rejected

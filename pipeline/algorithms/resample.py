@@ -265,6 +265,7 @@ def make_slab(
             _reject_cosmic_rays(pixels, known, settings)
             _count_rejected(pixels, known, slab)
         adder.add(pixels, known)
+        del pixels  # before there are others
     slab.planes.dq[:] = ~np.isfinite(slab.planes.data) * np.uint32(Flag.MISSING_DATA)
     return slab
 

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import curve_fit
 
+from pipeline.algorithms.cells import _add_several, sorted_in_steps
 from pipeline.algorithms.cube_products import drops
 from pipeline.algorithms.grid import natural_grid
 from pipeline.algorithms.resample import (
@@ -116,6 +117,32 @@ def test_slabs_of_any_height_are_the_cube(method, statistic, slices, monkeypatch
             assert_array_equal(parts, getattr(whole.planes, name))
         assert_array_equal(sum(s.n_rejected for s in slabs), whole.n_rejected)
         assert_array_equal(np.any([s.coverage for s in slabs], axis=0), whole.coverage)
+
+
+@pytest.mark.parametrize("n_kept", [0, 2])
+@pytest.mark.parametrize("step", [0, 5])
+def test_one_exposure_is_sorted_as_one_that_is_merged(step, n_kept, monkeypatch):
+    """Pixels, and the flags of those that are kept below the next planes."""
+    monkeypatch.setattr("pipeline.algorithms.cells.LOWEST_STEP", 2)
+    monkeypatch.setattr("pipeline.algorithms.cells._MERGED", 1)
+    exposure = placed(slice_pixels(gaussian))
+    grid = grid_of(exposure)
+    planes = slice(-2, grid.shape[0] + 2)
+
+    def found():
+        for new, pixels in sorted_in_steps([exposure], grid, planes, step, n_kept):
+            yield new.start, new.stop, *(np.array(part) for part in pixels)
+            here = pixels.within(new)
+            pixels.rejected[here] = np.arange(here.start, here.stop) % 3 == 0
+
+    alone = list(found())
+    monkeypatch.setattr("pipeline.algorithms.cells._add_one", _add_several)
+    merged = list(found())
+    assert len(alone) == len(merged) > 5
+    for one, other in zip(alone, merged, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert_array_equal(a, b)
+    assert any(flags.any() for *_, flags in alone) == (n_kept > 0)
 
 
 def test_cosmic_rays_go_and_good_pixels_stay():
