@@ -17,7 +17,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -99,11 +99,12 @@ class StreamedFits:
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
         self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-        os.posix_fallocate(self._fd, 0, self._length)
         self._words = open_words(path, self._fd, self._length, read_back=self._has_md5)
         self._first = next((i for i, part in enumerate(parts) if part.size), 0)
         self._digest = DataDigest(self._fd, self._starts[self._first])
         self._digested: Callable[[], None] = lambda: None
+        with self._or_nothing():
+            os.posix_fallocate(self._fd, 0, self._length)
 
     @property
     def _has_md5(self) -> bool:
@@ -170,7 +171,22 @@ class StreamedFits:
         self._tail.append(extension)
 
     def close(self) -> None:
-        """Complete the headers and bring everything to the disk."""
+        """Complete the headers and bring everything to the disk; give up if that fails."""
+        with self._or_nothing():
+            self._complete()
+            self._release()
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        """Give the file up after an exception."""
+        try:
+            yield
+        except BaseException:
+            self.abort()
+            raise
+
+    def _complete(self) -> None:
+        """Put in place what comes last, and wait for the disk."""
         self._words.finish()
         extents = self._extents() + [self._put(extension) for extension in self._tail]
         if self._has_md5:
@@ -188,7 +204,6 @@ class StreamedFits:
                 self._starts, _ = self._layout()
             write_all(self._fd, block, self._starts[i] - self._room[i])
         os.fsync(self._fd)
-        self._release()
 
     def abort(self) -> None:
         """Give up: close and remove the file, complete or not."""

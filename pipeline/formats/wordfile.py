@@ -41,6 +41,9 @@ _ROOM, _N_ROOMS, _N_WRITERS = (1 << 20) + _PAGE, 8, 2
 """Longest piece [byte], pieces under way at most, and threads that wait for the disk: of
 all files together. Shorter pieces would take longer for each byte."""
 
+_REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
+"""What file systems say that can do without, but not this piece or not at all."""
+
 
 class WordFile:
     """Takes words for a file that is open for writing; threads may share it."""
@@ -73,7 +76,11 @@ class WordFile:
         """
 
     def release(self) -> None:
-        """Let go of the file, whether all is well or not; more may be called after."""
+        """Let go of the file, whether all is well or not.
+
+        What is put later is lost: by then the system may have given its number to another.
+        """
+        self._fd = -1
 
 
 class DirectFile(WordFile):
@@ -89,14 +96,22 @@ class DirectFile(WordFile):
         """See `WordFile.put`; a thread brings the words to the disk."""
         total = 0
         while len(words):
-            lead = position % _PAGE // 4
-            room = _rooms().get()
-            some = words[: len(room) - lead]
-            swapped = room[lead : lead + len(some)]
-            total += int(swap_and_sum(some, swapped))
-            task = _writers().submit(self._write, room, len(some), position)
-            self._under_way.append(task)
+            some = words[: (_ROOM - position % _PAGE) // 4]
+            total += self._begin(some, position)
             words, position = words[len(some) :], position + 4 * len(some)
+        return total
+
+    def _begin(self, words: Words, position: int) -> int:
+        """Have a thread write a piece as soon as there is room; return its sum."""
+        lead = position % _PAGE // 4
+        room = _rooms().get()
+        try:
+            total = int(swap_and_sum(words, room[lead : lead + len(words)]))
+            task = _writers().submit(self._write, room, len(words), position)
+        except BaseException:
+            _rooms().put(room)
+            raise
+        self._under_way.append(task)
         return total
 
     def _write(self, room: Words, n_words: int, position: int) -> None:
@@ -120,7 +135,7 @@ class DirectFile(WordFile):
         try:
             written = os.pwrite(self._direct, pages, position) if pages else 0
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in _REFUSALS:
                 raise
         write_all(self._fd, pages[written:], position + written)
 
@@ -141,6 +156,7 @@ class DirectFile(WordFile):
         direct, self._direct = self._direct, -1
         if direct >= 0:
             os.close(direct)
+        super().release()
 
 
 def open_words(path: Path, fd: int, size: int, *, read_back: bool) -> WordFile:

@@ -1,4 +1,7 @@
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +108,45 @@ def test_a_complete_file_can_be_given_up(tmp_path):
     file.close()
     file.abort()
     assert not path.exists()
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_file_for_which_there_is_no_room_is_not_left_behind(tmp_path, monkeypatch):
+    before = open_files()
+    monkeypatch.setattr(os, "posix_fallocate", no_space)
+    with pytest.raises(OSError, match="no space left"):
+        StreamedFits(tmp_path / "x.fits", parts())
+    assert list(tmp_path.iterdir()) == []
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("large", [1, 1 << 60], ids=["direct", "usual"])
+def test_a_file_that_cannot_be_completed_is_not_left_behind(tmp_path, monkeypatch, large):
+    monkeypatch.setattr("pipeline.formats.wordfile._LARGE", large)
+    before = open_files()
+    file = StreamedFits(tmp_path / "x.fits", [Part(), *parts()[1:]])
+    file.write(1, 0, np.zeros(1000, np.float32))
+    monkeypatch.setattr(os, "pwrite", no_space)
+    with pytest.raises(OSError, match="no space left"):
+        file.close()
+    assert list(tmp_path.iterdir()) == []
+    assert open_files() == before
+
+
+def test_what_comes_after_the_end_does_not_get_into_another_file(tmp_path):
+    file = StreamedFits(tmp_path / "x.fits", [Part(), *parts()[1:]])
+    file.abort()
+    with (tmp_path / "other").open("w+b"):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            file.write(1, 0, np.zeros(1000, np.float32))
+    assert (tmp_path / "other").stat().st_size == 0
 
 
 def test_the_md5_is_taken_as_soon_as_all_is_there(tmp_path, monkeypatch):

@@ -78,7 +78,7 @@ def test_pages_do_not_stay_in_memory_and_are_not_read_back(direct, words, monkey
     assert 0 < 4 * N - past < 2 * wordfile._PAGE
 
 
-@pytest.mark.parametrize("share", [0, 0.5])
+@pytest.mark.parametrize("share", [errno.EINVAL, errno.EOPNOTSUPP, 0.5])
 def test_what_is_not_taken_directly_goes_the_usual_way(direct, words, monkeypatch, share):
     file, path = direct
     usual = os.pwrite
@@ -86,8 +86,8 @@ def test_what_is_not_taken_directly_goes_the_usual_way(direct, words, monkeypatc
     def pwrite(fd, data, position):
         if fd != file._direct:
             return usual(fd, data, position)
-        if not share:
-            raise OSError(errno.EINVAL, "not aligned")
+        if share >= 1:
+            raise OSError(share, "not aligned, or not at all")
         pages = int(share * len(data)) // wordfile._PAGE * wordfile._PAGE
         return usual(fd, data[:pages], position) if pages else 0
 
@@ -106,6 +106,18 @@ def test_a_full_disk_is_told(direct, words, monkeypatch):
     put(file, words)
     with pytest.raises(OSError, match="no space left"):
         file.finish()
+
+
+def test_a_piece_that_cannot_be_begun_leaves_its_room(direct, words, monkeypatch):
+    file, _ = direct
+
+    def over(*_):
+        raise RuntimeError("no new tasks")
+
+    monkeypatch.setattr(wordfile._writers(), "submit", over)
+    with pytest.raises(RuntimeError, match="no new tasks"):
+        file.put(words, FIRST)
+    assert wordfile._rooms().qsize() == wordfile._N_ROOMS
 
 
 @pytest.mark.parametrize(("size", "read_back"), [(1000, False), (1 << 30, True)])
