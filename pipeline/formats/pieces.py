@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.file_rows import read_rows
+from pipeline.kernels.words import swap
 
 _LITTLE = sys.byteorder == "little"
 
@@ -34,11 +35,15 @@ def read_words(
     Raises
     ------
     OSError
-        If the file ends before.
+        If the file ends before, or cannot be read.
+    ValueError
+        If a column is not as long as all ranges, or has gaps.
     """
     rows = np.array([part.start for part in parts], np.int64)
-    sizes = [max(part.stop - part.start, 0) for part in parts]
-    bounds = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    sizes = np.array([max(part.stop - part.start, 0) for part in parts], np.int64)
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    if any(len(c) != bounds[-1] or not c.flags.c_contiguous for c in columns):
+        raise ValueError(f"columns are not {bounds[-1]} words without gaps")
     whole = np.zeros((len(columns), len(parts)), np.bool_)
 
     def read(flags: int) -> int:
@@ -47,10 +52,26 @@ def read_words(
             for offset, column, done in zip(offsets, columns, whole, strict=True)
         )
 
+    def missing() -> Iterator[tuple[int, NDArray[np.uint32]]]:
+        for k, i in np.argwhere(~whole & (sizes > 0)).tolist():
+            yield offsets[k] + 4 * parts[i].start, columns[k][bounds[i] : bounds[i + 1]]
+
     if read(os.RWF_NOWAIT) == 0:
         return
-    for column, part in np.argwhere(~whole).tolist():
-        position = offsets[column] + 4 * parts[part].start
-        os.posix_fadvise(fd, position, 4 * sizes[part], os.POSIX_FADV_WILLNEED)
+    for position, room in missing():
+        os.posix_fadvise(fd, position, room.nbytes, os.POSIX_FADV_WILLNEED)
     if read(0) > 0:
-        raise OSError("the file ends within its rows")
+        for position, room in missing():
+            _read_on(fd, position, room)
+
+
+def _read_on(fd: int, position: int, room: NDArray[np.uint32]) -> None:
+    """Read what the system gives in parts only, or tell why it does not."""
+    view = memoryview(room.data).cast("B")
+    while view:
+        n_bytes = os.preadv(fd, [view], position)
+        if n_bytes == 0:
+            raise OSError("the file ends within its rows")
+        view, position = view[n_bytes:], position + n_bytes
+    if _LITTLE:
+        swap(room)

@@ -1,10 +1,13 @@
 """Pieces of columns that are not in memory are read like those that are."""
 
+import os
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from benchmarks.measure import drop_cached
+from pipeline.formats import pieces
 from pipeline.formats.pieces import read_words
 from tests.pipeline.cached_files import in_memory
 
@@ -57,3 +60,39 @@ def test_what_is_in_memory_is_read_once(path, words):
 def test_a_file_that_ends_too_early_is_told(path):
     with pytest.raises(OSError, match="ends within"):
         read(path, [FIRST], [slice(N_WORDS - 2, N_WORDS + 1)])
+
+
+def test_a_file_that_cannot_be_read_is_told_as_the_system_does(path):
+    fd = os.open(path, os.O_WRONLY)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        read_words(fd, [FIRST], [slice(0, 9)], [np.zeros(9, np.uint32)])
+    os.close(fd)
+
+
+def test_what_comes_in_parts_is_read_to_its_end(path, words, monkeypatch):
+    """As after a signal, or more than 2 GB at once."""
+    usual = os.preadv
+
+    def some(fd, rooms, position):
+        return usual(fd, [rooms[0][:1001]], position)
+
+    monkeypatch.setattr(pieces, "read_rows", lambda *_: 1)
+    monkeypatch.setattr(os, "preadv", some)
+    there = np.concatenate([words[part] for part in PARTS])
+    assert_array_equal(read(path, [FIRST], PARTS)[0], there)
+
+
+def test_nothing_but_the_pieces_is_asked_for(path, monkeypatch):
+    """A length of 0 would stand for the rest of the file."""
+    asked = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, *place: asked.append(place[:2]))
+    monkeypatch.setattr(pieces, "read_rows", lambda *_: 1)
+    read(path, [FIRST], PARTS)
+    wanted = [(FIRST + 4 * p.start, 4 * (p.stop - p.start)) for p in PARTS]
+    assert asked == [place for place in wanted if place[1]]
+
+
+@pytest.mark.parametrize("column", [np.zeros(8, np.uint32), np.zeros(18, np.uint32)[::2]])
+def test_columns_have_room_without_gaps(path, column):
+    with path.open("rb") as stream, pytest.raises(ValueError, match="9 words"):
+        read_words(stream.fileno(), [FIRST], [slice(0, 9)], [column])

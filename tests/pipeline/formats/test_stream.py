@@ -143,9 +143,9 @@ def test_a_file_that_cannot_be_completed_is_not_left_behind(tmp_path, monkeypatc
 def test_what_comes_after_the_end_does_not_get_into_another_file(tmp_path):
     file = StreamedFits(tmp_path / "x.fits", [Part(), *parts()[1:]])
     file.abort()
-    with (tmp_path / "other").open("w+b"):
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            file.write(1, 0, np.zeros(1000, np.float32))
+    bad = pytest.raises(OSError, match="Bad file descriptor")
+    with (tmp_path / "other").open("w+b"), bad:
+        file.write(1, 0, np.zeros(1000, np.float32))
     assert (tmp_path / "other").stat().st_size == 0
 
 
