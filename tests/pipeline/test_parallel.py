@@ -2,6 +2,7 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_threads_do_not_wait_for_a_slow_item_but_for_room(threads):
     def work(i):
         begun.append(i)
         if i == 0:
-            free.wait(10 if threads > 1 else 0)
+            assert free.wait(10 if threads > 1 else 0) or threads == 1
         elif len(begun) == 4:
             time.sleep(0.05)  # the fifth must not be begun meanwhile
             free.set()
@@ -237,6 +238,33 @@ def test_calls_in_turn_may_be_nested():
     sums = []
     use_in_turn(outer, range(6), sums.append)
     assert sums == [sum(k * k for j in range(i) for k in range(j)) for i in range(6)]
+
+
+def test_an_exception_deep_within_leaves_nothing_running():
+    running, lock = [], threading.Lock()
+
+    def leaf(i, j):
+        with lock:
+            running.append(i)
+        time.sleep(0.0005 * (j % 3))
+        with lock:
+            running.remove(i)
+        if (i, j) in ((4, 2), (9, 1)):
+            raise ValueError(f"{i}, {j}")
+        return j
+
+    def inner(i):
+        found = []
+        use_in_turn(partial(leaf, i), range(i), found.append)
+        return found
+
+    for _ in range(20):
+        used = []
+        with pytest.raises(ValueError, match=r"4, 2|9, 1"), beside(partial(inner, 9)):
+            use_in_turn(inner, range(12), used.append)
+        assert running == []
+        assert used == [list(range(i)) for i in range(len(used))]
+        assert len(used) < 5
 
 
 def test_a_context_waits_for_what_is_done_beside(threads):

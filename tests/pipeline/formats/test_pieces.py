@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from benchmarks.measure import drop_cached
 from pipeline.formats import pieces
 from pipeline.formats.pieces import read_words
-from tests.pipeline.cached_files import in_memory
+from tests.pipeline.cached_files import forget, in_memory
 
 N_WORDS = 1 << 18
 FIRST = 5
@@ -40,7 +40,7 @@ def read(path, offsets, parts):
 @pytest.mark.parametrize("cold", [False, True])
 def test_pieces_are_those_of_the_file(path, words, cold):
     if cold:
-        drop_cached([path])
+        forget(path)
         assert not in_memory(path)
     starts = (0, N_WORDS // 2)
     found = read(path, [FIRST + 4 * start for start in starts], PARTS)
@@ -49,8 +49,7 @@ def test_pieces_are_those_of_the_file(path, words, cold):
         assert_array_equal(column, np.concatenate(there))
 
 
-def test_what_is_in_memory_is_read_once(path, words):
-    """A page of the middle is dropped: the pieces around it are whole all the same."""
+def test_what_is_partly_in_memory_is_whole(path, words):
     drop_cached([path])
     read(path, [FIRST], PARTS[2:])
     assert in_memory(path)

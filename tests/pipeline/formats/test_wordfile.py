@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.formats import wordfile
 from pipeline.formats.wordfile import DirectFile, WordFile, open_words
+from tests.pipeline.cached_files import in_memory
 
 N = 1_700_003
 """Words: more than six rooms hold, and no multiple of a page."""
@@ -62,7 +63,7 @@ def test_the_file_is_as_it_was_written(direct, words, size):
 
 
 def test_pages_do_not_stay_in_memory_and_are_not_read_back(direct, words, monkeypatch):
-    file, _ = direct
+    file, path = direct
     written = []
     usual = os.pwrite
 
@@ -76,6 +77,7 @@ def test_pages_do_not_stay_in_memory_and_are_not_read_back(direct, words, monkey
     past = sum(n for fd, n in written if fd == file._direct)
     assert 4 * N - past == sum(n for fd, n in written if fd != file._direct)
     assert 0 < 4 * N - past < 2 * wordfile._PAGE
+    assert not in_memory(path, FIRST + 2 * N)
 
 
 @pytest.mark.parametrize("share", [errno.EINVAL, errno.EOPNOTSUPP, 0.5])
