@@ -28,6 +28,7 @@ class DataDigest:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._written: dict[int, int] = {}
         self._lock = Lock()
+        self._wanted = True
 
     def written(self, start: int, stop: int) -> None:
         """Tell that a part of the first stretch was written; take in what can be."""
@@ -49,6 +50,10 @@ class DataDigest:
                 self._position = max(self._position, start)
                 self._take(stop)
 
+    def give_up(self) -> None:
+        """Take in nothing more: the digest is of no use."""
+        self._wanted = False
+
     def value(self) -> str:
         """Return the digest of what was taken in."""
         return self._md5.hexdigest()
@@ -56,7 +61,7 @@ class DataDigest:
     def _take(self, stop: int) -> None:
         """Take in what lies before a place in the file."""
         room = memoryview(bytearray(min(_CHUNK, max(stop - self._position, 0))))
-        while self._position < stop:
+        while self._wanted and self._position < stop:
             n_bytes = os.preadv(self._fd, [room[: stop - self._position]], self._position)
             if n_bytes == 0:
                 raise OSError("the file ends within its data")

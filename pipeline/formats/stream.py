@@ -207,6 +207,7 @@ class StreamedFits:
 
     def abort(self) -> None:
         """Give up: close and remove the file, complete or not."""
+        self._digest.give_up()
         with suppress(Exception):  # the file is of no use
             self._digested()
         self._release()

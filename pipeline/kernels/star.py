@@ -234,7 +234,7 @@ def windowed_moments(
     drift = 0.0
     for b in range(n_bands):
         drift = max(drift, np.sqrt(centre[b, 0] ** 2 + centre[b, 1] ** 2))
-    farthest = (1.0001 * (np.sqrt(2.0 * FAINTEST) * sigma + drift)) ** 2
+    limit = (1.0001 * (np.sqrt(2.0 * FAINTEST) * sigma + drift)) ** 2
     away = np.empty(AT_ONCE)
     for start in range(0, data.shape[0], AT_ONCE):
         some = slice(start, min(start + AT_ONCE, data.shape[0]))
@@ -242,7 +242,7 @@ def windowed_moments(
         for i in range(x_all.shape[0]):  # most pixels are too far away
             away[i] = x_all[i] * x_all[i] + y_all[i] * y_all[i]
         for i in range(x_all.shape[0]):
-            if away[i] > farthest or not used[start + i]:
+            if away[i] > limit or not used[start + i]:
                 continue
             band = int((wavelength[start + i] - first) / width)
             if band < 0 or band >= n_bands:

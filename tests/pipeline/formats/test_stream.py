@@ -167,3 +167,15 @@ def test_a_file_can_be_given_up_before_its_md5_was_taken(tmp_path):
     file.write(2, 0, np.zeros((10, 3), np.uint32))
     file.abort()
     assert not (tmp_path / "x.fits").exists()
+
+
+def test_the_md5_of_a_file_that_was_given_up_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.formats.stream.begin", lambda call: call)
+    monkeypatch.setattr("pipeline.formats.digest.DataDigest.written", lambda *_: None)
+    file = StreamedFits(tmp_path / "x.fits", parts(n_rows=10))
+    file.write(1, 0, np.zeros(10, np.float32))
+    file.write(2, 0, np.zeros((10, 3), np.uint32))
+    read = []
+    monkeypatch.setattr(os, "preadv", lambda *_: read.append(1) or 0)
+    file.abort()
+    assert not read
