@@ -266,7 +266,8 @@ def make_slab(
             _count_rejected(pixels, known, slab)
         adder.add(pixels, known)
         del pixels  # before there are others
-    slab.planes.dq[:] = ~np.isfinite(slab.planes.data) * np.uint32(Flag.MISSING_DATA)
+    missing = ~np.isfinite(slab.planes.data)
+    np.multiply(missing, np.uint32(Flag.MISSING_DATA), out=slab.planes.dq)
     return slab
 
 

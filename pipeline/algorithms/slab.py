@@ -27,6 +27,10 @@ Rows = NDArray[np.int64]
 _WINDOW = 128
 """Rows of a window: more than one detector row of a slice."""
 
+_LINE = 96
+"""More table rows than one detector row of a slice has, 82 at most (`slice_width_max` of
+`pipeline.instrument`): wavelengths rise from one such stretch of rows to the next."""
+
 _N_WINDOWS = 24
 """Windows of a segment. All of them are read without threads, which would spend more time
 on taking turns than on so many short calls."""
@@ -72,9 +76,14 @@ class _Guide:
         return cls(*bounds.T, *columns)
 
     def guess(self, low: float, high: float) -> tuple[Rows, Rows]:
-        """Return rows that should hold a range of wavelengths, within each segment."""
-        first = _rows_at(low, self.high, self.rows).astype(np.int64) - _WINDOW
-        last = _rows_at(high, self.low, self.rows).astype(np.int64) + 2 * _WINDOW
+        """Return rows that should hold a range of wavelengths, within each segment.
+
+        At each end there are two lines outside of the range: one to be looked at, one
+        since a window begins anywhere in a line.
+        """
+        below = _rows_at(low, self.high, self.rows).astype(np.int64) + _WINDOW
+        above = _rows_at(high, self.low, self.rows).astype(np.int64)
+        first, last = below - 2 * _LINE, above + 2 * _LINE
         start = np.maximum(first, self.start)
         return start, np.maximum(np.minimum(last, self.stop), start)
 
@@ -222,7 +231,7 @@ class Sampled:
         ``wavelength``: of the pixels in these rows [Angstrom].
         """
         bounds = np.concatenate([[0], np.cumsum(stop - start)])
-        highest, lowest = wavelengths_at_ends(wavelength, bounds, _WINDOW)
+        highest, lowest = wavelengths_at_ends(wavelength, bounds, _LINE)
         more = 4 * _WINDOW
         before, behind = np.where(highest >= low, more, 0), np.where(lowest < high, more, 0)
         return (

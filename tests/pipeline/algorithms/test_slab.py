@@ -54,6 +54,20 @@ def test_reads_only_what_is_near():
     assert sum(r.stop - r.start for r in read) < 0.05 * table.n_rows
 
 
+def test_few_rows_are_read_in_vain():
+    """Of the widest slices 5.5 detector rows at both ends together, and at the first try."""
+    table = slice_pixels(size=(82, 2), n_planes=4000)
+    sampled, read = Sampled(table), []
+    assert sampled.samples
+    original = table.fill
+    table.fill = lambda parts, out: read.append(parts) or original(parts, out)
+    lows = np.arange(5100.0, 9900.0, 37.0)
+    n_found = sum(len(sampled.read(low, low + 12.5).data) for low in lows)
+    assert len(read) == len(lows)
+    n_read = sum(part.stop - part.start for parts in read for part in parts)
+    assert n_read < n_found + 5.5 * 82 * 2 * len(lows)
+
+
 def test_flagged_and_missing_pixels_are_left_out(table):
     pixels = Pixels._make(column.copy() for column in table.pixels)
     pixels.dq[::3] = 32
