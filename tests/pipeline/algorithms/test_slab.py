@@ -55,7 +55,7 @@ def test_reads_only_what_is_near():
 
 
 def test_few_rows_are_read_in_vain():
-    """Of the widest slices 5.5 detector rows at both ends together, and at the first try."""
+    """5.5 detector rows of the widest slices at both ends together, at the first try."""
     table = slice_pixels(size=(82, 2), n_planes=4000)
     sampled, read = Sampled(table), []
     assert sampled.samples
