@@ -150,7 +150,7 @@ def take_products(frames: dict[str, list[Path]], folder: Path) -> None:
     """Add the products in a folder to frames by tag.
 
     They take the place of static calibrations of the same tag, as the SKY_LINES do
-    whose fluxes muse_create_sky has measured.
+    whose fluxes muse_create_sky has measured. Those that are there are not added again.
     """
     products: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.fits")):
@@ -158,7 +158,7 @@ def take_products(frames: dict[str, list[Path]], folder: Path) -> None:
         products.setdefault(tag, []).append(path)
     for tag, paths in products.items():
         before = [] if tag in STATICS else frames.get(tag, [])
-        frames[tag] = [*before, *paths]
+        frames[tag] = list(dict.fromkeys((*before, *paths)))
 
 
 def write_sof(path: Path, lines: Sequence[tuple[Path, str]]) -> Path:

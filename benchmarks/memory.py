@@ -181,13 +181,14 @@ def main() -> None:
     dithers = options.dithers.resolve()
     ifus = options.ifus or list(range(1, size.n_ifus + 1))
     options.folder.mkdir(parents=True, exist_ok=True)
-    reduction = Reduction(options.raw.resolve(), dithers / "own", size.name)
+    raw, own = options.raw.resolve(), dithers / "own"
     if "combine" in options.parts:
-        pair = options.ifus or (1, 2)
-        combine(options.folder.resolve(), reduction, options.numbers, pair)
+        pair, full = options.ifus or (1, 2), Reduction(raw, own, "full")
+        combine(options.folder.resolve(), full, options.numbers, pair)
     with tempfile.TemporaryDirectory(dir=options.folder.resolve()) as scratch:
         folder = Path(scratch)
         if "exposure" in options.parts:
+            reduction = Reduction(raw, own, size.name)
             exposure(folder, reduction, size, ifus, options.batch or len(ifus))
         if "rotated" in options.parts:
             rotated(folder, dithers)

@@ -4,7 +4,7 @@ Planes are added above those that are there, the lowest ones are left behind: ho
 there are at a time, every pixel is read, placed and sorted once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise, starmap
 from math import ceil, prod
 from typing import NamedTuple, Protocol, Self
@@ -26,7 +26,7 @@ _MERGED, _CACHED = 400_000, 50_000
 """Pixels that are merged at a time, and of those planes of which this is done together:
 they stay in the caches of the machine and of a core."""
 
-LOWEST_STEP = 8
+LOWEST_STEP = 4
 """Planes that are merged at a time at least: those next to them are looked at, too."""
 
 
@@ -127,32 +127,30 @@ def sorted_in_steps(
     n_kept
         How many planes before those yielded the pixels have, too.
     """
-    pixels = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
+    below = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
     add = _add_one if len(exposures) == 1 else _add_several
     for some in _even_blocks(planes.start, planes.stop, step):
-        below = pixels.last_planes(n_kept)
-        del pixels  # before there are others
-        for new, pixels in add(exposures, grid, some, below, n_kept):  # noqa: UP028
-            yield new, pixels
+        below = yield from add(exposures, grid, some, below, n_kept)
 
 
 def _add_one(
     exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
-) -> Iterator[tuple[slice, SortedPixels]]:
+) -> Generator[tuple[slice, SortedPixels], None, SortedPixels]:
     """Yield planes above those that are there, as `sorted_in_steps` does.
 
     The pixels of the only exposure are sorted where they stay. ``n``: how many planes
-    before those yielded the pixels have, too.
+    before those yielded the pixels have, too; as many are returned at the end.
     """
     pixels = _place(exposures[0], 0, grid, planes, below)
     pixels.rejected[len(below.slit) :] = 0
     for new in _even_blocks(planes.start, planes.stop, _size([pixels], planes)):
         yield new, pixels.of_planes(slice(max(new.start - n, pixels.first), new.stop))
+    return pixels.last_planes(n)
 
 
 def _add_several(
     exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
-) -> Iterator[tuple[slice, SortedPixels]]:
+) -> Generator[tuple[slice, SortedPixels], None, SortedPixels]:
     """Yield planes above those that are there, as `_add_one` does for one exposure."""
     none = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
     parts = [_place(one, k, grid, planes, none) for k, one in enumerate(exposures)]
@@ -161,6 +159,7 @@ def _add_several(
         yield new, pixels
         below = pixels.last_planes(n)
         del pixels  # before there are others
+    return below
 
 
 def _place(
@@ -174,6 +173,11 @@ def _place(
 def _size(parts: Sequence[SortedPixels], planes: slice) -> int:
     """Return how many planes are made together of those whose pixels are sorted."""
     n_pixels = sum(len(part.slit) for part in parts) / (planes.stop - planes.start)
+    return planes_merged(n_pixels)
+
+
+def planes_merged(n_pixels: float) -> int:
+    """Return how many planes are merged at a time, by the pixels of a plane."""
     return max(int(_MERGED / max(n_pixels, 1.0)), LOWEST_STEP)
 
 

@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.astrometry import Matrix, apply, change_of_tangent
-from pipeline.algorithms.cells import LOWEST_STEP, Placed, SortedPixels, sorted_in_steps
+from pipeline.algorithms.cells import (
+    LOWEST_STEP,
+    Placed,
+    SortedPixels,
+    planes_merged,
+    sorted_in_steps,
+)
 from pipeline.algorithms.filters import distance_correlation, spectral_correlation
 from pipeline.algorithms.grid import ANGSTROM_PER_PIXEL, Extent, Grid
 from pipeline.algorithms.pixels import PLACES
@@ -59,16 +65,17 @@ _BYTES_PER_VOXEL, _BYTES_PER_SPAXEL = 28, 180
 """Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
 _BYTES_SORTED, _BYTES_PLACED = 30, 45
-"""Memory of a pixel that is sorted, and more of one whose exposure is being sorted."""
+"""Memory of a pixel that is sorted, once more if it is merged with those of other
+exposures, and while its exposure is being sorted."""
 
 _TALLEST = 96
 """Planes of a slab at most, since taller ones gain nothing."""
 
-_MOST_BYTES = 55_000_000
-"""Memory of the pixels of a slab: it must not grow with the number of exposures."""
+_MOST_BYTES = 68_000_000
+"""Memory of the sorted pixels of a slab: it must not grow with the number of exposures."""
 
-_KEPT = 4
-"""Planes of pixels beyond those that are made, with drops no larger than a voxel."""
+_KEPT = 2
+"""Planes on either side of those that are made, or merged, whose pixels are needed, too."""
 
 
 @dataclass(frozen=True)
@@ -220,12 +227,15 @@ def slab_size(
     nz, ny, nx = grid.shape
     first, last = grid.wavelength(np.array([-0.5, nz - 0.5]))
     n_pixels = [e.pixels.density * (last - first) / nz for e in exposures]
-    pixels = _BYTES_SORTED * sum(n_pixels) + _BYTES_PLACED * max(n_pixels)
+    sorted_, placed = _BYTES_SORTED * sum(n_pixels), _BYTES_PLACED * max(n_pixels)
+    merged = sorted_ * (planes_merged(sum(n_pixels)) + _KEPT)
     voxels = _BYTES_PER_VOXEL * ny * nx
-    free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx
-    most = np.clip(_MOST_BYTES / max(pixels, 1.0), LOWEST_STEP, _TALLEST + _KEPT)
-    step = int(np.clip(free / (pixels + voxels), 2, most))
-    height = int(np.clip((free - pixels * step) / voxels, 2, _TALLEST))
+    free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx - merged
+    highest = _TALLEST + 2 * _KEPT
+    most = np.clip((_MOST_BYTES - merged) / max(sorted_, 1.0), LOWEST_STEP, highest)
+    step = int(np.clip(free / (sorted_ + placed + voxels), 2, most))
+    tallest = highest // step * step - 2 * _KEPT  # all steps are whole ones
+    height = int(np.clip((free - (sorted_ + placed) * step) / voxels, 2, tallest))
     return height, step
 
 
