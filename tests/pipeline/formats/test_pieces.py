@@ -81,14 +81,16 @@ def test_what_comes_in_parts_is_read_to_its_end(path, words, monkeypatch):
     assert_array_equal(read(path, [FIRST], PARTS)[0], there)
 
 
-def test_nothing_but_the_pieces_is_asked_for(path, monkeypatch):
+@pytest.mark.parametrize("at_least", [1, 4096])
+def test_no_piece_without_rows_is_asked_for(at_least, path, monkeypatch):
     """A length of 0 would stand for the rest of the file."""
+    monkeypatch.setattr(pieces, "_AT_LEAST", at_least)
     asked = []
     monkeypatch.setattr(os, "posix_fadvise", lambda _, *place: asked.append(place[:2]))
     monkeypatch.setattr(pieces, "read_rows", lambda *_: 1)
     read(path, [FIRST], PARTS)
     wanted = [(FIRST + 4 * p.start, 4 * (p.stop - p.start)) for p in PARTS]
-    assert asked == [place for place in wanted if place[1]]
+    assert asked == [(place, max(n, at_least)) for place, n in wanted if n]
 
 
 @pytest.mark.parametrize("column", [np.zeros(8, np.uint32), np.zeros(18, np.uint32)[::2]])
