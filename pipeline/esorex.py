@@ -180,10 +180,11 @@ def _process(
 ) -> None:
     """Run the recipe or recipes, name their products and list them."""
     from pipeline.formats.sof import write_sof
+    from pipeline.kernels._jit import before_kernels
     from pipeline.kernels.startup import start_numba
     from pipeline.runner import run, run_fused
 
-    start_numba()
+    before_kernels(start_numba)
     _end_start()
     per_ifu: dict[str, Any] = {}
     if recipes[0].scope == "ifu":

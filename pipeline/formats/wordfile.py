@@ -13,6 +13,7 @@ words goes the usual way; no page goes both ways, so neither can undo the other.
 import errno
 import mmap
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -27,6 +28,10 @@ from pipeline.formats.writeback import Writeback
 from pipeline.kernels.words import swap_and_sum
 
 Words = NDArray[np.uint32]
+
+_SMALL = 8 << 20
+"""Files up to this size are swapped by numpy [byte]: it takes 0.5 ms longer than a kernel,
+which would be the only one of a recipe for images, and have Numba start: 150 ms."""
 
 _CACHED = 1 << 16
 """Words that are summed, swapped and written while they are in the cache."""
@@ -46,10 +51,13 @@ _REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class WordFile:
-    """Takes words for a file that is open for writing; threads may share it."""
+    """Takes words for a file that is open for writing; threads may share it.
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    ``swap``: puts words into big-endian order, as `swap_and_sum` does.
+    """
+
+    def __init__(self, fd: int, swap: Callable[[Words, Words], int] = swap_and_sum) -> None:
+        self._fd, self._swap = fd, swap
         self._writeback = Writeback(fd)
 
     def put(self, words: Words, position: int) -> int:
@@ -61,7 +69,7 @@ class WordFile:
         swapped = np.empty(min(len(words), _CACHED), np.uint32)
         for first in range(0, len(words), _CACHED):
             some = words[first : first + _CACHED]
-            total += int(swap_and_sum(some, swapped))
+            total += int(self._swap(some, swapped))
             write_all(self._fd, swapped[: len(some)], position + 4 * first)
         self._writeback.add(4 * len(words))
         return total
@@ -174,7 +182,13 @@ def open_words(path: Path, fd: int, size: int, *, read_back: bool) -> WordFile:
     if size >= _LARGE and not read_back:
         with suppress(OSError, AttributeError):  # not all file systems, only Linux
             return DirectFile(fd, os.open(path, os.O_WRONLY | os.O_DIRECT))
-    return WordFile(fd)
+    return WordFile(fd, _swap_and_sum_few if size <= _SMALL else swap_and_sum)
+
+
+def _swap_and_sum_few(words: Words, out: Words) -> int:
+    """Do what `swap_and_sum` does without Numba."""
+    out.view(">u4")[: len(words)] = words
+    return int(words.sum(dtype=np.uint64))
 
 
 @cache

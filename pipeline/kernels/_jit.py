@@ -21,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _KERNELS = Path(__file__).parent
 _IMPORT = re.compile(r"^from pipeline\.(kernels\.(\w+)|flags|instrument) import", re.M)
 _CONFIGURING = RLock()
+_BEFORE: list[Callable[[], object]] = []
 
 
 @cache
@@ -48,6 +49,11 @@ def _cache_folder(path: Path) -> str:
     return str(root / f"{path.stem}-{digest.hexdigest()[:16]}")
 
 
+def before_kernels(function: Callable[[], object]) -> None:
+    """Have a function called before Numba is first asked for a kernel, if ever it is."""
+    _BEFORE.append(function)
+
+
 class Kernel:
     """A function that Numba compiles, or loads from its cache, when it is needed."""
 
@@ -65,6 +71,8 @@ class Kernel:
         """What Numba makes of the function; made once."""
         with _CONFIGURING:  # the folder is a setting of the whole process
             if self._compiled is None:
+                while _BEFORE:
+                    _BEFORE.pop()()
                 self._compiled = _compiler(Path(self.py_func.__code__.co_filename))(
                     self.py_func
                 )

@@ -5,11 +5,13 @@ parser of cffi, the tracer of coverage. Importing them is half of its start. Of 
 nearly half describes Python and numpy to its compiler: of no use to code compiled earlier.
 """
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +19,13 @@ UNUSED = ("scipy", "cffi", "coverage", "yaml")
 
 
 class _Hidden(MetaPathFinder):
-    """Makes the packages that are not used look as if they were not installed."""
+    """Makes the packages that are not used look as if they were not installed.
+
+    Only for the thread that makes it: others may need them meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._thread = get_ident()
 
     def find_spec(
         self,
@@ -26,7 +34,7 @@ class _Hidden(MetaPathFinder):
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Refuse the packages, leave all others to the usual finders."""
-        if fullname.partition(".")[0] in UNUSED:
+        if get_ident() == self._thread and fullname.partition(".")[0] in UNUSED:
             raise ModuleNotFoundError(f"{fullname} is of no use to kernels")
         return None
 
@@ -34,14 +42,15 @@ class _Hidden(MetaPathFinder):
 def start_numba() -> None:
     """Import and initialise Numba without `UNUSED`, unless it is there already.
 
-    To be called before there are threads: while it runs no other can import `UNUSED`. Later
-    all can; but functions of Numba that need BLAS (``np.cov``) stay unavailable in this
-    process, so only commands call it, not those who use the pipeline as a library.
+    Functions of Numba that need BLAS (``np.cov``) stay unavailable in this process, so only
+    commands call it, not those who use the pipeline as a library. Of what it makes nothing
+    is garbage; Python never searches it.
     """
     if "numba" in sys.modules:
         return
-    hidden = _Hidden()
-    sys.meta_path.insert(0, hidden)
+    hidden, searching = _Hidden(), gc.isenabled()
+    sys.meta_path = [hidden, *sys.meta_path]  # a new list: others may go through the old
+    gc.disable()
     try:
         from numba.core.caching import FunctionCache
         from numba.core.registry import cpu_target
@@ -50,7 +59,10 @@ def start_numba() -> None:
         rtsys.initialize(cpu_target.target_context)
         importlib.import_module("numba.np.arrayobj")  # most kernels make arrays
     finally:
-        sys.meta_path.remove(hidden)
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not hidden]
+        gc.freeze()
+        if searching:
+            gc.enable()
     setattr(FunctionCache, "load_overload", _load)  # noqa: B010 (mypy refuses methods)
 
 

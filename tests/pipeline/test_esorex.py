@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -143,6 +144,31 @@ def test_a_recipe_without_use_for_them_imports_no_astropy_and_no_scipy(sof, rawd
         str(sof),
     ]
     assert _imported(words, cwd=sof.parent) == ["numba"]
+
+
+def test_a_recipe_without_kernels_does_not_start_numba(tmp_path):
+    for number in range(2):
+        _field(number).writeto(tmp_path / f"fov_{number}.fits")
+    sof = tmp_path / "align.sof"
+    sof.write_text("".join(f"{tmp_path}/fov_{n}.fits IMAGE_FOV\n" for n in range(2)))
+    words = ["--output-dir=out", "--log-level=off", "--msg-level=off", "muse_exp_align"]
+    assert _imported([*words, str(sof)], cwd=tmp_path) == ["scipy"]
+    offsets = fits.getdata(tmp_path / "out" / "OFFSET_LIST.fits")["RA_OFFSET"]
+    assert abs(offsets[1]) * 3600 == pytest.approx(0.2, abs=0.02)
+
+
+def _field(number):
+    """Return an image of some stars at the equator, off by a pixel of 0.2 arcsec each."""
+    y, x = np.mgrid[:60, :80]
+    data = np.random.default_rng(number).normal(0, 3, x.shape)
+    for a, b in ((15, 20), (40, 45), (62, 14), (30, 10), (66, 44)):
+        data += 900 * np.exp(-0.5 * ((x - a) ** 2 + (y - b) ** 2) / 2.0**2)
+    wcs = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.0, "CRVAL2": 0.0}
+    wcs |= {"CRPIX1": 40.0 + number, "CRPIX2": 30.0}
+    wcs |= {"CD1_1": -0.2 / 3600, "CD2_2": 0.2 / 3600}
+    first = fits.PrimaryHDU(header=fits.Header({"DATE-OBS": f"2026-09-03T04:0{number}:00"}))
+    image = fits.ImageHDU(data.astype(np.float32), fits.Header(wcs), name="DATA")
+    return fits.HDUList([first, image])
 
 
 def _imported(words, cwd=None):

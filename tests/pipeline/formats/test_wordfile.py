@@ -122,7 +122,9 @@ def test_a_piece_that_cannot_be_begun_leaves_its_room(direct, words, monkeypatch
     assert wordfile._rooms().qsize() == wordfile._N_ROOMS
 
 
-@pytest.mark.parametrize(("size", "read_back"), [(1000, False), (1 << 30, True)])
+@pytest.mark.parametrize(
+    ("size", "read_back"), [(1000, False), (wordfile._SMALL + 4, False), (1 << 30, True)]
+)
 def test_small_files_and_those_read_back_go_the_usual_way(tmp_path, words, size, read_back):
     with (tmp_path / "x").open("w+b", buffering=0) as stream:
         file = open_words(tmp_path / "x", stream.fileno(), size, read_back=read_back)

@@ -35,6 +35,45 @@ def compiled_now(x):
 assert compiled_now(np.array([3.0, 1.0, 2.0])) == 6.0
 """
 
+BESIDE = """
+import importlib, sys, threading
+from pipeline.kernels import startup
+
+def load(name):
+    importlib.import_module(name)
+    loaded.append(name)
+
+class Meanwhile(startup._Hidden):
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == "numba.core":  # in the middle of the start
+            other = threading.Thread(target=load, args=["yaml"])
+            other.start()
+            other.join(20)
+        return super().find_spec(fullname, path, target)
+
+loaded, startup._Hidden = [], Meanwhile
+startup.start_numba()
+assert loaded == ["yaml"] and "scipy" not in sys.modules
+"""
+
+LATE = """
+import gc, sys
+from pipeline.kernels._jit import before_kernels
+from pipeline.kernels.startup import start_numba
+calls = []
+before_kernels(lambda: (calls.append(gc.isenabled()), start_numba()))
+import numpy as np
+from pipeline.kernels.spread import median
+from pipeline.kernels.words import swap
+assert calls == [] and "numba" not in sys.modules
+assert median(np.array([3.0, 1.0, 2.0]), 3) == 2.0
+word = np.array([1], np.uint32)
+swap(word)
+assert word[0] == 1 << 24
+assert calls == [True] and gc.isenabled()
+assert not [name for name in ("scipy", "cffi", "yaml") if name in sys.modules]
+"""
+
 CUBE = """
 import sys
 from pipeline.kernels.startup import start_numba
@@ -66,6 +105,14 @@ def test_kernels_run_and_scipy_can_be_imported_afterwards():
 def test_machine_code_is_loaded_without_the_compiler_and_others_can_be_compiled():
     run(PROGRAM)  # so that it is in the cache
     run(WARM)
+
+
+def test_other_threads_may_import_meanwhile_what_numba_shall_not_find():
+    run(BESIDE)
+
+
+def test_the_first_kernel_starts_numba_if_it_shall_and_others_find_it_started():
+    run(LATE)
 
 
 def test_the_kernel_of_cubes_needs_no_linear_algebra():
