@@ -2,8 +2,6 @@
 
 from math import acos, atan2, cos, degrees, radians, sin
 
-import erfa
-
 from pipeline.spec import BadInput, Header
 
 LATITUDE, LONGITUDE, HEIGHT = -24.625278, -70.402222, 2648.0
@@ -37,6 +35,8 @@ def of_date(ra: float, dec: float, mjd: float) -> tuple[float, float]:
 
     Precession and nutation (IAU 2006/2000A); sidereal times refer to that equinox.
     """
+    import erfa  # costs 5 ms, which few recipes need
+
     a, d = radians(ra), radians(dec)
     x, y, z = erfa.pnm06a(_MJD_ZERO, mjd) @ (cos(d) * cos(a), cos(d) * sin(a), sin(d))
     return degrees(atan2(y, x)) % 360.0, degrees(atan2(z, (x * x + y * y) ** 0.5))
