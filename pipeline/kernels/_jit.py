@@ -54,6 +54,13 @@ def before_kernels(function: Callable[[], object]) -> None:
     _BEFORE.append(function)
 
 
+def prepare_kernels() -> None:
+    """Do now what is to be done before the first kernel, for who will soon call some."""
+    with _CONFIGURING:
+        while _BEFORE:
+            _BEFORE.pop()()
+
+
 class Kernel:
     """A function that Numba compiles, or loads from its cache, when it is needed."""
 
@@ -71,8 +78,7 @@ class Kernel:
         """What Numba makes of the function; made once."""
         with _CONFIGURING:  # the folder is a setting of the whole process
             if self._compiled is None:
-                while _BEFORE:
-                    _BEFORE.pop()()
+                prepare_kernels()
                 self._compiled = _compiler(Path(self.py_func.__code__.co_filename))(
                     self.py_func
                 )

@@ -28,6 +28,7 @@ from pipeline.algorithms.sky_products import sky_products, sky_qc
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.stacked_image import WIDER, StackedImage, write_stacked
 from pipeline.algorithms.velocity import SPECSYS
+from pipeline.kernels._jit import prepare_kernels
 from pipeline.parallel import beside, import_meanwhile
 from pipeline.spec import (
     Frames,
@@ -140,6 +141,7 @@ def scipost(frames: Frames, params: ScipostParams, out: Outputs) -> None:
     of wavelength, with cosmic rays rejected on the way.
     """
     _check(params)
+    prepare_kernels()  # they wait for it, nothing waits for what follows
     import_meanwhile("scipy.interpolate", "scipy.ndimage")
     offsets = table_of(frames, "OFFSET_LIST")
     groups = group_exposures(frames["PIXTABLE_OBJECT"])

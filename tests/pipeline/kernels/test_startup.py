@@ -58,7 +58,7 @@ assert loaded == ["yaml"] and "scipy" not in sys.modules
 
 LATE = """
 import gc, sys
-from pipeline.kernels._jit import before_kernels
+from pipeline.kernels._jit import before_kernels, prepare_kernels
 from pipeline.kernels.startup import start_numba
 calls = []
 before_kernels(lambda: (calls.append(gc.isenabled()), start_numba()))
@@ -71,7 +71,12 @@ word = np.array([1], np.uint32)
 swap(word)
 assert word[0] == 1 << 24
 assert calls == [True] and gc.isenabled()
-assert not [name for name in ("scipy", "cffi", "yaml") if name in sys.modules]
+before_kernels(lambda: calls.append("again"))
+swap(word)
+assert len(calls) == 1
+prepare_kernels()
+prepare_kernels()
+assert calls == [True, "again"]
 """
 
 CUBE = """
