@@ -68,10 +68,10 @@ _BYTES_SORTED, _BYTES_PLACED = 30, 45
 """Memory of a pixel that is sorted, once more if it is merged with those of other
 exposures, and while its exposure is being sorted."""
 
-_TALLEST = 96
+_TALLEST = 108
 """Planes of a slab at most, since taller ones gain nothing."""
 
-_MOST_BYTES = 68_000_000
+_MOST_BYTES = 76_000_000
 """Memory of the sorted pixels of a slab: it must not grow with the number of exposures."""
 
 _KEPT = 2
@@ -228,7 +228,7 @@ def slab_size(
     first, last = grid.wavelength(np.array([-0.5, nz - 0.5]))
     n_pixels = [e.pixels.density * (last - first) / nz for e in exposures]
     sorted_, placed = _BYTES_SORTED * sum(n_pixels), _BYTES_PLACED * max(n_pixels)
-    merged = sorted_ * (planes_merged(sum(n_pixels)) + _KEPT)
+    merged = sorted_ * (planes_merged(sum(n_pixels)) + 3 * _KEPT)  # and copies of those
     voxels = _BYTES_PER_VOXEL * ny * nx
     free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx - merged
     highest = _TALLEST + 2 * _KEPT
