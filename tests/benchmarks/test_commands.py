@@ -1,7 +1,6 @@
 """The benchmark compares like with like: commands, costs, frames, floor."""
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipeline.instrument import MINI
 from pipeline.runner import find_recipe
 from pipeline.simulator.exposure import Exposure, Template
 from pipeline.simulator.headers import TEMPLATES
+from tests.pipeline.cached_files import in_memory
 
 CALLS = {call.label: call for call in CHAIN}
 START = datetime(2026, 9, 2, 11, tzinfo=UTC)
@@ -96,15 +96,6 @@ def test_costs_of_processes_add_up(tmp_path, at_once):
 def test_a_failing_process_is_told(tmp_path):
     with pytest.raises(CommandFailed, match="ended with 3"):
         measure_all([("true",), (sys.executable, "-c", "exit(3)")], tmp_path, at_once=2)
-
-
-def in_memory(path):
-    """Tell whether the first page of a file can be read without the disk."""
-    with path.open("rb") as stream:
-        try:
-            return os.preadv(stream.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
-        except BlockingIOError:
-            return False
 
 
 def test_cold_files_come_from_the_disk(tmp_path):
