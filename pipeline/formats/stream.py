@@ -31,7 +31,7 @@ from pipeline.formats.cards import BLOCK, CARD, Keywords, card, header_block
 from pipeline.formats.checksum import bytes_sum, fold, seal
 from pipeline.formats.digest import DataDigest
 from pipeline.formats.extension import Extension
-from pipeline.formats.wordfile import open_words, write_all
+from pipeline.formats.wordfile import WordFile, write_all
 from pipeline.parallel import begin
 
 _MD5 = "DATAMD5"
@@ -99,7 +99,7 @@ class StreamedFits:
         self._room = [self._least_room(i, part) for i, part in enumerate(parts)]
         self._starts, self._length = self._layout()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-        self._words = open_words(path, self._fd, self._length, read_back=self._has_md5)
+        self._words = WordFile(self._fd, self._length)
         self._first = next((i for i, part in enumerate(parts) if part.size), 0)
         self._digest = DataDigest(self._fd, self._starts[self._first])
         self._digested: Callable[[], None] = lambda: None
@@ -187,7 +187,6 @@ class StreamedFits:
 
     def _complete(self) -> None:
         """Put in place what comes last, and wait for the disk."""
-        self._words.finish()
         extents = self._extents() + [self._put(extension) for extension in self._tail]
         if self._has_md5:
             with ThreadPoolExecutor(1) as beside:  # neither waits for the other

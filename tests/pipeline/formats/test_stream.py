@@ -42,10 +42,8 @@ def write(path, n_cards=0, spare=0, threads=1):
     return wavelength, dq
 
 
-@pytest.mark.parametrize("large", [1, 1 << 60], ids=["direct", "usual"])
-def test_columns_are_written_together(tmp_path, monkeypatch, large):
+def test_columns_are_written_together(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.formats.wordfile._CACHED", 100)
-    monkeypatch.setattr("pipeline.formats.wordfile._LARGE", large)
     columns = [Part(Keywords({"EXTNAME": name}), "f4", (1000, 1)) for name in "ab"]
     file = StreamedFits(tmp_path / "x.fits", [Part(), *columns])
     a, b = np.random.default_rng(1).normal(0, 1, (2, 1000)).astype(np.float32)
@@ -127,9 +125,7 @@ def test_a_file_for_which_there_is_no_room_is_not_left_behind(tmp_path, monkeypa
     assert open_files() == before
 
 
-@pytest.mark.parametrize("large", [1, 1 << 60], ids=["direct", "usual"])
-def test_a_file_that_cannot_be_completed_is_not_left_behind(tmp_path, monkeypatch, large):
-    monkeypatch.setattr("pipeline.formats.wordfile._LARGE", large)
+def test_a_file_that_cannot_be_completed_is_not_left_behind(tmp_path, monkeypatch):
     before = open_files()
     file = StreamedFits(tmp_path / "x.fits", [Part(), *parts()[1:]])
     file.write(1, 0, np.zeros(1000, np.float32))
