@@ -103,7 +103,8 @@ def measure(placed: Sequence[PlacedExposure], first: int) -> None:
     judged = (1, pixels.shape[0] - 1)
 
     def reject() -> np.ndarray:
-        return flag_outliers(*pixels.judged, judged, pixels.shape, MEDIAN, 15.0)
+        cells = pixels.start, pixels.light, pixels.slit
+        return flag_outliers(*cells, judged, pixels.shape, MEDIAN, 15.0)
 
     spent = seconds(reject)
     report("reject", n, spent)

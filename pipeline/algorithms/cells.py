@@ -68,13 +68,6 @@ class SortedPixels(NamedTuple):
         """Return those of no plane; ``field``: rows and columns."""
         return cls(first, (0, *field), np.zeros(1, np.int32), *_columns(0))
 
-    @property
-    def judged(
-        self,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
-        """What the rejection of cosmic rays looks at."""
-        return self.start, self.light, self.slit
-
     def cells(self, planes: slice) -> slice:
         """Return the cells of some planes of the cube, and the one behind."""
         size = self.shape[1] * self.shape[2]
