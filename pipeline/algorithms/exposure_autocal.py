@@ -11,6 +11,7 @@ from pipeline.algorithms.autocalibration import (
     given_factors,
 )
 from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.field_elements import FieldElements
 from pipeline.algorithms.field_mask import BlankSky, blank_sky, mask_on_field
 from pipeline.algorithms.flux_calibration import UNIT
 from pipeline.algorithms.sky_products import write_mask
@@ -77,7 +78,7 @@ def exposure_autocal(
     if masks:
         calibration = calibrate_slices(field, mask_on_field(masks[0], field))
         return ExposureAutocal(name, calibration.step, field, calibration)
-    sky = blank_sky(look_at_field(field, sampling, kappa).image)
+    sky = blank_sky(look_at_field(FieldElements(field), sampling, kappa).image)
     calibration = calibrate_slices(field, sky.mask)
     return ExposureAutocal(name, calibration.step, field, calibration, sky)
 

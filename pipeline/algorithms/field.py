@@ -220,17 +220,29 @@ class FieldExposure:
         """
 
         def prepare(rows: slice) -> Result:
-            return use(self._processed(rows, columns))
+            return use(self.processed(rows, columns))
 
-        parts: Iterable[slice] = blocks(self.pixels.n_rows, BLOCK)
+        yield from map_ordered(prepare, self.parts)
+
+    @property
+    def parts(self) -> list[slice]:
+        """The rows of the pixels that are walked over, as they are read at once."""
         if self.every > 1:
             chosen = self.pixels.segments[:: self.every]
-            parts = (slice(segment.start, segment.stop) for segment in chosen)
-        yield from map_ordered(prepare, parts)
+            return [slice(segment.start, segment.stop) for segment in chosen]
+        return list(blocks(self.pixels.n_rows, BLOCK))
 
-    def _processed(self, rows: slice, columns: Sequence[str]) -> Pixels:
-        """Return those of some rows that are of interest, and all columns steps need."""
-        if not all(isinstance(step, _ALIKE) for step in self.steps):
+    @property
+    def light_is_apart(self) -> bool:
+        """Whether no step looks at where pixels lie to tell what light they have."""
+        return all(isinstance(step, _ALIKE) for step in self.steps)
+
+    def processed(self, rows: slice, columns: Sequence[str] = Pixels._fields) -> Pixels:
+        """Return those of some rows that are of interest, and all columns steps need.
+
+        Where `light_is_apart`, columns of positions need not be among them.
+        """
+        if not self.light_is_apart:
             columns = (*columns, "origin")
         pixels = self.pixels.read_between(rows, self.low, self.high, columns)
         return run_steps(pixels, self.steps)
@@ -248,7 +260,7 @@ class FieldExposure:
         close = [s for s, d in zip(segments, away, strict=True) if d < reach]
 
         def prepare(segment: Segment) -> Result:
-            return use(self._processed(slice(segment.start, segment.stop), SIGHT))
+            return use(self.processed(slice(segment.start, segment.stop), SIGHT))
 
         yield from map_ordered(prepare, close)
 

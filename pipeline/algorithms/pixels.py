@@ -45,6 +45,9 @@ _COLUMN_TYPES = ("f4", "f4", "f4", "f4", "u4", "f4", "u4")
 PLACES = ("xpos", "ypos", "wavelength")
 """Columns that tell where pixels lie."""
 
+LIGHT = ("wavelength", "data", "stat")
+"""Columns that tell the light of pixels wherever they lie."""
+
 SIGHT = (*PLACES, "data", "dq", "stat")
 """Columns of pixels of which it does not matter by what slices they were seen."""
 

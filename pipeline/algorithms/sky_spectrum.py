@@ -1,21 +1,16 @@
 """Where an exposure shows sky, and the spectrum of the sky there."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.field import FieldExposure
+from pipeline.algorithms.field_elements import ElementPixels, FieldElements
 from pipeline.algorithms.field_mask import mask_on_field
-from pipeline.algorithms.pixels import SIGHT
 from pipeline.flags import Flag
-from pipeline.kernels.field_image import (
-    add_to_image,
-    add_to_spectrum,
-    find_elements,
-)
-from pipeline.spec import BadInput, ImageFrame, Pixels, Planes
+from pipeline.kernels.field_image import add_to_image, add_to_spectrum
+from pipeline.spec import BadInput, ImageFrame, Planes
 
 CHUNK = 150.0
 """Width of the ranges of wavelength in which elements of the image are compared with
@@ -138,7 +133,8 @@ def observe_sky(
         If no sky is left.
     """
     allowed = None if mask is None else mask_on_field(mask, field)
-    look = look_at_field(field, sampling, kappa[0], allowed)
+    elements = FieldElements(field)
+    look = look_at_field(elements, sampling, kappa[0], allowed)
     image = look.image
     if allowed is not None:
         image[~allowed] = np.nan
@@ -151,7 +147,7 @@ def observe_sky(
     limits = sky_limits(image, ignore, fraction)
     chosen = np.isfinite(image) & (image >= limits[0]) & (image <= limits[1])
     bins, _ = _bins(field, sampling)
-    total = _spectrum_sums(field, chosen, bins, look.expected(chosen), kappa[1])
+    total = _spectrum_sums(elements, chosen, bins, look.expected(chosen), kappa[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         data, stat = total[:, 1] / total[:, 0], total[:, 2] / total[:, 0] ** 2
     wavelength = np.asarray(bins[0] + sampling * np.arange(data.size), np.float64)
@@ -160,10 +156,6 @@ def observe_sky(
 
 Chunks = tuple[float, float, float]
 Bins = tuple[float, float]
-ElementPixels = tuple[
-    NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
-]
-"""Image element, wavelength [Angstrom], value and variance of pixels."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +189,7 @@ class FieldLook:
 
 
 def look_at_field(
-    field: FieldExposure,
+    elements: FieldElements,
     sampling: float,
     kappa: float,
     allowed: NDArray[np.bool_] | None = None,
@@ -209,7 +201,7 @@ def look_at_field(
 
     Parameters
     ----------
-    field
+    elements
         The exposure.
     sampling
         Bins of the spectrum [Angstrom].
@@ -218,6 +210,7 @@ def look_at_field(
     allowed : bool[ny, nx]
         Where the spectrum is taken; None for everywhere.
     """
+    field = elements.field
     if allowed is None:
         allowed = np.ones(field.grid.shape[1:], np.bool_)
     bins, n_bins = _bins(field, sampling)
@@ -225,14 +218,14 @@ def look_at_field(
     chunks = (max(bins[0], WHITE[0]), CHUNK, min(high, WHITE[1]))
     n_chunks = max(int(np.ceil((chunks[2] - chunks[0]) / CHUNK)), 1)
     nothing = np.zeros((n_chunks, *allowed.shape))
-    sums, spectrum = _first_look(field, allowed, bins, n_bins, chunks, nothing)
+    sums, spectrum = _first_look(elements, allowed, bins, n_bins, chunks, nothing)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums[..., 1] / sums[..., 0]
     wavelength = bins[0] + bins[1] * np.arange(n_bins)
     number = np.floor((wavelength - chunks[0]) / chunks[1]).astype(np.int64)
     level = means - _range_means(spectrum, number, n_chunks)[:, None, None]
     if kappa > 0:
-        sums = _image_sums(field, bins, spectrum, chunks, level, kappa)
+        sums = _image_sums(elements, bins, spectrum, chunks, level, kappa)
     ranges = np.clip(number, 0, n_chunks - 1)
     return FieldLook(_white_light(sums, chunks), spectrum, level, ranges)
 
@@ -244,7 +237,7 @@ def _bins(field: FieldExposure, sampling: float) -> tuple[Bins, int]:
 
 
 def _first_look(
-    field: FieldExposure,
+    elements: FieldElements,
     allowed: NDArray[np.bool_],
     bins: Bins,
     n_bins: int,
@@ -255,22 +248,10 @@ def _first_look(
     image = np.zeros((*level.shape, 2))
     spectrum = np.zeros((n_bins, 3))
     none = np.zeros(n_bins)
-    for columns in _in_elements(field):
+    for columns in elements.walk():
         _add_to_image(columns, (*bins, none), chunks, level, 0.0, image)
         add_to_spectrum(*columns, allowed.ravel(), bins, none, 0.0, spectrum)
     return image, np.asarray(spectrum[:, 1] / np.maximum(spectrum[:, 0], 1.0))
-
-
-def _in_elements(field: FieldExposure) -> Iterator[ElementPixels]:
-    """Yield the pixels of an exposure in blocks, with the image element of each."""
-    _, ny, nx = field.grid.shape
-
-    def find(pixels: Pixels) -> ElementPixels:
-        x, y, wavelength, data, dq, stat, _ = pixels
-        element = find_elements(x, y, data, dq, field.grid.corner, (ny, nx))
-        return element, wavelength, data, stat
-
-    yield from field.process(find, SIGHT)
 
 
 def _add_to_image(
@@ -298,7 +279,7 @@ def _white_light(sums: NDArray[np.float64], chunks: Chunks) -> NDArray[np.float3
 
 
 def _image_sums(
-    field: FieldExposure,
+    elements: FieldElements,
     bins: Bins,
     spectrum: NDArray[np.float64],
     chunks: Chunks,
@@ -307,13 +288,13 @@ def _image_sums(
 ) -> NDArray[np.float64]:
     """Return the sums of the image without deviant pixels."""
     image = np.zeros((*level.shape, 2))
-    for columns in _in_elements(field):
+    for columns in elements.walk():
         _add_to_image(columns, (*bins, spectrum), chunks, level, kappa, image)
     return image
 
 
 def _spectrum_sums(
-    field: FieldExposure,
+    elements: FieldElements,
     chosen: NDArray[np.bool_],
     bins: Bins,
     reference: NDArray[np.float64],
@@ -321,7 +302,7 @@ def _spectrum_sums(
 ) -> NDArray[np.float64]:
     """Return the sums of the spectrum inside a mask."""
     sums = np.zeros((reference.size, 3))
-    for columns in _in_elements(field):
+    for columns in elements.walk():
         add_to_spectrum(*columns, chosen.ravel(), bins, reference, kappa, sums)
     return sums
 
