@@ -36,9 +36,10 @@ NO_SOF = 9
 OBJECTS = 50_000
 """New objects after which Python searches for garbage once the libraries are there."""
 
-TURN = 0.0005
-"""How long a thread may keep the interpreter while another wants it [s]: ten times as short
-as usual, since threads whose kernels or files are done have but a few lines to run."""
+TURN = 0.0001
+"""How long a thread may keep the interpreter while another wants it [s]: 50 times as short
+as usual, since threads whose kernels or files are done have but a few lines to run. At five
+times as much each of a thousand short kernels waits for what is imported beside them."""
 
 QUICKLY = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "OPENBLAS_NUM_THREADS": "1"}
 """Environment that saves reading the description of every installed package, and threads
