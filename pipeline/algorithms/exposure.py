@@ -6,7 +6,7 @@ curve is the throughput of instrument and telescope, the same for all exposures.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, groupby, pairwise
@@ -82,39 +82,49 @@ def flux_scales(tables: Sequence[PixelTable]) -> list[float]:
     return [1.0] * len(tables)
 
 
-def mean_flat_spectrum(tables: Sequence[PixelTable]) -> NDArray[np.float64] | None:
-    """Return the mean lamp-flat spectrum of all IFUs on the common grid, smoothed.
-
-    Returns
-    -------
-    float64[n] or None
-        None if no table has one.
+def flat_spectra(tables: Sequence[PixelTable]) -> list[Table]:
+    """Return the lamp-flat spectra of all tables; none if no table has one.
 
     Raises
     ------
     BadInput
         If only some tables have one.
     """
-    flats = [table.flat_spectrum() for table in tables]
-    if all(flat is None for flat in flats):
-        return None
+    found = [(table.name, table.flat_spectrum()) for table in tables]
+    flats = [flat for _, flat in found if flat is not None]
+    if flats and len(flats) < len(found):
+        raise BadInput(
+            "has no lamp-flat spectrum but other tables of the exposure have",
+            file=next(name for name, flat in found if flat is None),
+            keyword="PIXTABLE_FLAT_FIELD",
+            remedy="reduce all IFUs with a master flat of the same pipeline version",
+        )
+    return flats
+
+
+def mean_flat_spectrum(flats: Sequence[Table], mode: str) -> NDArray[np.float64]:
+    """Return the mean lamp-flat spectrum of all IFUs on the common grid, smoothed.
+
+    Parameters
+    ----------
+    flats
+        Columns lambda [Angstrom] and data.
+    mode
+        ``ESO INS MODE``.
+
+    Returns
+    -------
+    float64[n]
+    """
     grid = np.arange(GRID_FIRST, GRID_LAST + GRID_STEP / 2, GRID_STEP)
     total = np.zeros(grid.size)
     low, high = GRID_FIRST, GRID_LAST
-    for table, flat in zip(tables, flats, strict=True):
-        if flat is None:
-            raise BadInput(
-                "has no lamp-flat spectrum but other tables of the exposure have",
-                file=table.name,
-                keyword="PIXTABLE_FLAT_FIELD",
-                remedy="reduce all IFUs with a master flat of the same pipeline version",
-            )
+    for flat in flats:
         wavelength = np.asarray(flat.columns["lambda"], np.float64)
         total += np.interp(grid, wavelength, np.asarray(flat.columns["data"], np.float64))
         low, high = max(low, float(wavelength[0])), min(high, float(wavelength[-1]))
-    spectrum = total / len(tables)
+    spectrum = total / len(flats)
     covered = (grid >= low) & (grid <= high)
-    mode = str(tables[0].header.get("ESO INS MODE", "WFM-NOAO-N"))
     smooth = smooth_spectrum(
         grid[covered], spectrum[covered], np.ones(int(covered.sum())), "ppoly", mode
     )
@@ -131,14 +141,25 @@ class MergedPixels:
         Pixel tables of the IFUs.
     scales
         Factor of each, see `flux_scales`.
-    flat : float64[n] or None
-        Spectrum put back, see `mean_flat_spectrum`.
+    wait_for_flat
+        Returns the spectrum put back, see `mean_flat_spectrum`, which a thread prepares;
+        None where there is none.
     """
 
     tables: tuple[PixelTable, ...]
     scales: tuple[float, ...]
-    flat: NDArray[np.float64] | None
+    wait_for_flat: Callable[[], NDArray[np.float64]] | None
     ifu: None = None
+
+    @property
+    def has_lamp(self) -> bool:
+        """Whether the lamp spectrum is put back into the data."""
+        return self.wait_for_flat is not None
+
+    @cached_property
+    def flat(self) -> NDArray[np.float64] | None:
+        """The lamp spectrum that is put back, float64[n]; None for none."""
+        return self.wait_for_flat() if self.wait_for_flat is not None else None
 
     @property
     def name(self) -> str:
@@ -219,7 +240,8 @@ class MergedPixels:
             last = first + sum(rows.stop - rows.start for rows in own)
             pixels = out.rows(slice(first, last))
             self.tables[number].fill(own, pixels)
-            self._rescale(pixels, self._curves[number])
+            if pixels.data.size:  # else the curves may come later
+                self._rescale(pixels, self._curves[number])
             first = last
 
     def _table_of(self, rows: slice) -> int:
@@ -257,6 +279,8 @@ class MergedPixels:
 
 def merge(tables: Sequence[PixelTable]) -> MergedPixels:
     """Return the pixel tables of one exposure as one."""
-    flat = begin(partial(mean_flat_spectrum, tables))
+    flats = flat_spectra(tables)
+    mode = str(tables[0].header.get("ESO INS MODE", "WFM-NOAO-N"))
+    flat = begin(partial(mean_flat_spectrum, flats, mode)) if flats else None
     run_all(lambda table: table.segments, tables)  # they are needed anyway
-    return MergedPixels(tuple(tables), tuple(flux_scales(tables)), flat())
+    return MergedPixels(tuple(tables), tuple(flux_scales(tables)), flat)

@@ -68,10 +68,10 @@ def reduce_exposure(
     header = pixels.header
     steps: list[Step] = []
     keywords: dict[str, Value] = {"ESO DRS MUSE PIXTABLE MERGED": len(tables)}
-    if pixels.flat is not None:
+    if pixels.has_lamp:
         keywords["ESO DRS MUSE PIXTABLE FFCORR"] = len(tables)
     calibrated = flux_step(
-        header, frames, lamp=pixels.flat is not None, growth=params.telluric_growth
+        header, frames, lamp=pixels.has_lamp, growth=params.telluric_growth
     )
     steps += calibrated
     if calibrated:

@@ -73,7 +73,21 @@ def write_sky(
     number
         Of the exposure, where products are numbered.
     """
-    _write_field(out, field, sky, prefix, unit, number)
+    write_field(out, field, sky, prefix=prefix, unit=unit, number=number)
+    write_model(out, field, lines, continuum, prefix=prefix, unit=unit, number=number)
+
+
+def write_model(
+    out: Outputs,
+    field: FieldExposure,
+    lines: SkyLines,
+    continuum: Mapping[str, Any],
+    *,
+    prefix: str,
+    unit: str = UNIT,
+    number: int | None = None,
+) -> None:
+    """Write what was fitted, lines and continuum, see `write_sky`."""
     write_lines(out, field, lines, prefix=prefix, unit=unit, number=number)
     like, calibrated = field.pixels.tables[0], unit == UNIT
     rest = out.table("SKY_CONTINUUM", like=like, number=number)
@@ -118,17 +132,19 @@ def write_mask(
     image.write(slice(0, shape[0]), planes)
     low, high = limits
     image.qc.update({f"QC {prefix} LOWLIMIT": low, f"QC {prefix} THRESHOLD": high})
+    out.complete(image)
 
 
-def _write_field(
+def write_field(
     out: Outputs,
     field: FieldExposure,
     sky: FieldSky,
+    *,
     prefix: str,
-    unit: str,
-    number: int | None,
+    unit: str = UNIT,
+    number: int | None = None,
 ) -> None:
-    """Write mask, image and spectrum."""
+    """Write what was observed, mask, image and spectrum, see `write_sky`."""
     write_mask(out, "SKY_MASK", field, sky.mask, sky.limits, prefix=prefix, number=number)
     like, wcs = field.pixels.tables[0], field.grid.image_wcs()
     shape = (sky.image.shape[0], sky.image.shape[1])
@@ -138,10 +154,12 @@ def _write_field(
         "ESO DRS MUSE FILTER NAME": band.name,
         "ESO DRS MUSE FILTER FRACTION": band.fraction(*field.extent.wavelength),
     }
-    if field.pixels.flat is not None:
+    if field.pixels.has_lamp:
         words[LAMP_RESTORED] = True
     image = out.image("SKY_IMAGE", shape, unit=unit, header=words, like=like, number=number)
     image.write(slice(0, shape[0]), sky.planes)
+    out.complete(image)
     spectrum = out.table("SKY_SPECTRUM", like=like, number=number)
     units = {"lambda": "Angstrom", "data": unit, "stat": f"({unit})**2"}
     spectrum.write("", Table(sky.columns(), units))
+    out.complete(spectrum)

@@ -215,10 +215,10 @@ def _straight(
 ) -> tuple[FieldExposure, dict[str, Value]]:
     """Return an exposure with its corrections, and what was done, for headers."""
     merged = merge(tables)
-    steps: tuple[Step, ...] = flux_step(merged.header, frames, lamp=merged.flat is not None)
+    steps: tuple[Step, ...] = flux_step(merged.header, frames, lamp=merged.has_lamp)
     steps += refraction_step(merged.header, params.lambdaref)
     field = FieldExposure(merged, steps, params.lambdamin, params.lambdamax)
-    words: dict[str, Value] = {} if merged.flat is None else {LAMP_RESTORED: True}
+    words: dict[str, Value] = {LAMP_RESTORED: True} if merged.has_lamp else {}
     if params.darcheck == "none":
         return field, words
     field, drift = straightened(

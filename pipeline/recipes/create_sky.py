@@ -14,8 +14,14 @@ from pipeline.algorithms.lsf import mean_lsf, read_lsf
 from pipeline.algorithms.oh_lines import listed_lines
 from pipeline.algorithms.sky_fit import fit_sky_lines, sky_continuum
 from pipeline.algorithms.sky_lines import SkyLines
-from pipeline.algorithms.sky_products import sky_products, sky_qc, write_sky
-from pipeline.algorithms.sky_spectrum import observe_sky, rejection_limits
+from pipeline.algorithms.sky_products import (
+    sky_products,
+    sky_qc,
+    write_field,
+    write_model,
+)
+from pipeline.algorithms.sky_spectrum import FieldSky, observe_sky, rejection_limits
+from pipeline.parallel import beside
 from pipeline.spec import (
     BadInput,
     Frames,
@@ -128,6 +134,15 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
         kappa=params.limits(),
         mask=masks[0] if masks else None,
     )
+    with beside(lambda: write_field(out, field, sky, prefix="SKY")):
+        lines, continuum = _model(frames, params, sky)
+    write_model(out, field, lines, continuum, prefix="SKY")
+
+
+def _model(
+    frames: Frames, params: CreateSkyParams, sky: FieldSky
+) -> tuple[SkyLines, Mapping[str, Any]]:
+    """Return the lines with their fluxes, and the continuum."""
     lsf = mean_lsf(read_lsf(frames["LSF_PROFILE"]))
     known = SkyLines.of(
         listed_lines(frames["SKY_LINES"][0]),
@@ -136,12 +151,10 @@ def create_sky(frames: Frames, params: CreateSkyParams, out: Outputs) -> None:
     )
     lines = fit_sky_lines(sky.wavelength, sky.data, sky.stat, known, lsf).lines
     given = frames.get("SKY_CONTINUUM", ())
-    continuum: Mapping[str, Any] = (
-        given[0].read("CONTINUUM").columns
-        if given
-        else sky_continuum(sky, lines, lsf, params.csampling, smooth=params.csmooth)
-    )
-    write_sky(out, field, sky, lines, continuum, prefix="SKY")
+    if given:
+        return lines, given[0].read("CONTINUUM").columns
+    smooth = params.csmooth
+    return lines, sky_continuum(sky, lines, lsf, params.csampling, smooth=smooth)
 
 
 def _field(
@@ -152,7 +165,7 @@ def _field(
     calibration = flux_step(
         merged.header,
         frames,
-        lamp=merged.flat is not None,
+        lamp=merged.has_lamp,
         growth=params.telluric_growth,
     )
     refraction = refraction_step(merged.header, params.lambdaref)

@@ -185,7 +185,7 @@ def _write_combined(
     if "cube" not in params.save:
         return
     keywords = {"SPECSYS": SPECSYS[params.rvcorr], **offset_keywords(headers, found)}
-    if exposures[0].pixels.flat is not None:
+    if exposures[0].pixels.has_lamp:
         keywords[LAMP_RESTORED] = True
     write_products(
         out,

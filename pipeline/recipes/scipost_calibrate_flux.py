@@ -55,7 +55,7 @@ def scipost_calibrate_flux(
         lamp, pixels = RESTORED in table.header, None
         if not lamp and response.header.get(LAMP_RESTORED):
             merged = merge([table])
-            if merged.flat is not None:
+            if merged.has_lamp:
                 pixels, lamp, words = merged, True, {**words, RESTORED: 1}
         growth = params.telluric_growth
         steps = flux_step(table.header, frames, lamp=lamp, growth=growth)

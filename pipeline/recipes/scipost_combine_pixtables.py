@@ -87,7 +87,7 @@ def _merge(
     """Write the IFUs of an exposure as one table."""
     pixels = merge(tables)
     words: dict[str, Value] = {f"{PIXTABLE} MERGED": len(tables)}
-    if pixels.flat is not None:
+    if pixels.has_lamp:
         words[RESTORED] = len(tables)
     unit = unit_of(pixels.header)
 

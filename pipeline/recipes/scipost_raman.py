@@ -115,7 +115,7 @@ def scipost_raman(frames: Frames, params: RamanParams, out: Outputs) -> None:
         key: value for key, value in pixels.header.items() if key.endswith(" XOFFSET")
     }
     keywords[f"{PIXTABLE} MERGED"] = len(groups[0])
-    if pixels.flat is not None:
+    if pixels.has_lamp:
         keywords[RESTORED] = len(groups[0])
     if refraction:
         keywords[f"{PIXTABLE} DAR CORRECT"] = params.lambdaref

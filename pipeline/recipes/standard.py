@@ -221,7 +221,7 @@ def _filters(frames: Frames, params: StandardParams) -> list[Filter]:
 
 def _keywords(field: FieldExposure) -> dict[str, Value]:
     """Return what all products of an exposure say about its calibration."""
-    return {} if field.pixels.flat is None else {LAMP_RESTORED: True}
+    return {LAMP_RESTORED: True} if field.pixels.has_lamp else {}
 
 
 def _write_cube(

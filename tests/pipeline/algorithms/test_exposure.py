@@ -71,6 +71,19 @@ def test_lamp_spectra_of_some_ifus_only_are_refused():
     assert merge([table(1, {}), table(2, {})]).flat is None
 
 
+def test_positions_do_not_wait_for_the_lamp_spectrum():
+    merged = merge([table(1, {}, spectrum(1.0)), table(2, {}, spectrum(3.0))])
+    asked = []
+    wait = merged.wait_for_flat
+    later = replace(merged, wait_for_flat=lambda: asked.append(1) or wait())
+    places = later.read(slice(2, 9), ("xpos", "ypos", "wavelength"))
+    assert later.has_lamp and asked == []
+    assert_array_equal(places.wavelength, merged.read(slice(2, 9)).wavelength)
+    assert_array_equal(later.read(slice(2, 9)).data, merged.read(slice(2, 9)).data)
+    assert_array_equal(later.flat, merged.flat)
+    assert asked == [1]
+
+
 def test_exposures_are_told_apart_by_their_date():
     late = table(1, {}, date="2026-09-03T05:00:00.000")
     groups = group_exposures([late, table(2, {}), table(1, {})])
