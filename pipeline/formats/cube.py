@@ -139,10 +139,11 @@ class CubeProduct:
 
     def write(self, planes: slice, data: Planes) -> None:
         """Store DATA and STAT of some planes; flagged voxels become NaN."""
-        start = planes.start or 0
+        start, flagged = planes.start or 0, data.dq != 0
+        some_are = flagged.any()
         for i, values in enumerate((data.data, data.stat)[: len(self._planes)], 1):
-            if data.dq.any():
-                values = np.where(data.dq == 0, values, np.float32(np.nan))
+            if some_are:
+                values = np.where(flagged, np.float32(np.nan), values)
             self._file.write(i, start, values.astype(np.float32, copy=False))
 
     def write_images(self, images: Mapping[str, Image2D]) -> None:
