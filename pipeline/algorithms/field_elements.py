@@ -20,9 +20,9 @@ ElementPixels = tuple[
 ]
 """Image element, wavelength [Angstrom], value and variance of pixels."""
 
-_SHARE = 0.25
-"""Part of the memory budget for elements that are kept, 4 bytes a pixel: those of three
-quarters of a full exposure by default."""
+_SHARE = 0.05
+"""Part of the memory budget for elements that are kept, 4 bytes a pixel: by default 50
+million of them, and no more than a cube takes that is made later."""
 
 
 class FieldElements:

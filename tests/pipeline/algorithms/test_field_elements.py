@@ -70,7 +70,7 @@ def of_all_columns(field):
 
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("steps", [STEPS, (*STEPS, brighter_to_the_right)])
-@pytest.mark.parametrize("memory", [4.0, 5 * BLOCK * 4 / 0.25 / 1e9, 1e-9])
+@pytest.mark.parametrize("memory", [4.0, 5.5 * BLOCK * 4 / 0.05 / 1e9, 1e-9])
 def test_every_walk_meets_the_same_pixels(memory, steps, every):
     field = exposure(steps, every)
     _ = field.grid
@@ -85,7 +85,7 @@ def test_every_walk_meets_the_same_pixels(memory, steps, every):
 def test_positions_are_read_once_as_far_as_there_is_memory(n_kept, asked):
     field = exposure()
     _ = field.grid
-    with memory_budget(n_kept * BLOCK * 4 / 0.25 / 1e9):
+    with memory_budget((n_kept + 0.5) * BLOCK * 4 / 0.05 / 1e9):
         elements = FieldElements(field)
     asked.clear()
     walked(elements)
