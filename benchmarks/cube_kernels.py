@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.cube_kernels`` places the pixels of one, two and four exposures of
 two IFUs (tables of the genuine muse_scibasic) in slabs of 64 planes and times the
-kernels: sorting by cell, merging exposures if there are several, rejection of cosmic rays
-(median, 15 sigma), and each method. As a yardstick it copies as many bytes as the kernels
+kernels: finding the order of cells, taking pixels in it, rejection of cosmic rays (median,
+15 sigma), and each method. As a yardstick it copies as many bytes as the kernels
 must read of each pixel.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.algorithms.astrometry import default_solution
-from pipeline.algorithms.cells import SortedPixels, merge_sorted, sort_placed
+from pipeline.algorithms.cells import Gathered, Room, SortedPixels
 from pipeline.algorithms.exposure import merge
 from pipeline.algorithms.grid import natural_grid
 from pipeline.algorithms.positions import tangent_point
@@ -81,22 +81,21 @@ def measure(placed: Sequence[PlacedExposure], first: int) -> None:
     cells = slice(first, rows.stop + HALO)
     edges = grid.wavelength(np.array([cells.start - 0.51, cells.stop - 0.49])).tolist()
     parts = [one.place(grid, *edges) for one in placed]
-    field = grid.shape[1:]
-    none = SortedPixels.none(first, field)
+    field, room = (grid.shape[1], grid.shape[2]), Room()
+    shape, none = (cells.stop - cells.start, *field), SortedPixels.none(first, field)
 
-    def sort() -> list[SortedPixels]:
-        return [sort_placed(part, k, cells, none) for k, part in enumerate(parts)]
+    def order() -> Gathered:
+        return Gathered.of(parts, len(parts), shape, first, room)
 
-    def merge() -> SortedPixels:
-        return merge_sorted(each, cells, none)
+    def take() -> SortedPixels:
+        return gathered.sorted_behind(none, cells, room)
 
-    each = sort()
-    pixels = merge()
+    gathered = order()
+    pixels = take()
     n = len(pixels.slit)
     print(f"{len(placed)} exposures, {grid.shape[2]} x {grid.shape[1]}, {n} pixels")
     total = 0.0
-    steps = [("sort", sort), ("merge", merge)] if len(placed) > 1 else [("sort", sort)]
-    for name, work in steps:
+    for name, work in (("order", order), ("take", take)):
         spent = seconds(work)
         report(name, n, spent)
         total += spent

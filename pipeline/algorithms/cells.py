@@ -4,7 +4,7 @@ Planes are added above those that are there, the lowest ones are left behind: ho
 there are at a time, every pixel is read, placed and sorted once.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, starmap
 from math import ceil, prod
 from typing import NamedTuple, Protocol, Self
@@ -16,25 +16,38 @@ from pipeline.algorithms.grid import Grid
 from pipeline.kernels.sorting import (
     add_up,
     cell_numbers,
-    copy_cells,
     count,
+    pack,
+    put_in_order,
     sort_pixels,
 )
-from pipeline.spec import blocks
 
-_MERGED, _CACHED = 400_000, 50_000
-"""Pixels that are merged at a time, and of those planes of which this is done together:
-they stay in the caches of the machine and of a core."""
+_SORTED = 200_000
+"""Pixels that are sorted at a time: they stay in the caches of the machine."""
 
 LOWEST_STEP = 4
-"""Planes that are merged at a time at least: those next to them are looked at, too."""
+"""Planes that are sorted at a time at least: those next to them are looked at, too."""
+
+_SPARE = 1.05
+"""Room for pixels over what is needed at first."""
+
+Shape = tuple[int, int, int]
+"""Planes, rows and columns."""
+
+Columns = tuple[
+    NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]
+]
+"""Places, light, numbers of slices and flags of pixels, see `SortedPixels`."""
 
 
 class Placeable(Protocol):
     """An exposure whose pixels can be placed on a grid."""
 
-    def place(self, grid: Grid, low: float, high: float) -> "Placed":
-        """Return the pixels from ``low`` to ``high`` [Angstrom]."""
+    def place(self, grid: Grid, low: float, high: float, following: float) -> "Placed":
+        """Return the pixels from ``low`` to ``high`` [Angstrom].
+
+        ``following``: from where pixels will be asked for next.
+        """
 
 
 class Placed(NamedTuple):
@@ -56,7 +69,7 @@ class SortedPixels(NamedTuple):
     """
 
     first: int
-    shape: tuple[int, int, int]
+    shape: Shape
     start: NDArray[np.int32]
     place: NDArray[np.float32]
     light: NDArray[np.float32]
@@ -79,8 +92,10 @@ class SortedPixels(NamedTuple):
         start = self.start[self.cells(planes)]
         return slice(int(start[0]), int(start[-1]))
 
-    def of_planes(self, planes: slice) -> Self:
-        """Return those in some planes of the cube; nothing but ``start`` is copied."""
+    def last_planes(self, n: int) -> Self:
+        """Return those of at most so many planes, the last ones; `start` is a copy."""
+        stop = self.first + self.shape[0]
+        planes = slice(max(stop - n, self.first), stop)
         here = self.within(planes)
         return type(self)(
             planes.start,
@@ -92,22 +107,117 @@ class SortedPixels(NamedTuple):
             self.rejected[here],
         )
 
-    def last_planes(self, n: int) -> Self:
-        """Return a copy of those of at most so many planes, the last ones."""
-        stop = self.first + self.shape[0]
-        some = self.of_planes(slice(max(stop - n, self.first), stop))
-        return some._replace(
-            place=some.place.copy(),
-            light=some.light.copy(),
-            slit=some.slit.copy(),
-            rejected=some.rejected.copy(),
-        )
+
+class Room:
+    """Arrays of pixels that are filled again and again."""
+
+    def __init__(self) -> None:
+        self._records = np.empty((0, 6), np.float32)
+        self._columns = _columns(0)
+
+    def records(self, n_known: int, n: int, share: float) -> NDArray[np.float32]:
+        """Return room for ``n`` records, of which so many are known.
+
+        ``share``: which part of all that will be asked for these are.
+        """
+        if n > len(self._records):
+            known = self._records[:n_known]
+            self._records = np.empty((int(_SPARE * n / share), 6), np.float32)
+            self._records[:n_known] = known
+        return self._records[:n]
+
+    def columns(self, kept: SortedPixels, n: int) -> Columns:
+        """Return columns with room for ``n`` pixels behind others, which are put first.
+
+        What was returned before is overwritten; those that are kept may be part of it.
+        """
+        n_kept = len(kept.slit)
+        if n_kept + n > len(self._columns[0]):
+            self._columns = _columns(int(_SPARE * (n_kept + n)))
+        place, light, slit, rejected = self._columns
+        place[:n_kept], light[:n_kept] = kept.place, kept.light
+        slit[:n_kept], rejected[:n_kept] = kept.slit, kept.rejected
+        n += n_kept
+        return place[:n], light[:n], slit[:n], rejected[:n]
+
+
+class Gathered(NamedTuple):
+    """Pixels of all exposures in some planes as they came, and their order by cell.
+
+    ``first``: plane of the cube at which the cells begin; ``records``: see
+    `pipeline.kernels.sorting.pack`; ``start``: int32[n_cells + 1], where the pixels of each
+    cell begin in ``order``, which holds their numbers.
+    """
+
+    first: int
+    records: NDArray[np.float32]
+    start: NDArray[np.int32]
+    order: NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, parts: Iterable[Placed], n: int, shape: Shape, first: int, room: Room
+    ) -> Self:
+        """Return the pixels of exposures in planes from the first on.
+
+        Parameters
+        ----------
+        parts, n
+            Pixels of each exposure, and how many exposures there are.
+        shape
+            How many planes, rows and columns.
+        first
+            First plane of the cube.
+        room
+            Takes the pixels.
+        """
+        start = np.zeros(prod(shape) + 1, np.int32)
+        cells: list[NDArray[np.int32]] = []
+        records, n_known = room.records(0, 0, 1.0), 0
+        for number, part in enumerate(parts):
+            cells.append(cell_numbers(*part[:3], shape, first))
+            count(cells[-1], start)
+            n_pixels = n_known + len(part.x)
+            records = room.records(n_known, n_pixels, (number + 1) / n)
+            pack(*part, number, records[n_known:])
+            n_known = n_pixels
+        add_up(start)
+        following, order, n_known = start[:-1].copy(), np.empty(start[-1], np.int32), 0
+        for one in cells:
+            put_in_order(one, n_known, following, order)
+            n_known += len(one)
+        return cls(first, records, start, order)
+
+    def sorted_behind(self, kept: SortedPixels, planes: slice, room: Room) -> SortedPixels:
+        """Return the pixels that are there and those in planes above them.
+
+        Parameters
+        ----------
+        kept
+            The pixels that are there; ``rejected`` is known for them alone.
+        planes
+            Planes of the cube that are added.
+        room
+            Takes the pixels.
+        """
+        nz, ny, nx = kept.shape
+        low, high = ((k - self.first) * ny * nx for k in (planes.start, planes.stop))
+        numbers, n_kept = self.start[low : high + 1], len(kept.slit)
+        order = self.order[numbers[0] : numbers[-1]]
+        start = np.concatenate([kept.start[:-1], numbers + (n_kept - numbers[0])])
+        columns = place, light, slit, rejected = room.columns(kept, len(order))
+        sort_pixels(self.records, order, place[n_kept:], light[n_kept:], slit[n_kept:])
+        rejected[n_kept:] = 0
+        n_planes = nz + planes.stop - planes.start
+        return SortedPixels(kept.first, (n_planes, ny, nx), start, *columns)
 
 
 def sorted_in_steps(
     exposures: Sequence[Placeable], grid: Grid, planes: slice, step: int, n_kept: int
 ) -> Iterator[tuple[slice, SortedPixels]]:
     """Yield planes of cells, from the lowest on, and the sorted pixels in them.
+
+    The pixels are there until the next ones are asked for.
 
     Parameters
     ----------
@@ -120,58 +230,24 @@ def sorted_in_steps(
     n_kept
         How many planes before those yielded the pixels have, too.
     """
-    below = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
-    add = _add_one if len(exposures) == 1 else _add_several
+    field, room, n = (grid.shape[1], grid.shape[2]), Room(), len(exposures)
+    pixels = SortedPixels.none(planes.start, field)
     for some in _even_blocks(planes.start, planes.stop, step):
-        below = yield from add(exposures, grid, some, below, n_kept)
+        ends = np.array([some.start - 0.51, some.stop - 0.49, some.stop - 0.51])
+        edges = grid.wavelength(ends).tolist()
+        shape = (some.stop - some.start, *field)
+        parts = (exposure.place(grid, *edges) for exposure in exposures)
+        gathered = Gathered.of(parts, n, shape, some.start, room)
+        size = planes_sorted(len(gathered.order) / shape[0])
+        for new in _even_blocks(some.start, some.stop, size):
+            pixels = gathered.sorted_behind(pixels.last_planes(n_kept), new, room)
+            yield new, pixels
+        del gathered  # before there are others
 
 
-def _add_one(
-    exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
-) -> Generator[tuple[slice, SortedPixels], None, SortedPixels]:
-    """Yield planes above those that are there, as `sorted_in_steps` does.
-
-    The pixels of the only exposure are sorted where they stay. ``n``: how many planes
-    before those yielded the pixels have, too; as many are returned at the end.
-    """
-    pixels = _place(exposures[0], 0, grid, planes, below)
-    pixels.rejected[len(below.slit) :] = 0
-    for new in _even_blocks(planes.start, planes.stop, _size([pixels], planes)):
-        yield new, pixels.of_planes(slice(max(new.start - n, pixels.first), new.stop))
-    return pixels.last_planes(n)
-
-
-def _add_several(
-    exposures: Sequence[Placeable], grid: Grid, planes: slice, below: SortedPixels, n: int
-) -> Generator[tuple[slice, SortedPixels], None, SortedPixels]:
-    """Yield planes above those that are there, as `_add_one` does for one exposure."""
-    none = SortedPixels.none(planes.start, (grid.shape[1], grid.shape[2]))
-    parts = [_place(one, k, grid, planes, none) for k, one in enumerate(exposures)]
-    for new in _even_blocks(planes.start, planes.stop, _size(parts, planes)):
-        pixels = merge_sorted(parts, new, below)
-        yield new, pixels
-        below = pixels.last_planes(n)
-        del pixels  # before there are others
-    return below
-
-
-def _place(
-    exposure: Placeable, number: int, grid: Grid, planes: slice, below: SortedPixels
-) -> SortedPixels:
-    """Return the sorted pixels of an exposure, see `sort_placed`."""
-    edges = grid.wavelength(np.array([planes.start - 0.51, planes.stop - 0.49]))
-    return sort_placed(exposure.place(grid, *edges.tolist()), number, planes, below)
-
-
-def _size(parts: Sequence[SortedPixels], planes: slice) -> int:
-    """Return how many planes are made together of those whose pixels are sorted."""
-    n_pixels = sum(len(part.slit) for part in parts) / (planes.stop - planes.start)
-    return planes_merged(n_pixels)
-
-
-def planes_merged(n_pixels: float) -> int:
-    """Return how many planes are merged at a time, by the pixels of a plane."""
-    return max(int(_MERGED / max(n_pixels, 1.0)), LOWEST_STEP)
+def planes_sorted(n_pixels: float) -> int:
+    """Return how many planes are sorted at a time, by the pixels of a plane."""
+    return max(int(_SORTED / max(n_pixels, 1.0)), LOWEST_STEP)
 
 
 def _even_blocks(start: int, stop: int, size: int) -> Iterator[slice]:
@@ -181,88 +257,7 @@ def _even_blocks(start: int, stop: int, size: int) -> Iterator[slice]:
     return starmap(slice, pairwise(bounds))
 
 
-def sort_placed(
-    part: Placed, exposure: int, planes: slice, below: SortedPixels
-) -> SortedPixels:
-    """Return the pixels that are there and those of an exposure in planes above them.
-
-    Parameters
-    ----------
-    part
-        The pixels of the exposure.
-    exposure
-        Its number.
-    planes
-        Planes of the cube that are added.
-    below
-        The pixels that are there; ``rejected`` is known for them alone.
-    """
-    shape = (planes.stop - planes.start, *below.shape[1:])
-    start = np.zeros(len(below.start) + prod(shape), np.int32)
-    added = start[len(below.start) - 1 :]
-    start[: len(below.start)] = below.start
-    cells = cell_numbers(*part[:3], shape, planes.start)
-    count(cells, added)
-    add_up(added)
-    columns = _columns(int(start[-1]), below)
-    sort_pixels(*part, exposure, cells, added[:-1].copy(), *columns[:3])
-    n_planes = below.shape[0] + shape[0]
-    return SortedPixels(below.first, (n_planes, *below.shape[1:]), start, *columns)
-
-
-def merge_sorted(
-    parts: Sequence[SortedPixels], planes: slice, below: SortedPixels
-) -> SortedPixels:
-    """Return the pixels in planes that are there and in some above them.
-
-    Parameters
-    ----------
-    parts
-        Sorted pixels of each exposure, all in the same planes.
-    planes
-        Planes of the cube that are added; the parts have them.
-    below
-        The pixels that are there.
-    """
-    nz, ny, nx = below.shape
-    n_planes, n_below = planes.stop - planes.start, len(below.slit)
-    start = np.empty((nz + n_planes) * ny * nx + 1, np.int32)
-    start[: len(below.start)] = below.start
-    added = start[len(below.start) - 1 :]
-    added[:] = n_below
-    for part in parts:
-        numbers = part.start[part.cells(planes)]
-        added += numbers - numbers[0]
-    columns = place, light, slit, rejected = _columns(int(start[-1]), below)
-    rejected[n_below:] = 0
-    following = added[:-1].copy()
-    for some in blocks(n_planes, max(_CACHED * n_planes // max(len(slit), 1), 1)):
-        there = slice(planes.start + some.start, planes.start + some.stop)
-        for part in parts:
-            copy_cells(
-                part.start[part.cells(there)],
-                part.place,
-                part.light,
-                part.slit,
-                following[some.start * ny * nx : some.stop * ny * nx],
-                place,
-                light,
-                slit,
-            )
-    return SortedPixels(below.first, (nz + n_planes, ny, nx), start, *columns)
-
-
-def _columns(
-    n: int, below: SortedPixels | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]]:
-    """Return places, light, numbers of slices and flags of pixels.
-
-    The first ones are those ``below``, the others are not filled.
-    """
+def _columns(n: int) -> Columns:
+    """Return room for places, light, numbers of slices and flags of pixels."""
     place, light = np.empty((n, 3), np.float32), np.empty((n, 2), np.float32)
-    slit, rejected = np.empty(n, np.int32), np.empty(n, np.uint8)
-    if below is not None:
-        there = slice(len(below.slit))
-        place[there], light[there] = below.place, below.light
-        slit[there], rejected[there] = below.slit, below.rejected
-    return place, light, slit, rejected
+    return place, light, np.empty(n, np.int32), np.empty(n, np.uint8)

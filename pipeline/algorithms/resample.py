@@ -20,7 +20,7 @@ from pipeline.algorithms.cells import (
     LOWEST_STEP,
     Placed,
     SortedPixels,
-    planes_merged,
+    planes_sorted,
     sorted_in_steps,
 )
 from pipeline.algorithms.filters import distance_correlation, spectral_correlation
@@ -64,18 +64,18 @@ N_IFUS = 24
 _BYTES_PER_VOXEL, _BYTES_PER_SPAXEL = 28, 180
 """Memory of a slab in work, as measured; what a spaxel needs does not grow with height."""
 
-_BYTES_SORTED, _BYTES_PLACED = 30, 45
-"""Memory of a pixel that is sorted, once more if it is merged with those of other
-exposures, and while its exposure is being sorted."""
+_BYTES_HELD, _BYTES_SORTED, _BYTES_PLACED = 36, 27, 40
+"""Memory of a pixel whose cell is known, of one that is sorted, and once more while its
+exposure is being placed."""
 
 _TALLEST = 108
 """Planes of a slab at most, since taller ones gain nothing."""
 
-_MOST_BYTES = 76_000_000
-"""Memory of the sorted pixels of a slab: it must not grow with the number of exposures."""
+_MOST_BYTES = 74_000_000
+"""Memory of the pixels of a slab: it must not grow with the number of exposures."""
 
 _KEPT = 2
-"""Planes on either side of those that are made, or merged, whose pixels are needed, too."""
+"""Planes on either side of those that are made, or sorted, whose pixels are needed, too."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,15 @@ class PlacedExposure:
             return plane_from_native(pixels.xpos, pixels.ypos)
         return project(pixels.xpos, pixels.ypos, self.matrix)
 
-    def place(self, grid: Grid, low: float, high: float) -> Placed:
-        """Return the pixels from ``low`` to ``high`` [A, after stretching] on a grid."""
-        pixels = self.pixels.read(low / self.stretch, high / self.stretch)
+    def place(
+        self, grid: Grid, low: float, high: float, following: float = np.inf
+    ) -> Placed:
+        """Return the pixels from ``low`` to ``high`` [A, after stretching] on a grid.
+
+        ``following``: from where pixels will be asked for next.
+        """
+        edges = (edge / self.stretch for edge in (low, high, following))
+        pixels = self.pixels.read(*edges)
         pixels = run_steps(pixels, self.steps)
         to_grid = grid.from_plane(self.tangent)
         if self.matrix is None:
@@ -227,15 +233,17 @@ def slab_size(
     nz, ny, nx = grid.shape
     first, last = grid.wavelength(np.array([-0.5, nz - 0.5]))
     n_pixels = [e.pixels.density * (last - first) / nz for e in exposures]
-    sorted_, placed = _BYTES_SORTED * sum(n_pixels), _BYTES_PLACED * max(n_pixels)
-    merged = sorted_ * (planes_merged(sum(n_pixels)) + 3 * _KEPT)  # and copies of those
+    held, placed = _BYTES_HELD * sum(n_pixels), _BYTES_PLACED * max(n_pixels)
+    n_sorted = planes_sorted(sum(n_pixels)) + _KEPT
+    sorted_ = _BYTES_SORTED * sum(n_pixels) * n_sorted
     voxels = _BYTES_PER_VOXEL * ny * nx
-    free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx - merged
+    free = memory / n_threads - _BYTES_PER_SPAXEL * ny * nx - sorted_
     highest = _TALLEST + 2 * _KEPT
-    most = np.clip((_MOST_BYTES - merged) / max(sorted_, 1.0), LOWEST_STEP, highest)
-    step = int(np.clip(free / (sorted_ + placed + voxels), 2, most))
+    pixels = held + placed
+    most = np.clip((_MOST_BYTES - sorted_) / max(pixels, 1.0), LOWEST_STEP, highest)
+    step = int(np.clip(free / (pixels + voxels), 2, most))
     tallest = highest // step * step - 2 * _KEPT  # all steps are whole ones
-    height = int(np.clip((free - (sorted_ + placed) * step) / voxels, 2, tallest))
+    height = int(np.clip((free - pixels * step) / voxels, 2, tallest))
     return height, step
 
 

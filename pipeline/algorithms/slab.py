@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.pixels import PLACES, chosen, with_room
-from pipeline.kernels.gather import gather_good, wavelengths_at_ends
+from pipeline.kernels.gather import first_from, gather_good, wavelengths_at_ends
 from pipeline.spec import Pixels, PixelTable, Segment
 
 Result = TypeVar("Result")
@@ -75,17 +75,22 @@ class _Guide:
         bounds = np.array([(s.segment.start, s.segment.stop) for s in samples], np.int64)
         return cls(*bounds.T, *columns)
 
-    def guess(self, low: float, high: float) -> tuple[Rows, Rows]:
-        """Return rows that should hold a range of wavelengths, within each segment.
+    def first_rows(self, low: float) -> Rows:
+        """Return rows of each segment before which all wavelengths should be lower.
 
-        At each end there are two lines outside of the range: one to be looked at, one
-        since a window begins anywhere in a line.
+        Two lines are outside of what is wanted: one to be looked at, one since a window
+        begins anywhere in a line.
         """
         below = _rows_at(low, self.high, self.rows).astype(np.int64) + _WINDOW
+        return np.asarray(np.maximum(below - 2 * _LINE, self.start))
+
+    def last_rows(self, high: float, start: Rows) -> Rows:
+        """Return rows, not before some, from which on no wavelength should be lower.
+
+        Two lines are outside of what is wanted here, too.
+        """
         above = _rows_at(high, self.low, self.rows).astype(np.int64)
-        first, last = below - 2 * _LINE, above + 2 * _LINE
-        start = np.maximum(first, self.start)
-        return start, np.maximum(np.minimum(last, self.stop), start)
+        return np.asarray(np.maximum(np.minimum(above + 2 * _LINE, self.stop), start))
 
 
 def _rows_at(
@@ -120,6 +125,7 @@ class Sampled:
     low: float = 0.0
     high: float = np.inf
     _known: list[_Samples] = field(default_factory=list, repr=False, compare=False)
+    _begins: dict[float, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def samples(self) -> Sequence[_Samples]:
@@ -148,7 +154,9 @@ class Sampled:
 
         def look(segment: Segment) -> tuple[_Samples, list[Result]]:
             samples, pixels = self._sample(columns, segment)
-            (rows,) = _parts(*_Guide.of([samples]).guess(self.low, self.high))
+            guide = _Guide.of([samples])
+            start = guide.first_rows(self.low)
+            (rows,) = _parts(start, guide.last_rows(self.high, start))
             if rows != slice(segment.start, segment.stop):
                 pixels = self._windows_within(rows, columns)
             inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
@@ -196,20 +204,31 @@ class Sampled:
         self.table.fill(parts, pixels)
         return pixels
 
-    def read(self, low: float, high: float) -> Pixels:
+    def read(self, low: float, high: float, following: float = np.inf) -> Pixels:
         """Return all pixels from ``low`` to ``high`` (exclusive) [Angstrom].
 
-        Flagged pixels and those without finite data are left out.
+        Flagged pixels and those without finite data are left out. Where a range begins
+        that is to be read next, ``following``, is remembered if it is not above ``high``.
         """
         low, high = float(np.float32(low)), float(np.float32(high))
+        following = float(np.float32(following))
         limits = (low, high, float(np.float32(self.low)), float(np.float32(self.high)))
-        rows = self._guide.guess(low, high)
+        known = self._begins.pop(low, None)
+        start = self._guide.first_rows(low) if known is None else known
+        rows = start, self._guide.last_rows(high, start)
         while True:
             pixels = self._read(_parts(*rows))
-            enough = self._widened(*rows, pixels.wavelength, low, high)
+            bounds = np.concatenate([[0], np.cumsum(rows[1] - rows[0])])
+            highest, lowest = wavelengths_at_ends(pixels.wavelength, bounds, _LINE)
+            if known is not None:
+                highest[:] = -np.inf
+            enough = self._widened(*rows, highest >= low, lowest < high)
             if np.array_equal(enough, rows):
                 break
             rows = enough
+        if following <= high:
+            at = first_from(pixels.wavelength, bounds, following, _LINE)
+            self._begins[following] = rows[0] + at
         n = gather_good(tuple(pixels), limits, tuple(pixels), 0)
         return pixels.rows(slice(n))
 
@@ -219,24 +238,13 @@ class Sampled:
         return _Guide.of(self.samples)
 
     def _widened(
-        self,
-        start: Rows,
-        stop: Rows,
-        wavelength: NDArray[np.float32],
-        low: float,
-        high: float,
+        self, start: Rows, stop: Rows, before: NDArray[np.bool_], behind: NDArray[np.bool_]
     ) -> tuple[Rows, Rows]:
-        """Return rows of all segments, more where a range may go on beyond them.
-
-        ``wavelength``: of the pixels in these rows [Angstrom].
-        """
-        bounds = np.concatenate([[0], np.cumsum(stop - start)])
-        highest, lowest = wavelengths_at_ends(wavelength, bounds, _LINE)
+        """Return rows of all segments, more where a range may go on beyond them."""
         more = 4 * _WINDOW
-        before, behind = np.where(highest >= low, more, 0), np.where(lowest < high, more, 0)
         return (
-            np.maximum(start - before, self._guide.start),
-            np.minimum(stop + behind, self._guide.stop),
+            np.maximum(start - more * before, self._guide.start),
+            np.minimum(stop + more * behind, self._guide.stop),
         )
 
 

@@ -81,3 +81,39 @@ def wavelengths_at_ends(
         for i in range(max(stop - width, start), stop):
             lowest[piece] = min(lowest[piece], wavelength[i])
     return highest, lowest
+
+
+@kernel
+def first_from(
+    wavelength: NDArray[np.float32], bounds: NDArray[np.int64], limit: float, width: int
+) -> NDArray[np.int64]:
+    """Return the first pixel of each piece of a table that is not below a wavelength.
+
+    Wavelengths rise from one stretch of ``width`` pixels to the next, so it is looked for
+    from the end of a piece on, until there is a stretch below the limit.
+
+    Parameters
+    ----------
+    wavelength, bounds
+        As for `wavelengths_at_ends`.
+    limit : float
+        The wavelength [Angstrom].
+    width : int
+        Pixels of a stretch.
+
+    Returns
+    -------
+    int64[n_pieces]
+        Counted within the piece; the number of its pixels if all are below.
+    """
+    n_pieces = bounds.shape[0] - 1
+    first = np.empty(n_pieces, np.int64)
+    for piece in range(n_pieces):
+        start, found = bounds[piece], bounds[piece + 1]
+        i = found - 1
+        while i >= start and i >= found - width:
+            if wavelength[i] >= limit:
+                found = i
+            i -= 1
+        first[piece] = found - start
+    return first

@@ -86,16 +86,39 @@ def sort_by_cell(
     count(cells, start)
     add_up(start)
     order = np.empty(start[n_cells], np.int32)
-    place = start[:n_cells].copy()
-    for i in range(cells.shape[0]):
-        if cells[i] >= 0:
-            order[place[cells[i]]] = i
-            place[cells[i]] += 1
+    put_in_order(cells, 0, start[:n_cells].copy(), order)
     return start, order
 
 
 @kernel
-def sort_pixels(
+def put_in_order(
+    cells: NDArray[np.int32],
+    first: int,
+    following: NDArray[np.int32],
+    order: NDArray[np.int32],
+) -> None:
+    """Put the numbers of pixels, which go on from the first one, where they belong.
+
+    Parameters
+    ----------
+    cells : int32[n]
+        Cell of each pixel, -1 for none.
+    first : int
+        Number of the first pixel.
+    following : int32[n_cells]
+        Where the next pixel of each cell belongs; changed.
+    order : int32[n_used]
+        Receives the numbers.
+    """
+    for i in range(cells.shape[0]):
+        if cells[i] >= 0:
+            k = following[cells[i]]
+            following[cells[i]] = k + 1
+            order[k] = first + i
+
+
+@kernel
+def pack(
     x: NDArray[np.float32],
     y: NDArray[np.float32],
     z: NDArray[np.float32],
@@ -103,13 +126,9 @@ def sort_pixels(
     stat: NDArray[np.float32],
     origin: NDArray[np.uint32],
     exposure: int,
-    cells: NDArray[np.int32],
-    following: NDArray[np.int32],
-    place: NDArray[np.float32],
-    light: NDArray[np.float32],
-    slit: NDArray[np.int32],
+    records: NDArray[np.float32],
 ) -> None:
-    """Put the pixels of an exposure where those of their cells belong.
+    """Put all that is needed of a pixel side by side, so that it is found at once.
 
     Parameters
     ----------
@@ -117,63 +136,45 @@ def sort_pixels(
         Grid coordinates [voxel], values, variances and origins on the detector.
     exposure : int
         Number of the exposure.
-    cells : int32[n]
-        Cell of each pixel, -1 for none.
-    following : int32[n_cells]
-        Where the next pixel of each cell belongs; changed.
-    place : float32[n_used, 3]
-        Receives x, y and z.
-    light : float32[n_used, 2]
-        Receives values and variances.
-    slit : int32[n_used]
-        Receives ``exposure << 11 | ifu << 6 | slice``.
+    records : float32[n, 6]
+        Receives ``x, y, z, data, stat`` and the bits of the integer
+        ``exposure << 11 | ifu << 6 | slice``.
     """
-    for i in range(cells.shape[0]):
-        if cells[i] < 0:
-            continue
-        k = following[cells[i]]
-        following[cells[i]] = k + 1
-        place[k, 0] = x[i]
-        place[k, 1] = y[i]
-        place[k, 2] = z[i]
-        light[k, 0] = data[i]
-        light[k, 1] = stat[i]
-        slit[k] = exposure << 11 | np.int64(origin[i] & np.uint32(0x7FF))
+    for i in range(x.shape[0]):
+        slit = np.int32(exposure << 11 | np.int64(origin[i] & np.uint32(0x7FF)))
+        records[i, 0], records[i, 1], records[i, 2] = x[i], y[i], z[i]
+        records[i, 3], records[i, 4] = data[i], stat[i]
+        records[i, 5] = slit.view(np.float32)
 
 
 @kernel
-def copy_cells(
-    start: NDArray[np.int32],
+def sort_pixels(
+    records: NDArray[np.float32],
+    order: NDArray[np.int32],
     place: NDArray[np.float32],
     light: NDArray[np.float32],
     slit: NDArray[np.int32],
-    following: NDArray[np.int32],
-    places: NDArray[np.float32],
-    lights: NDArray[np.float32],
-    slits: NDArray[np.int32],
 ) -> None:
-    """Put sorted pixels of an exposure where those of their cells belong.
+    """Take pixels in an order.
 
     Parameters
     ----------
-    start : int32[n_cells + 1]
-        Where the pixels of each cell begin.
-    place, light, slit : float32[n, 3], float32[n, 2], int32[n]
-        See `sort_pixels`.
-    following : int32[n_cells]
-        Where the next pixel of each cell belongs; changed.
-    places, lights, slits
-        Receive them.
+    records
+        Of `pack`.
+    order : int32[n]
+        Numbers of pixels.
+    place : float32[n, 3]
+        Receives x, y and z.
+    light : float32[n, 2]
+        Receives values and variances.
+    slit : int32[n]
+        Receives ``exposure << 11 | ifu << 6 | slice``.
     """
-    for cell in range(following.shape[0]):
-        k = following[cell]
-        for i in range(start[cell], start[cell + 1]):
-            places[k, 0], places[k, 1] = place[i, 0], place[i, 1]
-            places[k, 2] = place[i, 2]
-            lights[k, 0], lights[k, 1] = light[i, 0], light[i, 1]
-            slits[k] = slit[i]
-            k += 1
-        following[cell] = k
+    for k in range(order.shape[0]):
+        i = np.uint32(order[k])
+        place[k, 0], place[k, 1], place[k, 2] = records[i, 0], records[i, 1], records[i, 2]
+        light[k, 0], light[k, 1] = records[i, 3], records[i, 4]
+        slit[k] = np.float32(records[i, 5]).view(np.int32)
 
 
 @kernel

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.sorting import add_up, cell_numbers, count, sort_pixels
+from pipeline.kernels.sorting import cell_numbers, pack, sort_by_cell, sort_pixels
 
 
 class SortedPixels(NamedTuple):
@@ -27,17 +27,16 @@ class SortedPixels(NamedTuple):
 def sorted_pixels(x, y, z, data, stat, slit, *, shape, first=0):
     """Sort pixels; ``slit`` holds the exposure, too."""
     cells = cell_numbers(x, y, z, shape, first)
-    start = np.zeros(int(np.prod(shape)) + 1, np.int32)
-    count(cells, start)
-    add_up(start)
-    n = start[-1]
-    place, light = np.empty((n, 3), "f4"), np.empty((n, 2), "f4")
-    sorted_slit, following = np.empty(n, np.int32), start[:-1].copy()
+    records = np.empty((len(x), 6), "f4")
     for exposure in np.unique(slit >> 11):
         own = slit >> 11 == exposure
         columns = (np.ascontiguousarray(c[own]) for c in (x, y, z, data, stat))
-        origin = (slit[own] & 0x7FF).astype(np.uint32)
-        sort_pixels(
-            *columns, origin, exposure, cells[own], following, place, light, sorted_slit
-        )
+        some = np.empty((own.sum(), 6), "f4")
+        pack(*columns, (slit[own] & 0x7FF).astype(np.uint32), exposure, some)
+        records[own] = some
+    start, order = sort_by_cell(cells, int(np.prod(shape)))
+    n = len(order)
+    place, light = np.empty((n, 3), "f4"), np.empty((n, 2), "f4")
+    sorted_slit = np.empty(n, np.int32)
+    sort_pixels(records, order, place, light, sorted_slit)
     return SortedPixels(start, place, light, sorted_slit, cells)

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import curve_fit
 
-from pipeline.algorithms.cells import _add_several, planes_merged, sorted_in_steps
+from pipeline.algorithms.cells import planes_sorted, sorted_in_steps
 from pipeline.algorithms.cube_products import drops
 from pipeline.algorithms.grid import natural_grid
 from pipeline.algorithms.resample import (
@@ -94,9 +94,9 @@ def test_errors_are_honest(settings):
 @pytest.mark.parametrize("statistic", ["median", "iraf", "mean"])
 @pytest.mark.parametrize("method", METHODS)
 def test_slabs_of_any_height_are_the_cube(method, statistic, slices, monkeypatch):
-    """However many planes are read, and of those merged, at a time."""
+    """However many planes are read, and of those sorted, at a time."""
     monkeypatch.setattr("pipeline.algorithms.cells.LOWEST_STEP", 2)
-    monkeypatch.setattr("pipeline.algorithms.cells._MERGED", 1)
+    monkeypatch.setattr("pipeline.algorithms.cells._SORTED", 1)
     sigma = 3.0 if statistic == "mean" else 10.0  # one of n values stands sqrt(n) out
     drop = (0.8, 0.8, 1.4)
     settings = Resampling(method, drop, 1, statistic, sigma, slices=slices)
@@ -121,28 +121,40 @@ def test_slabs_of_any_height_are_the_cube(method, statistic, slices, monkeypatch
 
 @pytest.mark.parametrize("n_kept", [0, 2])
 @pytest.mark.parametrize("step", [0, 5])
-def test_one_exposure_is_sorted_as_one_that_is_merged(step, n_kept, monkeypatch):
-    """Pixels, and the flags of those that are kept below the next planes."""
+def test_pixels_come_sorted_plane_by_plane(step, n_kept, monkeypatch):
+    """Those of all exposures, and the flags of those that are kept for the next planes."""
     monkeypatch.setattr("pipeline.algorithms.cells.LOWEST_STEP", 2)
-    monkeypatch.setattr("pipeline.algorithms.cells._MERGED", 1)
-    exposure = placed(slice_pixels(gaussian))
-    grid = grid_of(exposure)
-    planes = slice(-2, grid.shape[0] + 2)
-
-    def found():
-        for new, pixels in sorted_in_steps([exposure], grid, planes, step, n_kept):
-            yield new.start, new.stop, *(np.array(part) for part in pixels)
-            here = pixels.within(new)
-            pixels.rejected[here] = np.arange(here.start, here.stop) % 3 == 0
-
-    alone = list(found())
-    monkeypatch.setattr("pipeline.algorithms.cells._add_one", _add_several)
-    merged = list(found())
-    assert len(alone) == len(merged) > 5
-    for one, other in zip(alone, merged, strict=True):
-        for a, b in zip(one, other, strict=True):
-            assert_array_equal(a, b)
-    assert any(flags.any() for *_, flags in alone) == (n_kept > 0)
+    monkeypatch.setattr("pipeline.algorithms.cells._SORTED", 1)
+    exposures = [placed(slice_pixels(gaussian, seed=1)), placed(slice_pixels(), 90.0)]
+    grid = grid_of(*exposures)
+    planes, field = slice(-2, grid.shape[0] + 2), grid.shape[1:]
+    edges = grid.wavelength(np.array([planes.start - 0.51, planes.stop - 0.49]))
+    parts = [one.place(grid, *edges.tolist()) for one in exposures]
+    x, y, z, data, stat, origin = (np.concatenate(c) for c in zip(*parts, strict=True))
+    column, row, plane = (np.floor(c + 0.5).astype(int) for c in (x, y, z))
+    exposure = np.repeat([0, 1], [len(part.x) for part in parts])
+    slit = exposure << 11 | (origin & 0x7FF).astype(int)
+    order = np.lexsort((column, row, plane))  # stable
+    order = order[(plane[order] >= planes.start) & (plane[order] < planes.stop)]
+    next_plane, flags = planes.start, np.zeros(len(x), np.uint8)
+    for new, pixels in sorted_in_steps(exposures, grid, planes, step, n_kept):
+        assert new.start == next_plane and pixels.first == max(new.start - n_kept, -2)
+        assert pixels.shape == (new.stop - pixels.first, *field)
+        next_plane = new.stop
+        here = order[(plane[order] >= pixels.first) & (plane[order] < new.stop)]
+        for found, expected in (
+            (pixels.place, np.stack([x, y, z], axis=1)),
+            (pixels.light, np.stack([data, stat], axis=1)),
+            (pixels.slit, slit),
+            (pixels.rejected, flags),
+        ):
+            assert_array_equal(found, expected[here])
+        cells = ((plane - pixels.first) * field[0] + row) * field[1] + column
+        numbers = np.bincount(cells[here], minlength=len(pixels.start) - 1)
+        assert_array_equal(pixels.start, [0, *np.cumsum(numbers)])
+        added = pixels.within(new)
+        pixels.rejected[added] = flags[here[added]] = here[added] % 3 == 0
+    assert next_plane == planes.stop and flags.any()
 
 
 def test_cosmic_rays_go_and_good_pixels_stay():
@@ -260,9 +272,10 @@ def test_many_exposures_are_read_in_lower_steps():
     sizes = {n: slab_size(grid, [exposure] * n, 1e12, 2) for n in (2, 10, 20, 4000)}
     for n, (height, step) in sizes.items():
         assert (height + 4) % step == 0  # planes on either side are read, too
-        merged = planes_merged(n * n_pixels) + 6
-        plane = 30 * n * n_pixels
-        assert step in (4, 112) or 76e6 - plane < plane * (step + merged) <= 76e6
+        n_sorted = planes_sorted(n * n_pixels) + 2
+        plane = (36 * n + 40) * n_pixels
+        rest = 74e6 - 27 * n * n_pixels * n_sorted
+        assert step in (4, 112) or rest - plane < plane * step <= rest
     assert sizes[2][1] == 112 and sizes[4000][1] == 4
 
 

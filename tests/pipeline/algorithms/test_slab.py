@@ -68,6 +68,27 @@ def test_few_rows_are_read_in_vain():
     assert n_read < n_found + 5.5 * 82 * 2 * len(lows)
 
 
+def test_where_the_next_range_begins_is_remembered():
+    """Of 5.5 lines in vain three are left, and no pixel is missed."""
+    table = slice_pixels(size=(82, 2), n_planes=4000)
+    fresh, sampled, read = Sampled(table), Sampled(table), []
+    edges = np.linspace(5100.0, 9900.0, 97)
+    assert sampled.samples and fresh.samples
+    original, n_found = table.fill, 0
+    for low, high in pairwise(edges.tolist()):
+        expected = fresh.read(low - 0.3, high)
+        table.fill = lambda parts, out: read.append(parts) or original(parts, out)
+        found = sampled.read(low - 0.3, high, high - 0.3)
+        table.fill = original
+        for column, wanted in zip(found, expected, strict=True):
+            assert_array_equal(column, wanted)
+        n_found += len(found.data)
+    assert len(read) == len(edges) - 1
+    n_read = sum(part.stop - part.start for parts in read[1:] for part in parts)
+    assert n_read < n_found + 3.5 * 82 * 2 * len(edges)
+    assert list(sampled._begins) == [float(np.float32(edges[-1] - 0.3))]
+
+
 def test_flagged_and_missing_pixels_are_left_out(table):
     pixels = Pixels._make(column.copy() for column in table.pixels)
     pixels.dq[::3] = 32

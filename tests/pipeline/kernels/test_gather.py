@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from pipeline.kernels.gather import gather_good, wavelengths_at_ends
+from pipeline.kernels.gather import first_from, gather_good, wavelengths_at_ends
 
 LIMITS = (2.0, 8.0, 0.0, 7.5)
 
@@ -44,3 +44,15 @@ def test_wavelengths_at_the_ends_of_pieces():
     for piece, high, low in zip(pieces, highest, lowest, strict=True):
         assert high == (piece[:8].max() if len(piece) else np.inf)
         assert low == (piece[-8:].min() if len(piece) else -np.inf)
+
+
+def test_first_pixel_of_pieces_that_is_not_below():
+    """Wavelengths rise from line to line of 8 pixels, not within one."""
+    rng = np.random.default_rng(3)
+    wavelength = np.repeat(np.arange(12.0), 8) + rng.uniform(0, 1.9, 96)
+    bounds = np.array([0, 40, 40, 43, 96])
+    for limit in (-1.0, 0.5, 4.9, 7.0, 20.0):
+        first = first_from(wavelength.astype("f4"), bounds, limit, 16)
+        for (a, b), found in zip(pairwise(bounds), first, strict=True):
+            (there,) = np.nonzero(wavelength[a:b].astype("f4") >= limit)
+            assert found == (there[0] if len(there) else b - a)
