@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.algorithms.pixels import PLACES, chosen, with_room
-from pipeline.kernels.gather import first_from, gather_good, wavelengths_at_ends
+from pipeline.kernels.gather import (
+    first_from,
+    gather_good,
+    rows_at,
+    wavelengths_at_ends,
+)
 from pipeline.spec import Pixels, PixelTable, Segment
 
 Result = TypeVar("Result")
@@ -81,7 +86,7 @@ class _Guide:
         Two lines are outside of what is wanted: one to be looked at, one since a window
         begins anywhere in a line.
         """
-        below = _rows_at(low, self.high, self.rows).astype(np.int64) + _WINDOW
+        below = rows_at(low, self.high, self.rows).astype(np.int64) + _WINDOW
         return np.asarray(np.maximum(below - 2 * _LINE, self.start))
 
     def last_rows(self, high: float, start: Rows) -> Rows:
@@ -89,24 +94,8 @@ class _Guide:
 
         Two lines are outside of what is wanted here, too.
         """
-        above = _rows_at(high, self.low, self.rows).astype(np.int64)
+        above = rows_at(high, self.low, self.rows).astype(np.int64)
         return np.asarray(np.maximum(np.minimum(above + 2 * _LINE, self.stop), start))
-
-
-def _rows_at(
-    wavelength: float, known: NDArray[np.float64], rows: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Interpolate between rows of known wavelengths, which rise along the second axis."""
-    n = known.shape[1]
-    behind = np.count_nonzero(known <= wavelength, axis=1)
-    each, k = np.arange(len(known)), np.clip(behind, 1, max(n - 1, 1))
-    left, right = (each, k - 1), (each, np.minimum(k, n - 1))
-    step = known[right] - known[left]
-    share = np.zeros(len(known))
-    np.divide(wavelength - known[left], step, out=share, where=step > 0)
-    share = np.clip(share, 0.0, 1.0)
-    found = rows[left] + share * (rows[right] - rows[left])
-    return np.asarray(np.where(behind == n, rows[:, -1], found))
 
 
 @dataclass(frozen=True)

@@ -117,3 +117,38 @@ def first_from(
             i -= 1
         first[piece] = found - start
     return first
+
+
+@kernel
+def rows_at(
+    wavelength: float, known: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interpolate between rows of known wavelengths.
+
+    Parameters
+    ----------
+    wavelength : float
+        The wavelength [Angstrom].
+    known : float64[n_segments, n]
+        Wavelengths, which do not fall along the second axis [Angstrom].
+    rows : float64[n_segments, n]
+        Rows at which they are.
+
+    Returns
+    -------
+    float64[n_segments]
+        Rows with fractions; the first or last known one beyond them.
+    """
+    n_segments, n = known.shape
+    found = np.empty(n_segments, np.float64)
+    for segment in range(n_segments):
+        k = 0
+        while k < n and known[segment, k] <= wavelength:
+            k += 1
+        left, right = max(k - 1, 0), min(k, n - 1)
+        step, share = known[segment, right] - known[segment, left], 0.0
+        if step > 0.0:
+            share = (wavelength - known[segment, left]) / step
+        found[segment] = rows[segment, left]
+        found[segment] += share * (rows[segment, right] - rows[segment, left])
+    return found

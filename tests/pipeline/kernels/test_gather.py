@@ -5,7 +5,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from pipeline.kernels.gather import first_from, gather_good, wavelengths_at_ends
+from pipeline.kernels.gather import (
+    first_from,
+    gather_good,
+    rows_at,
+    wavelengths_at_ends,
+)
 
 LIMITS = (2.0, 8.0, 0.0, 7.5)
 
@@ -56,3 +61,11 @@ def test_first_pixel_of_pieces_that_is_not_below():
         for (a, b), found in zip(pairwise(bounds), first, strict=True):
             (there,) = np.nonzero(wavelength[a:b].astype("f4") >= limit)
             assert found == (there[0] if len(there) else b - a)
+
+
+def test_rows_of_wavelengths():
+    known = np.array([[1.0, 2.0, 4.0], [3.0, 3.0, 5.0], [6.0, 7.0, 8.0]])
+    rows = np.array([[0.0, 10.0, 20.0], [30.0, 40.0, 50.0], [60.0, 70.0, 80.0]])
+    for wavelength in (0.5, 1.0, 1.5, 3.0, 4.0, 4.5, 8.0, 9.0):
+        expected = [np.interp(wavelength, *one) for one in zip(known, rows, strict=True)]
+        assert_array_equal(rows_at(wavelength, known, rows), expected)
