@@ -118,9 +118,10 @@ class Room:
     def records(self, n_known: int, n: int, share: float) -> NDArray[np.float32]:
         """Return room for ``n`` records, of which so many are known.
 
-        ``share``: which part of all that will be asked for these are.
+        ``share``: which part of all that will be asked for these are. Where all of them
+        will not have room, there are few to be copied yet.
         """
-        if n > len(self._records):
+        if n > share * len(self._records):
             known = self._records[:n_known]
             self._records = np.empty((int(_SPARE * n / share), 6), np.float32)
             self._records[:n_known] = known
