@@ -7,7 +7,8 @@ is read is checked at both ends, so that no pixel can be missed.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import chain
 from typing import Self, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.kernels.gather import (
     rows_at,
     wavelengths_at_ends,
 )
-from pipeline.spec import Pixels, PixelTable, Segment
+from pipeline.spec import Pixels, PixelTable, Segment, blocks
 
 Result = TypeVar("Result")
 
@@ -37,8 +38,11 @@ _LINE = 96
 `pipeline.instrument`): wavelengths rise from one such stretch of rows to the next."""
 
 _N_WINDOWS = 24
-"""Windows of a segment. All of them are read without threads, which would spend more time
-on taking turns than on so many short calls."""
+"""Windows of a segment."""
+
+_TOGETHER = 24
+"""Segments whose windows are read at once: few enough for the cache. One after the other
+they would take five times as long, nearly all of it to call functions."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,8 @@ class Sampled:
     def samples(self) -> Sequence[_Samples]:
         """Samples of all segments, taken once."""
         if not self._known:
-            look = partial(self._sample, ("wavelength",))
-            self._known[:] = [look(segment)[0] for segment in self.table.segments]
+            groups = (self._sample(("wavelength",), some)[0] for some in self._groups())
+            self._known[:] = chain.from_iterable(groups)
         return self._known
 
     @property
@@ -134,30 +138,35 @@ class Sampled:
     def windows(
         self, use: Callable[[Pixels], Result], columns: Sequence[str] = Pixels._fields
     ) -> Iterator[Result]:
-        """Yield what ``use`` makes of sampled windows of each segment.
+        """Yield what ``use`` makes of sampled windows of some segments at a time.
 
         It gets their pixels within the limits of wavelength, where there are any. Both
         ends of a segment, or of what the limits leave of it, are among them. Columns but
         for these, which include the wavelength, are empty.
         """
-
-        def look(segment: Segment) -> tuple[_Samples, list[Result]]:
-            samples, pixels = self._sample(columns, segment)
-            guide = _Guide.of([samples])
-            start = guide.first_rows(self.low)
-            (rows,) = _parts(start, guide.last_rows(self.high, start))
-            if rows != slice(segment.start, segment.stop):
-                pixels = self._windows_within(rows, columns)
-            inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
-            if not inside.any():
-                return samples, []
-            return samples, [use(chosen(pixels, inside))]
-
         known = []
-        for samples, results in map(look, self.table.segments):
-            known.append(samples)
-            yield from results
+        for segments in self._groups():
+            samples, pixels = self._sample(columns, segments)
+            known += samples
+            whole = [slice(s.start, s.stop) for s in segments]
+            guide = _Guide.of(samples)
+            start = guide.first_rows(self.low)
+            left = _parts(start, guide.last_rows(self.high, start))
+            if left != whole:
+                pairs = zip(left, whole, strict=True)
+                spread = (
+                    _spread(own) if own == all_ else _within(own) for own, all_ in pairs
+                )
+                pixels = self._read(list(chain.from_iterable(spread)), columns)
+            inside = (pixels.wavelength >= self.low) & (pixels.wavelength <= self.high)
+            if inside.any():
+                yield use(chosen(pixels, inside))
         self._known[:] = known
+
+    def _groups(self) -> Iterator[Sequence[Segment]]:
+        """Yield the segments whose windows are read at once."""
+        segments = self.table.segments
+        yield from (segments[some] for some in blocks(len(segments), _TOGETHER))
 
     def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the lowest and the highest x and y of the windows, float64[2] each."""
@@ -166,24 +175,23 @@ class Sampled:
             axis=0, initial=-np.inf
         )
 
-    def _sample(self, columns: Sequence[str], segment: Segment) -> tuple[_Samples, Pixels]:
-        """Read windows of rows of a segment, some columns of them."""
-        parts = _spread(slice(segment.start, segment.stop))
+    def _sample(
+        self, columns: Sequence[str], segments: Sequence[Segment]
+    ) -> tuple[list[_Samples], Pixels]:
+        """Read windows of rows of segments, some columns of them."""
+        windows = [_spread(slice(s.start, s.stop)) for s in segments]
+        parts = list(chain.from_iterable(windows))
         pixels = self._read(parts, columns)
         first = np.cumsum([0, *(part.stop - part.start for part in parts[:-1])])
         low = np.minimum.reduceat(pixels.wavelength, first)
         high = np.maximum.reduceat(pixels.wavelength, first)
-        rising = (np.maximum.accumulate(ends).tolist() for ends in (low, high))
-        return _Samples(segment, [part.start for part in parts], *rising), pixels
-
-    def _windows_within(self, rows: slice, columns: Sequence[str]) -> Pixels:
-        """Read windows spread over the rows that the limits leave, and much of the ends.
-
-        The rows are a guess: the limits lie a few windows inside it.
-        """
-        width = min(8 * _WINDOW, rows.stop - rows.start)
-        ends = [slice(end, end + width) for end in (rows.start, rows.stop - width)]
-        return self._read([*_spread(rows), *ends], columns)
+        samples, stop = [], 0
+        for segment, own in zip(segments, windows, strict=True):
+            start, stop = stop, stop + len(own)
+            ends = (low[start:stop], high[start:stop])
+            rising = (np.maximum.accumulate(values).tolist() for values in ends)
+            samples.append(_Samples(segment, [part.start for part in own], *rising))
+        return samples, pixels
 
     def _read(
         self, parts: Sequence[slice], columns: Sequence[str] = Pixels._fields
@@ -251,8 +259,18 @@ def _parts(start: Rows, stop: Rows) -> list[slice]:
 def _spread(rows: slice) -> list[slice]:
     """Return windows evenly spread over some rows."""
     last = max(rows.start, rows.stop - _WINDOW)
-    first = np.unique(np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64))
-    return [slice(row, min(row + _WINDOW, rows.stop)) for row in first.tolist()]
+    first = np.linspace(rows.start, last, _N_WINDOWS).astype(np.int64).tolist()
+    return [slice(row, min(row + _WINDOW, rows.stop)) for row in dict.fromkeys(first)]
+
+
+def _within(rows: slice) -> list[slice]:
+    """Return windows spread over the rows that the limits leave, and much of the ends.
+
+    The rows are a guess: the limits lie a few windows inside it.
+    """
+    width = min(8 * _WINDOW, rows.stop - rows.start)
+    ends = [slice(end, end + width) for end in (rows.start, rows.stop - width)]
+    return [*_spread(rows), *ends]
 
 
 def run_steps(pixels: Pixels, steps: Sequence[Step]) -> Pixels:

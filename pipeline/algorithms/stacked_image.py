@@ -53,9 +53,9 @@ class StackedImage:
         for exposure in exposures:
             convert = partial(on_sky, exposure, reference=self._reference)
             for window in exposure.pixels.windows(convert):
-                label = int(window.origin[0]) & (_N_LABELS - 1)
-                left[label] = min(left[label], window.xpos.min())
-                right[label] = max(right[label], window.xpos.max())
+                label = window.origin & np.uint32(_N_LABELS - 1)
+                np.minimum.at(left, label, window.xpos)
+                np.maximum.at(right, label, window.xpos)
                 shortest = min(shortest, float(window.wavelength.min()))
                 longest = max(longest, float(window.wavelength.max()))
         seen = np.isfinite(left)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from pipeline.algorithms import slab
 from pipeline.algorithms.exposure import merge
 from pipeline.algorithms.slab import PLACES, Sampled, run_steps
 from pipeline.formats.cards import Keywords
@@ -148,15 +149,18 @@ def test_steps_come_in_their_order(table):
     assert_array_equal(found, part.data * np.float32(2) + np.float32(1))
 
 
+@pytest.mark.parametrize("together", [1, 3, 24])
 @pytest.mark.parametrize("limits", [(5100.0, 5110.0), (5333.3, 9000.0), (4000.0, 5020.0)])
-def test_windows_hold_both_ends_of_what_the_limits_leave(limits):
+def test_windows_hold_both_ends_of_what_the_limits_leave(limits, together, monkeypatch):
+    monkeypatch.setattr(slab, "_TOGETHER", together)
     table = slice_pixels(size=(40, 4), n_planes=4000)
     low, high = limits
-    for segment, found in zip(
-        table.segments, Sampled(table, *limits).windows(lambda p: p.wavelength), strict=True
-    ):
+    parts = list(Sampled(table, *limits).windows(lambda p: (p.origin, p.wavelength)))
+    origin, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
+    for segment in table.segments:
         wavelength = table.pixels.wavelength[segment.start : segment.stop]
         inside = wavelength[(wavelength >= low) & (wavelength <= high)]
+        found = seen[origin & 0x7FF == segment.ifu << 6 | segment.slice]
         assert (found.min(), found.max()) == (inside.min(), inside.max())
 
 
