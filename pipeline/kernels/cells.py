@@ -1,21 +1,42 @@
-"""Extremes of the pixels in each cell of a plane, and of the cells around."""
+"""What bounds the pixels in each cell of a plane, and in the cells around."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
 
+LOWEST, SECOND, HIGHEST, QUIETEST, NUMBER, SPARE = range(6)
+"""What is known of a cell: its lowest, second lowest and highest value and its lowest
+variance; how many pixels it has, and how many of them surely are not of one slice,
+whichever that is."""
+
+_STRIDE = 11
+"""From the mark of a slice in one exposure to that in the next. Exposures are shifted by a
+few slices on the sky, and slices next to each other have marks next to each other."""
+
 
 @kernel
-def cell_extremes(
+def clear_cells(cells: NDArray[np.float32], marks: NDArray[np.uint32]) -> None:
+    """Fill in what is known of cells without pixels, see `describe_cells`."""
+    for b in range(marks.shape[0]):
+        for a in range(marks.shape[1]):
+            cells[LOWEST, b, a], cells[SECOND, b, a] = np.inf, np.inf
+            cells[HIGHEST, b, a], cells[QUIETEST, b, a] = -np.inf, np.inf
+            cells[NUMBER, b, a], cells[SPARE, b, a] = 0, 0
+            marks[b, a] = 0
+
+
+@kernel
+def describe_cells(
     start: NDArray[np.int32],
     light: NDArray[np.float32],
+    slit: NDArray[np.int32],
     first_cell: int,
-    lowest: NDArray[np.float32],
-    highest: NDArray[np.float32],
-    quietest: NDArray[np.float32],
+    values: NDArray[np.float32],
+    cells: NDArray[np.float32],
+    marks: NDArray[np.uint32],
 ) -> None:
-    """Find lowest and highest value and lowest variance of each cell of a plane.
+    """Find what bounds the pixels in each cell of a plane.
 
     Parameters
     ----------
@@ -23,21 +44,38 @@ def cell_extremes(
         Where the pixels of each cell begin.
     light : float32[n, 2]
         Values and their variances, sorted by cell.
+    slit : int32[n]
+        ``exposure << 11 | ...``, see `pipeline.kernels.sorting.sort_pixels`.
     first_cell : int
         Number of the first cell of the plane.
-    lowest, highest, quietest : float32[ny, nx]
-        The results; infinite, minus infinite and infinite in empty cells.
+    values : float32[n]
+        Receives the values of the pixels in the plane: side by side they are read faster.
+    cells : float32[6, ny + 2, nx + 2]
+        Receives `LOWEST` to `SPARE`; infinite, for the highest value minus infinite, where
+        there is none. The border is left as it is, here and below.
+    marks : uint32[ny + 2, nx + 2]
+        Receives a bit for each slice: cells without a common bit have no common slice.
     """
-    ny, nx = lowest.shape
+    ny, nx = marks.shape[0] - 2, marks.shape[1] - 2
     cell = first_cell
-    for b in range(ny):
-        for a in range(nx):
+    for b in range(1, ny + 1):
+        for a in range(1, nx + 1):
             low, high, quiet = np.float32(np.inf), np.float32(-np.inf), np.float32(np.inf)
+            second, bits, n_bits = low, 0, 0
             for i in range(start[cell], start[cell + 1]):
-                low = min(low, light[i, 0])
-                high = max(high, light[i, 0])
+                value = light[i, 0]
+                values[i] = value
+                second = min(second, max(low, value))
+                low, high = min(low, value), max(high, value)
                 quiet = min(quiet, light[i, 1])
-            lowest[b, a], highest[b, a], quietest[b, a] = low, high, quiet
+                bit = 1 << (slit[i] + _STRIDE * (slit[i] >> 11) & 31)
+                n_bits += int(bits & bit == 0)
+                bits |= bit
+            cells[LOWEST, b, a], cells[SECOND, b, a] = low, second
+            cells[HIGHEST, b, a], cells[QUIETEST, b, a] = high, quiet
+            cells[NUMBER, b, a] = start[cell + 1] - start[cell]
+            cells[SPARE, b, a] = max(n_bits - 1, 0)
+            marks[b, a] = bits
             cell += 1
 
 
@@ -47,59 +85,17 @@ def field_minimum(values: NDArray[np.float32], minimum: NDArray[np.float32]) -> 
 
     Parameters
     ----------
-    values : float32[ny, nx]
-        Changed: receives the minimum along x alone.
+    values : float32[ny + 2, nx + 2]
+        Infinite at the border.
     minimum : float32[ny, nx]
-        The result; cells beyond the border count as infinite.
-    """
-    ny, nx = values.shape
-    for b in range(ny):
-        line, along_x = values[b], minimum[b]
-        for a in range(nx):
-            along_x[a] = line[a]
-        for a in range(nx - 1):
-            along_x[a] = min(along_x[a], line[a + 1])
-        for a in range(1, nx):
-            along_x[a] = min(along_x[a], line[a - 1])
-        for a in range(nx):
-            line[a] = along_x[a]
-    for b in range(ny):
-        for n in (b - 1, b + 1):
-            if 0 <= n < ny:
-                for a in range(nx):
-                    minimum[b, a] = min(minimum[b, a], values[n, a])
-
-
-@kernel
-def longest_runs(
-    start: NDArray[np.int32],
-    slit: NDArray[np.int32],
-    first_cell: int,
-    runs: NDArray[np.int32],
-) -> None:
-    """Find how many pixels an exposure has at most in each cell of a plane.
-
-    Parameters
-    ----------
-    start : int32[n_cells + 1]
-        Where the pixels of each cell begin; those of an exposure follow each other.
-    slit : int32[n]
-        ``exposure << 11 | ...``, see `pipeline.kernels.sorting.sort_pixels`.
-    first_cell : int
-        Number of the first cell of the plane.
-    runs : int32[ny, nx]
         The result.
     """
-    ny, nx = runs.shape
-    cell = first_cell
+    ny, nx = minimum.shape
     for b in range(ny):
+        least = minimum[b]
         for a in range(nx):
-            first, stop = start[cell], start[cell + 1]
-            longest, length, last = min(stop - first, 1), 0, -1
-            for i in range(first, stop if stop > first + 1 else first):
-                exposure = slit[i] >> 11
-                length = length + 1 if exposure == last else 1
-                last = exposure
-                longest = max(longest, length)
-            runs[b, a] = longest
-            cell += 1
+            least[a] = np.inf
+        for row in range(b, b + 3):
+            line = values[row]
+            for a in range(nx):
+                least[a] = min(least[a], min(min(line[a], line[a + 1]), line[a + 2]))

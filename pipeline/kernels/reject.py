@@ -10,18 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels._jit import kernel
-from pipeline.kernels.cells import cell_extremes, field_minimum, longest_runs
-from pipeline.kernels.crowds import describe_crowd, surely_half_reach
+from pipeline.kernels.cells import (
+    HIGHEST,
+    LOWEST,
+    NUMBER,
+    QUIETEST,
+    clear_cells,
+    describe_cells,
+    field_minimum,
+)
+from pipeline.kernels.crowds import unsure_cells
 from pipeline.kernels.neighbours import (
-    all_half_reach,
-    count_around,
     gather,
     half_reach,
+    rank_around,
     stands_out,
+    surely_ordinary,
 )
 from pipeline.kernels.spread import MEAN, MEDIAN
 
-_MAX_RANK = 16
+_FEW = 2
+"""Pixels of a cell that are judged at once, not counted together first (measured)."""
 
 _MAD = 0.6745
 """Median absolute deviation of a Gaussian of unit standard deviation."""
@@ -67,7 +76,8 @@ def flag_outliers(
     The spread of few values can be small by chance, so median absolute and standard
     deviation are never taken smaller than the lowest variance around, at the pixel's
     wavelength, predicts. That also decides most pixels at once: those that exceed the
-    lowest value around by less than this limit, or with `MEDIAN` half of the values.
+    lowest value around by less than this limit, or with `MEDIAN` half of the values. So do
+    pixels around that are as high, of which a point source has more than a cosmic ray.
     """
     rejected = np.zeros(light.shape[0], np.uint8)
     scale = 0.0
@@ -76,54 +86,43 @@ def flag_outliers(
     elif statistic == MEAN:
         scale = 1.0
     nz, ny, nx = shape
-    extremes = np.empty((3, ny, nx), np.float32)
+    cells = np.empty((3, 6, ny + 2, nx + 2), np.float32)
+    marks = np.empty((3, ny + 2, nx + 2), np.uint32)
+    for k in range(3):
+        clear_cells(cells[k], marks[k])
     lowest = np.full((3, ny, nx), np.inf, np.float32)
-    highest, quietest = np.empty_like(lowest), np.empty_like(lowest)
-    runs, wide = np.empty((3, ny, nx), np.int32), np.empty(ny * nx + 1, np.int32)
-    near, slits = np.empty((4, 256), np.float32), np.empty(256, np.int32)
-    crowded = statistic == MEDIAN and _several_exposures(slit)
-    around = (3, ny + 2, nx + 2) if crowded else (3, 2, 2)
-    cell_lowest = np.full(around, np.inf, np.float32)
-    number, spare = np.zeros(around, np.float32), np.zeros(around, np.float32)
-    surely = np.zeros((ny, nx), np.bool_)
+    quietest = np.empty_like(lowest)
+    wide = np.empty(ny * nx + 1, np.int32)
+    values = np.empty(light.shape[0], np.float32)
+    most = _most_around(start)
+    near, slits = np.empty((4, most), np.float32), np.empty(most, np.int32)
     for plane in range(max(planes[0] - 1, 0), min(planes[1] + 1, nz) + 1):
         now = plane % 3
-        lowest[now], cell_lowest[now], number[now], spare[now] = np.inf, np.inf, 0, 0
         if plane < nz:
-            low, quiet = extremes[0], extremes[1]
-            cell_extremes(start, light, plane * ny * nx, low, highest[now], quiet)
-            if crowded:
-                longest_runs(start, slit, plane * ny * nx, runs[now])
-                describe_crowd(
-                    start, plane * ny * nx, low, runs[now],
-                    cell_lowest[now], number[now], spare[now],
-                )  # fmt: skip
-            field_minimum(low, lowest[now])
-            field_minimum(quiet, quietest[now])
+            here = plane * ny * nx
+            describe_cells(start, light, slit, here, values, cells[now], marks[now])
+        else:
+            clear_cells(cells[now], marks[now])
+        field_minimum(cells[now, LOWEST], lowest[now])
+        field_minimum(cells[now, QUIETEST], quietest[now])
         c = plane - 1
         if c < planes[0] or c >= planes[1]:
             continue
-        n_wide = _wide_cells(highest[c % 3], lowest, quietest[c % 3], sigma * scale, wide)
-        if crowded:
-            surely_half_reach(
-                cell_lowest, number, spare, runs[c % 3], highest[c % 3], quietest[c % 3],
-                sigma * scale, wide[:n_wide], surely,
-            )  # fmt: skip
+        highest, quiet, limit = cells[c % 3, HIGHEST], quietest[c % 3], sigma * scale
+        n_wide = _wide_cells(highest, lowest, quiet, limit, wide)
+        if statistic == MEDIAN:
+            n_wide = unsure_cells(cells, marks, c, quiet, limit, wide[:n_wide])
         for k in range(n_wide):
             b, a = wide[k] // nx, wide[k] % nx
-            if surely[b, a]:
-                continue
-            margin = sigma * scale * np.sqrt(max(quietest[c % 3, b, a], np.float32(0.0)))
-            if crowded and all_half_reach(
-                start, light, runs, highest[c % 3, b, a] - margin, c, b, a, shape
+            margin = limit * np.sqrt(max(quiet[b, a], np.float32(0.0)))
+            bar = highest[b + 1, a + 1] - margin if statistic == MEDIAN else np.inf
+            if cells[c % 3, NUMBER, b + 1, a + 1] > _FEW and surely_ordinary(
+                start, values, cells, marks, bar, c, b, a, shape
             ):
                 continue
-            n = count_around(start, c, b, a, shape)
-            if n > slits.shape[0]:
-                near, slits = np.empty((4, 2 * n), np.float32), np.empty(2 * n, np.int32)
             least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
             _judge(
-                start, light, slit, c, b, a, shape,
+                start, light, values, slit, c, b, a, shape,
                 statistic, sigma, margin, least, near, slits, rejected,
             )  # fmt: skip
     return rejected
@@ -141,8 +140,10 @@ def _wide_cells(
 
     Parameters
     ----------
-    highest, quietest : float32[ny, nx]
-        Highest value of each cell and lowest variance around it.
+    highest : float32[ny + 2, nx + 2]
+        Highest value of each cell, see `pipeline.kernels.cells.describe_cells`.
+    quietest : float32[ny, nx]
+        Lowest variance around it.
     lowest : float32[3, ny, nx]
         Lowest value around it in each of three planes.
     limit : float
@@ -150,33 +151,36 @@ def _wide_cells(
     wide : int32[ny * nx]
         Receives the numbers of the cells within the plane; how many is returned.
     """
-    ny, nx = highest.shape
+    ny, nx = quietest.shape
+    far = np.empty(nx, np.bool_)
     n = 0
     for b in range(ny):
+        high, quiet = highest[b + 1], quietest[b]
+        low, at, above = lowest[0, b], lowest[1, b], lowest[2, b]
         for a in range(nx):
-            most = highest[b, a]
-            if most == -np.inf:
-                continue
-            least = min(min(lowest[0, b, a], lowest[1, b, a]), lowest[2, b, a])
-            spread = np.sqrt(max(quietest[b, a], np.float32(0.0)))
+            least = min(min(low[a], at[a]), above[a])
+            spread = np.sqrt(max(quiet[a], np.float32(0.0)))
+            far[a] = high[a + 1] - least > limit * spread
+        for a in range(nx):
             wide[n] = b * nx + a
-            n += int(most - least > limit * spread)
+            n += int(far[a])
     return n
 
 
 @kernel
-def _several_exposures(slit: NDArray[np.int32]) -> bool:
-    """Tell whether the pixels are of more than one exposure."""
-    low, high = 1 << 30, 0
-    for i in range(slit.shape[0]):
-        low, high = min(low, slit[i]), max(high, slit[i])
-    return low >> 11 < high >> 11
+def _most_around(start: NDArray[np.int32]) -> int:
+    """Return how many pixels there can be at most in the 27 cells around one."""
+    most = 0
+    for cell in range(start.shape[0] - 1):
+        most = max(most, start[cell + 1] - start[cell])
+    return int(min(27 * most, start[start.shape[0] - 1] - start[0]))
 
 
 @kernel
 def _judge(
     start: NDArray[np.int32],
     light: NDArray[np.float32],
+    values: NDArray[np.float32],
     slit: NDArray[np.int32],
     c: int,
     b: int,
@@ -193,41 +197,28 @@ def _judge(
     """Judge the pixels of cell ``c, b, a``.
 
     ``margin`` is the limit for the lowest spread that counts, ``least`` the lowest value
-    around; ``near`` and ``slits`` are work space for `gather`.
+    around; ``near``, float32[4, ...], and ``slits`` are work space.
     """
     cell = (c * shape[1] + b) * shape[2] + a
-    n = gather(start, light, slit, c, b, a, shape, near, slits)
+    n = gather(start, light, values, slit, c, b, a, shape, statistic, near, slits)
+    counted = statistic == MEDIAN or start[cell + 1] - start[cell] > _FEW
     for i in range(start[cell], start[cell + 1]):
         value = float(light[i, 0])
-        bar = value - margin
-        if bar <= least:
+        if value - margin <= least:
             continue
-        if statistic == MEDIAN and half_reach(near, slits, n, slit[i], bar):
-            continue
+        if counted:
+            bar = value - margin if statistic == MEDIAN else np.inf
+            reached, n_higher = half_reach(near[0], slits, n, slit[i], value, bar)
+            if reached or (n_higher > 1 and n_higher >= rank_around(start, c, b, a, shape)):
+                continue
         n_same = 0
         for j in range(start[cell], start[cell + 1]):
             n_same += int(slit[j] == slit[i])
         if stands_out(
-            near, slits, n, value, slit[i], n_same, statistic, sigma, margin
-        ) and value > _sharpest_source(start, light, slit, i, c, b, a, shape):
+            near[0], slits, n, near[1], near[2:], value, slit[i], n_same,
+            statistic, sigma, margin,
+        ) and value > _sharpest_source(start, light, slit, i, c, b, a, shape):  # fmt: skip
             rejected[i] = 1
-
-
-@kernel
-def _rank_around(
-    start: NDArray[np.int32], c: int, b: int, a: int, shape: tuple[int, int, int]
-) -> int:
-    """Return which of the values around a cell stands for their extreme (1: the first).
-
-    Cosmic rays leave tracks; up to a thirtieth of the pixels around may be hit.
-    """
-    nz, ny, nx = shape
-    n = 0
-    for plane in range(max(c - 1, 0), min(c + 2, nz)):
-        for row in range(max(b - 2, 0), min(b + 3, ny)):
-            line = (plane * ny + row) * nx
-            n += start[line + min(a + 3, nx)] - start[line + max(a - 2, 0)]
-    return min(2 + n // 30, _MAX_RANK)
 
 
 @kernel
@@ -246,35 +237,38 @@ def _sharpest_source(
     The peak of a Gaussian of FWHM 2.2 pix or more exceeds its neighbours in the next
     slices by less than twice their own range; two cells each way are looked at, since
     the next slice may just miss the next row of cells. Values a few ranks from the top
-    and from the bottom stand for the extremes, see `_rank_around`.
+    and from the bottom stand for the extremes, see `rank_around`.
     """
     nz, ny, nx = shape
-    rank = _rank_around(start, c, b, a, shape)
-    top, bottom = np.full(rank, -np.inf), np.full(rank, np.inf)
+    last, own = rank_around(start, c, b, a, shape) - 1, slit[i]
+    extremes = np.full((2, last + 1), -np.inf, np.float32)
+    top, bottom = extremes[0], extremes[1]
     variance, n = 0.0, 0
     for plane in range(max(c - 1, 0), min(c + 2, nz)):
         for row in range(max(b - 2, 0), min(b + 3, ny)):
             line = (plane * ny + row) * nx
             for j in range(start[line + max(a - 2, 0)], start[line + min(a + 3, nx)]):
-                if slit[j] == slit[i]:
+                if slit[j] == own:
                     continue
-                value = float(light[j, 0])
                 variance += light[j, 1]
                 n += 1
-                m = rank - 1
-                if value > top[m]:
-                    while m > 0 and top[m - 1] < value:
-                        top[m] = top[m - 1]
-                        m -= 1
-                    top[m] = value
-                m = rank - 1
-                if value < bottom[m]:
-                    while m > 0 and bottom[m - 1] > value:
-                        bottom[m] = bottom[m - 1]
-                        m -= 1
-                    bottom[m] = value
-    if n < rank:
+                value = light[j, 0]
+                if value > top[last]:
+                    _keep(top, value)
+                if -value > bottom[last]:
+                    _keep(bottom, -value)
+    if n <= last:
         return float(top[0])
-    high, low = top[rank - 1], bottom[rank - 1]
+    high, low = np.float64(top[last]), -np.float64(bottom[last])
     noise = np.sqrt(max(variance, 0.0) / n)
     return float(high + 2.0 * max(high - low - 2.0 * noise, 0.0))
+
+
+@kernel
+def _keep(highest: NDArray[np.float32], value: np.float32) -> None:
+    """Put a value among falling ones, the last of which drops out."""
+    m = highest.shape[0] - 1
+    while m > 0 and highest[m - 1] < value:
+        highest[m] = highest[m - 1]
+        m -= 1
+    highest[m] = value

@@ -1,11 +1,21 @@
-"""Tests of extremes of cells, against numpy."""
+"""Tests of what bounds the pixels of cells, against numpy."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pipeline.kernels.cells import cell_extremes, field_minimum, longest_runs
+from pipeline.kernels.cells import (
+    HIGHEST,
+    LOWEST,
+    NUMBER,
+    QUIETEST,
+    SECOND,
+    SPARE,
+    clear_cells,
+    describe_cells,
+    field_minimum,
+)
 from pipeline.kernels.sorting import sort_by_cell
 
 SHAPE = (4, 5, 6)
@@ -15,35 +25,67 @@ N_CELLS = 120
 def pixels(n=300, seed=1):
     rng = np.random.default_rng(seed)
     cells = rng.integers(-1, N_CELLS - 10, n).astype(np.int32)
-    return cells, rng.normal(0, 1, n).astype("f4"), rng.uniform(1, 2, n).astype("f4")
+    slit = (rng.integers(0, 3, n) << 11 | rng.integers(0, 40, n)).astype(np.int32)
+    data = rng.integers(-9, 9, n).astype("f4")
+    return cells, data, rng.uniform(1, 2, n).astype("f4"), slit
 
 
-def extremes(cells, data, stat):
-    """Return lowest and highest value and lowest variance, plane by plane."""
+def described(cells, data, stat, slit):
+    """Return what is known of each cell, the marks and the values of the sorted pixels."""
     start, order = sort_by_cell(cells, N_CELLS)
     light = np.stack([data, stat], axis=1)[order]
-    found = np.full((3, *SHAPE), np.nan, "f4")
+    values = np.full(len(order), np.nan, "f4")
+    known = np.empty((SHAPE[0], 6, SHAPE[1] + 2, SHAPE[2] + 2), "f4")
+    marks = np.empty((SHAPE[0], *known.shape[2:]), np.uint32)
     for plane in range(SHAPE[0]):
-        cell_extremes(start, light, plane * SHAPE[1] * SHAPE[2], *found[:, plane])
-    return found
+        here = known[plane], marks[plane]
+        clear_cells(*here)
+        describe_cells(start, light, slit[order], plane * 30, values, *here)
+    assert_array_equal(values, data[order])
+    return known, marks
+
+
+def inside(known):
+    """Return it for each cell, without the borders."""
+    return np.moveaxis(known[..., 1:-1, 1:-1], 0, -3).reshape(*known.shape[1:-2], -1)
 
 
 def test_equals_plain_numpy():
-    cells, data, stat = pixels()
-    found = [plane.ravel() for plane in extremes(cells, data, stat)]
+    cells, data, stat, slit = pixels()
+    found = inside(described(cells, data, stat, slit)[0])
     for cell in range(N_CELLS):
         own = cells == cell
-        if own.any():
-            expected = [data[own].min(), data[own].max(), stat[own].min()]
-        else:
-            expected = [np.inf, -np.inf, np.inf]
-        assert_array_equal([plane[cell] for plane in found], expected)
+        two = np.sort([*data[own], np.inf, np.inf])[:2]
+        high, quiet = data[own].max(initial=-np.inf), stat[own].min(initial=np.inf)
+        kinds = [LOWEST, SECOND, HIGHEST, QUIETEST, NUMBER]
+        assert_array_equal(found[kinds, cell], [*two, high, quiet, own.sum()])
+
+
+def test_spare_pixels_are_not_of_one_slice_whichever_it_is():
+    cells, data, stat, slit = pixels(600)
+    spare = inside(described(cells, data, stat, slit)[0])[SPARE]
+    most = [np.bincount(slit[cells == cell]).max(initial=0) for cell in range(N_CELLS)]
+    number = np.bincount(cells[cells >= 0], minlength=N_CELLS)
+    assert (spare >= 0).all() and (spare <= number - most).all()
+    assert spare.sum() > 0.8 * (number - most).sum()
+
+
+def test_cells_without_a_common_mark_have_no_common_slice():
+    cells, data, stat, slit = pixels()
+    marks = inside(described(cells, data, stat, slit)[1][:, None])[0]
+    n_apart = 0
+    for one in range(N_CELLS):
+        slices = slit[cells == one]
+        for other in np.nonzero((marks & marks[one]) == 0)[0]:
+            n_apart += 1
+            assert not np.isin(slices, slit[cells == other]).any()
+    assert n_apart > N_CELLS**2 / 2
 
 
 def test_order_of_pixels_does_not_matter():
     columns = pixels()
     turned = [column[::-1].copy() for column in columns]
-    for a, b in zip(extremes(*columns), extremes(*turned), strict=True):
+    for a, b in zip(described(*columns), described(*turned), strict=True):
         assert_array_equal(a, b)
 
 
@@ -52,24 +94,13 @@ def test_minima_equal_scipy(shape):
     values = np.random.default_rng(2).normal(0, 1, shape).astype("f4")
     expected = ndimage.minimum_filter(values, 3, mode="constant", cval=np.inf)
     minimum = np.empty_like(values)
-    field_minimum(values, minimum)
+    field_minimum(np.pad(values, 1, constant_values=np.inf), minimum)
     assert_array_equal(minimum, expected)
 
 
 def test_no_pixels():
-    empty = np.empty(0, "f4")
-    low, high, quiet = extremes(np.empty(0, np.int32), empty, empty)
-    assert (low == np.inf).all() and (high == -np.inf).all() and (quiet == np.inf).all()
-
-
-def test_longest_runs_are_the_most_pixels_of_an_exposure():
-    rng = np.random.default_rng(4)
-    counts = rng.integers(0, 9, 30)
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    exposures = [np.sort(rng.integers(0, 4, n)) for n in counts]
-    slices = rng.integers(0, 0x7FF, start[-1])
-    slit = (np.concatenate(exposures) << 11 | slices).astype("i4")
-    runs = np.empty((4, 5), np.int32)
-    longest_runs(start, slit, 10, runs)
-    expected = [np.bincount(e).max() if len(e) else 0 for e in exposures[10:]]
-    assert_array_equal(runs.ravel(), expected)
+    empty, none = np.empty(0, "f4"), np.empty(0, np.int32)
+    known, marks = described(none, empty, empty, none)
+    assert (known[:, [LOWEST, SECOND, QUIETEST]] == np.inf).all()
+    assert (known[:, HIGHEST] == -np.inf).all()
+    assert not known[:, [NUMBER, SPARE]].any() and not marks.any()

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pipeline.kernels.reject import flag_outliers
-from pipeline.kernels.spread import IRAF, MEAN, MEDIAN, median
+from pipeline.kernels.spread import IRAF, MEAN, MEDIAN
 from tests.pipeline.sorted_pixels import sorted_pixels
 
 SHAPE = (12, 9, 20)
@@ -155,10 +155,3 @@ def test_few_values_reject_nothing():
     keep = slit == 4
     data[keep] += np.arange(keep.sum()) % 7 * 1000
     assert flags(*(a[keep] for a in (x, y, z, data, stat, slit))).sum() == 0
-
-
-def test_selection():
-    rng = np.random.default_rng(3)
-    for n in range(1, 30):
-        values = rng.integers(0, 9, n).astype("f4")
-        assert median(values.copy(), n) == np.median(values)
