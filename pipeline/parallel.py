@@ -298,12 +298,14 @@ def use_in_turn(
 def begin(function: Callable[[], Result]) -> Callable[[], Result]:
     """Call ``function`` in a thread, meanwhile; return what waits for its result.
 
-    Whoever waits does the call if no thread has begun it.
+    Whoever waits does the call if no thread has begun it. Several threads may wait.
     """
     task: _Task[None, Result] = _Task(lambda _: function(), None)
+    one_by_one = threading.Lock()
 
     def wait() -> Result:
-        task.begin_here()
+        with one_by_one:
+            task.begin_here()
         return task.result()
 
     return wait

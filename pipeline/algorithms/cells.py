@@ -235,7 +235,8 @@ def sorted_in_steps(
     pixels = SortedPixels.none(planes.start, field)
     for some in _even_blocks(planes.start, planes.stop, step):
         ends = np.array([some.start - 0.51, some.stop - 0.49, some.stop - 0.51])
-        edges = grid.wavelength(ends).tolist()
+        low, high, following = grid.wavelength(ends).tolist()
+        edges = (low, high, following if some.stop < planes.stop else np.inf)
         shape = (some.stop - some.start, *field)
         parts = (exposure.place(grid, *edges) for exposure in exposures)
         gathered = Gathered.of(parts, n, shape, some.start, room)

@@ -22,7 +22,7 @@ ElementPixels = tuple[
 
 _SHARE = 0.05
 """Part of the memory budget for elements that are kept, 4 bytes a pixel: by default 50
-million of them, and no more than a cube takes that is made later."""
+million of them, all of an exposure of three IFUs."""
 
 
 class FieldElements:

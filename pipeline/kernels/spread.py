@@ -48,7 +48,7 @@ def median_of_many(values: NDArray[np.float32], n: int, work: NDArray[np.float32
     m = 0
     for k in range(n):
         work[m] = values[k]
-        m += int(low <= values[k] < limit)
+        m += int(low <= values[k] and (n_until == n or values[k] < limit))
     return _middle(work, m, upper - n_below, n % 2 == 1)
 
 

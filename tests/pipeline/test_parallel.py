@@ -2,6 +2,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import Future
 from functools import partial
 
 import pytest
@@ -155,6 +156,29 @@ def test_an_exception_of_what_was_begun_comes_to_who_waits():
     wait = begin(fail)
     with pytest.raises(KeyError):
         wait()
+
+
+def test_several_threads_may_wait_for_what_was_begun(monkeypatch):
+    cancel = Future.cancel
+
+    def cancel_and_rest(future):
+        cancelled = cancel(future)
+        time.sleep(0.02)
+        return cancelled
+
+    monkeypatch.setattr(Future, "cancel", cancel_and_rest)
+    free, found = threading.Event(), []
+    busy = [begin(free.wait) for _ in range(4)]
+    wait = begin(lambda: 7)
+    others = [threading.Thread(target=lambda: found.append(wait())) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(5)
+    free.set()
+    for release in busy:
+        release()
+    assert found == [7] * 3
 
 
 def slowly(i):

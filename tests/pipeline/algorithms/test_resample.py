@@ -155,6 +155,7 @@ def test_pixels_come_sorted_plane_by_plane(step, n_kept, monkeypatch):
         added = pixels.within(new)
         pixels.rejected[added] = flags[here[added]] = here[added] % 3 == 0
     assert next_plane == planes.stop and flags.any()
+    assert not any(one.pixels._begins for one in exposures)  # of what nobody asks for
 
 
 def test_cosmic_rays_go_and_good_pixels_stay():

@@ -5,6 +5,8 @@ import pytest
 
 from pipeline.kernels.spread import median, median_of_many
 
+KINDS = ("normal", "few", "equal", "hits", "two", "zeros", "beyond")
+
 
 def many(kind, n, rng):
     """Values as they are found on the sky, and as they are hard to part by counting."""
@@ -15,11 +17,12 @@ def many(kind, n, rng):
         "hits": np.where(rng.random(n) < 0.05, 1e30, rng.normal(0, 1e-3, n)),
         "two": np.where(rng.random(n) < 0.5, -1e4, 1e-30),
         "zeros": np.where(rng.random(n) < 0.1, 1e6, 0.0),
+        "beyond": np.where(rng.random(n) < 0.5, np.inf, rng.normal(0, 1, n)),
     }
     return values[kind].astype("f4")
 
 
-@pytest.mark.parametrize("kind", ["normal", "few", "equal", "hits", "two", "zeros"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_median_of_many_equals_numpy(kind):
     rng = np.random.default_rng(5)
     for n in (*range(1, 60), 100, 101, 500, 1001):
