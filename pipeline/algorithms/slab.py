@@ -217,9 +217,8 @@ class Sampled:
             pixels = self._read(_parts(*rows))
             bounds = np.concatenate([[0], np.cumsum(rows[1] - rows[0])])
             highest, lowest = wavelengths_at_ends(pixels.wavelength, bounds, _LINE)
-            if known is not None:
-                highest[:] = -np.inf
-            enough = self._widened(*rows, highest >= low, lowest < high)
+            before = (highest >= low) & (known is None)
+            enough = self._widened(*rows, before, lowest < high)
             if np.array_equal(enough, rows):
                 break
             rows = enough
