@@ -20,7 +20,7 @@ from pipeline.algorithms.positions import find_offset, tangent_point
 from pipeline.algorithms.raman import RamanLight
 from pipeline.algorithms.reduced import ReducedExposure, place_exposure
 from pipeline.algorithms.scipost_params import ScipostParams
-from pipeline.algorithms.sky_products import write_lines, write_sky
+from pipeline.algorithms.sky_products import write_field, write_lines, write_model
 from pipeline.algorithms.slab import Step
 from pipeline.algorithms.spaxels import REFRACTION_CORRECTED
 from pipeline.algorithms.velocity import SPECSYS, stretch, velocity
@@ -52,7 +52,8 @@ def _write_sky(out: Outputs, sky: ExposureSky, unit: str, number: int) -> None:
     observed, lines, continuum = sky.observed, sky.lines, sky.continuum
     words: dict[str, Any] = {"prefix": "SCIPOST", "unit": unit, "number": number}
     if observed is not None and lines is not None and continuum is not None:
-        write_sky(out, sky.field, observed, lines, continuum, **words)
+        write_field(out, sky.field, observed, **words)
+        write_model(out, sky.field, lines, continuum, **words)
     elif lines is not None:
         write_lines(out, sky.field, lines, **words)
 

@@ -47,36 +47,6 @@ def sky_qc(prefix: str, optional: bool) -> tuple[QC, ...]:
     )
 
 
-def write_sky(
-    out: Outputs,
-    field: FieldExposure,
-    sky: FieldSky,
-    lines: SkyLines,
-    continuum: Mapping[str, Any],
-    *,
-    prefix: str,
-    unit: str = UNIT,
-    number: int | None = None,
-) -> None:
-    """Write mask, image, spectrum, lines and continuum of a modelled sky.
-
-    Parameters
-    ----------
-    out, field
-        The products, and the exposure they tell of.
-    sky, lines, continuum
-        What was observed and what was fitted.
-    prefix
-        Of the QC keywords, ``SKY`` or ``SCIPOST``.
-    unit
-        Of the data.
-    number
-        Of the exposure, where products are numbered.
-    """
-    write_field(out, field, sky, prefix=prefix, unit=unit, number=number)
-    write_model(out, field, lines, continuum, prefix=prefix, unit=unit, number=number)
-
-
 def write_model(
     out: Outputs,
     field: FieldExposure,
@@ -87,7 +57,7 @@ def write_model(
     unit: str = UNIT,
     number: int | None = None,
 ) -> None:
-    """Write what was fitted, lines and continuum, see `write_sky`."""
+    """Write what was fitted of a modelled sky, lines and continuum, see `write_field`."""
     write_lines(out, field, lines, prefix=prefix, unit=unit, number=number)
     like, calibrated = field.pixels.tables[0], unit == UNIT
     rest = out.table("SKY_CONTINUUM", like=like, number=number)
@@ -106,7 +76,7 @@ def write_lines(
     unit: str = UNIT,
     number: int | None = None,
 ) -> None:
-    """Write lines with their fluxes, see `write_sky`."""
+    """Write lines with their fluxes, see `write_field`."""
     table = out.table("SKY_LINES", like=field.pixels.tables[0], number=number)
     units = {"lambda": "Angstrom", "flux": LINE_FLUX if unit == UNIT else unit}
     table.write("LINES", Table(lines.brightest_first().columns(), units))
@@ -144,7 +114,21 @@ def write_field(
     unit: str = UNIT,
     number: int | None = None,
 ) -> None:
-    """Write what was observed, mask, image and spectrum, see `write_sky`."""
+    """Write what was observed of a sky, mask, image and spectrum.
+
+    Parameters
+    ----------
+    out, field
+        The products, and the exposure they tell of.
+    sky
+        What was observed.
+    prefix
+        Of the QC keywords, ``SKY`` or ``SCIPOST``.
+    unit
+        Of the data.
+    number
+        Of the exposure, where products are numbered.
+    """
     write_mask(out, "SKY_MASK", field, sky.mask, sky.limits, prefix=prefix, number=number)
     like, wcs = field.pixels.tables[0], field.grid.image_wcs()
     shape = (sky.image.shape[0], sky.image.shape[1])
